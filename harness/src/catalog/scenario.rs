@@ -1,0 +1,230 @@
+//! A scenario: manifests, the access paths to try, host conditions, known issues, remedies.
+
+use std::{sync::Arc, time::Duration};
+
+use camino::Utf8PathBuf;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::distro::{Distro, FirewallKind};
+use crate::model::{AccessPath, Outcome};
+
+/// A scenario that has been read and checked: every name is resolved, every path expanded.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// Unique name, the folder's name: `pod-ip-502`.
+    pub id: String,
+    /// One line that says what goes wrong.
+    pub title: String,
+    /// Upstream reports: `canonical/microk8s#4903`.
+    pub upstream: Vec<String>,
+    /// The folder.
+    pub dir: Utf8PathBuf,
+    /// Distros to run when the command line names none.
+    pub distros: Vec<Arc<Distro>>,
+    /// Machines of each cluster.
+    pub nodes: Nodes,
+    /// Manifests in the order in which they are applied.
+    pub manifests: Vec<Manifest>,
+    /// The service whose pods answer.
+    pub backend: Backend,
+    /// The access paths, expanded, in the order of the file; no path stands twice.
+    pub paths: Vec<PathSpec>,
+    /// How the hosts differ from their distro's own policy.
+    pub conditions: Vec<Condition>,
+    /// What is known to fail.
+    pub known_issues: Vec<KnownIssue>,
+    /// Proposed fixes, in the order of the file.
+    pub remedies: Vec<Remedy>,
+    /// Time limit of one probe.
+    pub probe_timeout: Duration,
+    /// The network between the machines.
+    pub underlay: Underlay,
+}
+
+/// Machines of a cluster.
+#[derive(Clone, Debug)]
+pub enum Nodes {
+    /// This many machines (1 to 5), all of the distro under test.
+    Count(u8),
+    /// One machine per entry, whatever distro is under test.
+    Mixed(Vec<Arc<Distro>>),
+}
+
+/// A manifest file and its bytes, as they are deployed everywhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Manifest {
+    /// Path relative to the scenario's folder.
+    pub path: Utf8PathBuf,
+    /// The file's content.
+    pub text: Arc<str>,
+    /// SHA-256 of the content, in hexadecimal.
+    pub sha256: String,
+}
+
+/// The service whose pods answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Backend {
+    /// Service name.
+    pub service: String,
+    /// Namespace of the service.
+    #[serde(default = "default_namespace")]
+    pub namespace: String,
+}
+
+/// One access path with what is sent and what is expected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PathSpec {
+    /// From where to what.
+    pub path: AccessPath,
+    /// HTTP request, for HTTP paths.
+    pub http: HttpRequest,
+    /// Service port to use where the service has several; none means the first that fits the protocol.
+    pub port: Option<u16>,
+    /// What is right.
+    pub expect: Expect,
+    /// How many times the exchange is made, one after the other (at least 1).
+    pub repeat: u32,
+}
+
+/// What an HTTP path asks for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HttpRequest {
+    /// Path of the URL.
+    #[serde(default = "root_path")]
+    pub path: String,
+    /// `Host` header; none means the address that is connected to.
+    #[serde(default)]
+    pub host: Option<String>,
+}
+
+/// What is right for a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expect {
+    /// The right answer from a right backend, with this source address seen by the backend.
+    Ok(ExpectedSource),
+    /// No answer: `rejected`, `refused` or `timeout`.
+    Blocked,
+    /// Exactly this outcome.
+    Outcome(Outcome),
+}
+
+/// Which source address the backend must see.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ExpectedSource {
+    /// Any.
+    #[default]
+    Any,
+    /// The prober's own address.
+    Preserved,
+    /// An address of a node.
+    Node,
+}
+
+/// Shell lines that make hosts differ from their distro's own policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Condition {
+    /// What it is, for people.
+    pub name: String,
+    /// Ids of the distros it is for; empty means all.
+    pub on: Vec<String>,
+    /// Machines it is for, counted from 1; empty means all.
+    pub machines: Vec<u8>,
+    /// When it happens.
+    pub when: When,
+    /// Shell lines, run as root, in order.
+    pub run: Vec<String>,
+}
+
+/// A moment in the life of a cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum When {
+    /// The host policy is applied, the cluster is not there yet.
+    BeforeCluster,
+    /// The cluster runs, nothing is deployed yet.
+    AfterCluster,
+    /// The manifests are deployed and ready.
+    AfterDeploy,
+}
+
+/// A failure that is known and expected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownIssue {
+    /// Distro id.
+    pub distro: String,
+    /// Upstream report.
+    pub upstream: String,
+    /// The paths it is about.
+    pub paths: Vec<AccessPath>,
+    /// How they end.
+    pub outcome: Outcome,
+    /// Only with this remedy; none means as installed and with every remedy.
+    pub remedy: Option<String>,
+}
+
+/// A change somebody proposes as the fix.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remedy {
+    /// Unique within the scenario.
+    pub id: String,
+    /// One line.
+    pub title: String,
+    /// What the scenario's author thinks of it.
+    pub recommended: bool,
+    /// Which hosts it is for; none means all.
+    pub applies_to: Option<AppliesTo>,
+    /// Shell lines, run as root on every machine, in order.
+    pub run: Vec<String>,
+}
+
+/// Which hosts a remedy is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AppliesTo {
+    /// Hosts with this firewall.
+    Firewall(FirewallKind),
+    /// Hosts of this distro (id).
+    Distro(String),
+}
+
+/// The network between the machines.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Underlay {
+    /// Its MTU, in bytes (1280 to 9000).
+    #[serde(default = "ethernet_mtu")]
+    pub mtu: u16,
+}
+
+impl Default for Underlay {
+    fn default() -> Self {
+        Self { mtu: ethernet_mtu() }
+    }
+}
+
+impl Remedy {
+    /// Whether the remedy is for this distro.
+    #[must_use]
+    pub fn applies(&self, distro: &Distro) -> bool {
+        match &self.applies_to {
+            None => true,
+            Some(AppliesTo::Firewall(kind)) => distro.policy.firewall.kind() == Some(*kind),
+            Some(AppliesTo::Distro(id)) => *id == distro.id,
+        }
+    }
+}
+
+fn default_namespace() -> String {
+    "default".to_owned()
+}
+
+fn root_path() -> String {
+    "/".to_owned()
+}
+
+const fn ethernet_mtu() -> u16 {
+    1500
+}

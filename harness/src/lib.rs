@@ -1,0 +1,10 @@
+//! Pathlab: the same Kubernetes workload on different Linux distributions, every way of reaching it,
+//! which rule on the host breaks a way, and which remedy really repairs it.
+//!
+//! Data flows one way: [`catalog`] → [`plan`] → provider → host policy → cluster → deploy → probe →
+//! verdict → diagnose → report. The result [`model`] is what the report depends on.
+
+pub mod catalog;
+pub mod model;
+pub mod plan;
+pub mod provider;

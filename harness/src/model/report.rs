@@ -1,0 +1,303 @@
+//! `report.json`: the public result format, version [`FORMAT`].
+//!
+//! Stability: within one version of the format, keys and the meaning of values stay; keys may be added.
+
+use std::net::IpAddr;
+
+use camino::Utf8PathBuf;
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Outcome, Payload, Protocol, RemedyVerdict, Target, Vantage, Verdict};
+
+/// The format's name and version.
+pub const FORMAT: &str = "pathlab-report/1";
+
+/// One finished run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Report {
+    /// [`FORMAT`].
+    pub format: String,
+    /// The run as a whole.
+    pub run: Run,
+    /// One entry per distro, in the order of the command line.
+    pub distros: Vec<DistroReport>,
+    /// One entry per case, in the order of the plan.
+    pub cases: Vec<CaseReport>,
+    /// One entry per scenario, distro and remedy.
+    pub remedies: Vec<RemedyReport>,
+    /// The manifests that were deployed, the same bytes on every distro.
+    pub manifests: Vec<ManifestReport>,
+    /// One entry per scenario: what a reader needs to understand the cases without the files.
+    #[serde(default)]
+    pub scenarios: Vec<ScenarioReport>,
+    /// Failing cases grouped by their cause.
+    #[serde(default)]
+    pub causes: Vec<CauseGroup>,
+}
+
+/// The run as a whole.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Run {
+    /// Unique name of the run, also the lab's name.
+    pub id: String,
+    /// When it started, UTC.
+    #[schemars(with = "String")]
+    pub started_at: Timestamp,
+    /// Wall time, in milliseconds.
+    pub duration_ms: u64,
+    /// What made the machines.
+    pub provider: String,
+    /// What ran the manifests.
+    pub cluster: String,
+    /// Versions on this host that decided the result.
+    pub host: Host,
+    /// The command line, as given.
+    pub command: Vec<String>,
+    /// Pathlab's own version.
+    #[serde(default)]
+    pub pathlab: String,
+}
+
+/// Versions that decided the result; a tool that was not used or not found is absent.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Host {
+    /// Kernel release.
+    pub kernel: String,
+    /// firewalld.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub firewalld: Option<String>,
+    /// nft.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nft: Option<String>,
+    /// iptables, with its variant (`nf_tables` or `legacy`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub iptables: Option<String>,
+    /// ufw.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ufw: Option<String>,
+    /// nginx.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nginx: Option<String>,
+    /// dnsmasq.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dnsmasq: Option<String>,
+}
+
+/// The result on one distro.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct DistroReport {
+    /// Distro id.
+    pub id: String,
+    /// The worst of its as-installed cases: `pass`, `known`, `fail` or `error`.
+    pub verdict: Verdict,
+    /// All of its cases, remedies included.
+    pub counts: Counts,
+    /// What its machines were.
+    pub machine: MachineReport,
+}
+
+/// How many cases ended with each verdict.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[expect(missing_docs, reason = "the names are the verdicts")]
+pub struct Counts {
+    pub pass: usize,
+    pub fail: usize,
+    pub known: usize,
+    pub fixed: usize,
+    pub flaky: usize,
+    pub skipped: usize,
+    pub error: usize,
+}
+
+/// What a distro's machines were, beside what its file declares.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct MachineReport {
+    /// Kernel release on the machine.
+    pub kernel: String,
+    /// firewalld on the machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub firewalld: Option<String>,
+    /// nft on the machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nft: Option<String>,
+    /// What the distro's file declares.
+    pub declared: Declared,
+    /// Parts of the distro's policy that this kind of machine cannot carry.
+    #[serde(default)]
+    pub not_covered: Vec<String>,
+}
+
+/// Versions and policy as a distro's file declares them.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Declared {
+    /// Kernel release.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kernel: Option<String>,
+    /// firewalld version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub firewalld: Option<String>,
+    /// nft version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nft: Option<String>,
+    /// SELinux mode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selinux: Option<String>,
+}
+
+/// One case and how it ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CaseReport {
+    /// `SCENARIO::DISTRO::as-installed|REMEDY::FROM-to-TARGET[:tcp|:udp][:large]`.
+    pub id: String,
+    /// Scenario id.
+    pub scenario: String,
+    /// Distro id.
+    pub distro: String,
+    /// Remedy id; null as installed.
+    pub remedy: Option<String>,
+    /// Where the connection started.
+    pub from: Vantage,
+    /// What it aimed at.
+    pub to: Target,
+    /// Over what.
+    pub protocol: Protocol,
+    /// With how much.
+    pub payload: Payload,
+    /// What was expected: an outcome, or `blocked` for any failure to connect.
+    pub expected: String,
+    /// What happened; `skipped` cases have none and say `error` here.
+    #[schemars(with = "String")]
+    pub outcome: Outcome,
+    /// What it means.
+    pub verdict: Verdict,
+    /// One line for a person.
+    pub detail: String,
+    /// Every try, in order; the last one decides unless they differ.
+    pub tries: Vec<TryReport>,
+    /// The last try's duration, in microseconds.
+    pub duration_us: u64,
+    /// Source address that the backend saw.
+    pub source_ip: Option<IpAddr>,
+    /// Pod that answered.
+    pub backend: Option<String>,
+    /// Why it failed; null for a case that did not, or whose cause was not asked for.
+    pub cause: Option<Cause>,
+    /// Upstream report of the known issue that applies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upstream: Option<String>,
+}
+
+/// One try of a case.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TryReport {
+    /// When in the run: `probe`, `retry`, `after-reload`, `before-resync`.
+    pub when: String,
+    /// What happened.
+    #[schemars(with = "String")]
+    pub outcome: Outcome,
+    /// One line for a person.
+    pub detail: String,
+    /// Microseconds.
+    pub duration_us: u64,
+}
+
+/// Why a case failed.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Cause {
+    /// What kind of thing ended the packet.
+    pub kind: CauseKind,
+    /// nft or iptables table, with its family (`inet firewalld`).
+    pub table: Option<String>,
+    /// Chain of that table.
+    pub chain: Option<String>,
+    /// The rule's exact text.
+    pub rule: Option<String>,
+    /// Whose rule it is: `firewalld zone public`, `ufw`, `kube-proxy`, `calico`, `user`.
+    pub owner: Option<String>,
+    /// One plain sentence.
+    pub summary: String,
+}
+
+/// What kind of thing ended a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum CauseKind {
+    FirewallReject,
+    FirewallDrop,
+    NoRule,
+    NoRoute,
+    ForwardingOff,
+    ReversePath,
+    Mtu,
+    Checksum,
+    Tunnel,
+    Dns,
+    Upstream,
+    Unknown,
+}
+
+/// Failing cases that share one cause.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CauseGroup {
+    /// Distro id.
+    pub distro: String,
+    /// The shared cause.
+    pub cause: Cause,
+    /// Ids of the cases, as-installed first.
+    pub cases: Vec<String>,
+}
+
+/// What one remedy did on one distro.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RemedyReport {
+    /// Scenario id.
+    pub scenario: String,
+    /// Distro id.
+    pub distro: String,
+    /// Remedy id.
+    pub id: String,
+    /// What the scenario's author thinks of it.
+    pub recommended: bool,
+    /// What the run shows.
+    pub verdict: RemedyVerdict,
+    /// Failing paths as installed that work with it.
+    pub fixed: usize,
+    /// Paths that fail with it.
+    pub still_failing: usize,
+    /// Whether the outcome is the same after a firewall reload.
+    pub survives_reload: bool,
+    /// Node ports that answer from outside with it and did not before.
+    pub opens: Vec<u16>,
+    /// Node ports that answered from outside before and do not with it.
+    pub closes: Vec<u16>,
+    /// The remedy's title.
+    #[serde(default)]
+    pub title: String,
+    /// One line for a person: what still fails, what broke, why it does not apply.
+    #[serde(default)]
+    pub detail: String,
+}
+
+/// One manifest that was deployed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ManifestReport {
+    /// Path, relative to the scenario's folder, behind the scenario's id.
+    #[schemars(with = "String")]
+    pub path: Utf8PathBuf,
+    /// SHA-256 of its bytes, in hexadecimal.
+    pub sha256: String,
+}
+
+/// What a reader needs to know of a scenario.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ScenarioReport {
+    /// Scenario id.
+    pub id: String,
+    /// Its title.
+    pub title: String,
+    /// Upstream reports.
+    pub upstream: Vec<String>,
+}
