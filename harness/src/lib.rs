@@ -4,6 +4,7 @@
 //! Data flows one way: [`catalog`] → [`plan`] → provider → host policy → cluster → deploy → probe →
 //! verdict → diagnose → report. The result [`model`] is what the report depends on.
 
+pub mod agent_binary;
 pub mod catalog;
 pub mod model;
 pub mod plan;
