@@ -9,3 +9,4 @@ pub mod catalog;
 pub mod model;
 pub mod plan;
 pub mod provider;
+pub mod report;

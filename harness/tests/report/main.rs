@@ -1,0 +1,7 @@
+//! The texts that a report becomes, from sample reports.
+
+mod files;
+mod json;
+mod junit;
+mod sample;
+mod terminal;
