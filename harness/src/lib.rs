@@ -6,7 +6,12 @@
 
 pub mod agent_binary;
 pub mod catalog;
+pub mod cluster;
 pub mod model;
 pub mod plan;
+pub mod policy;
+pub mod probe;
 pub mod provider;
 pub mod report;
+pub mod run;
+pub mod verdict;
