@@ -5,6 +5,9 @@
 //! verdict → diagnose → report. The result [`model`] is what the report depends on.
 
 pub mod catalog;
+pub mod cli;
 pub mod model;
 pub mod plan;
 pub mod provider;
+pub mod schema;
+pub mod suggest;

@@ -1,5 +1,6 @@
 //! The result model: words that plan, probe, verdict and report share.
 
+mod lab;
 mod path;
 pub mod report;
 mod verdict;
@@ -7,6 +8,7 @@ mod verdict;
 pub use lab_agent::outcome::{Outcome, UnknownOutcome};
 
 pub use self::{
+    lab::{ClusterKind, ProviderKind},
     path::{AccessPath, ParsePathError, Payload, Protocol, Target, Vantage},
     verdict::{RemedyVerdict, Verdict},
 };
