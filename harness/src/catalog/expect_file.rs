@@ -12,12 +12,12 @@ use super::scenario::ExpectedSource;
 use crate::model::Outcome;
 
 /// `expect:` as it stands in the file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ExpectFile {
-    /// `blocked`: no answer, whichever way.
-    Blocked,
-    /// `ok`, `rejected`, … or `{ outcome: ok, source: preserved }`.
-    Outcome(Outcome, ExpectedSource),
+    /// `blocked`, or an outcome. Read later, so that a wrong word is reported at its place.
+    Word(String),
+    /// `{ outcome: ok, source: preserved }`.
+    Outcome(String, ExpectedSource),
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -25,7 +25,7 @@ pub enum ExpectFile {
 struct ExpectMap {
     /// What is right.
     #[schemars(with = "OutcomeWord")]
-    outcome: Outcome,
+    outcome: String,
     /// Which source address the backend must see.
     #[serde(default)]
     source: ExpectedSource,
@@ -47,13 +47,7 @@ impl<'de> Visitor<'de> for ExpectVisitor {
     }
 
     fn visit_str<E: de::Error>(self, word: &str) -> Result<Self::Value, E> {
-        if word == "blocked" {
-            return Ok(ExpectFile::Blocked);
-        }
-        let outcome = word.parse::<Outcome>().map_err(|unknown| {
-            E::custom(unknown.to_string().replacen("expected ok,", "expected blocked, ok,", 1))
-        })?;
-        Ok(ExpectFile::Outcome(outcome, ExpectedSource::Any))
+        Ok(ExpectFile::Word(word.to_owned()))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {

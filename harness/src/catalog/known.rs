@@ -11,7 +11,7 @@ use super::{
     source::Source,
 };
 use crate::{
-    model::{AccessPath, Outcome},
+    model::{AccessPath, Outcome, UnknownOutcome},
     suggest,
 };
 
@@ -48,7 +48,11 @@ fn known_issue(scope: &Scope<'_>, file: &At<KnownIssueFile>) -> Result<KnownIssu
     let source = scope.source;
     let distro = (scope.distro)(&file.distro)?;
     check_report(source, &file.upstream, file.upstream.span)?;
-    if file.outcome.value == Outcome::Error {
+    let outcome: Outcome = file
+        .outcome
+        .parse()
+        .map_err(|unknown: UnknownOutcome| source.error(file.outcome.span, unknown.to_string()).label("no outcome"))?;
+    if outcome == Outcome::Error {
         let message = "`error` is the lab's own fault and no known issue";
         return Err(source.error(file.outcome.span, message).label("never the network's"));
     }
@@ -62,9 +66,9 @@ fn known_issue(scope: &Scope<'_>, file: &At<KnownIssueFile>) -> Result<KnownIssu
     let mut paths = Vec::new();
     for pattern in &file.paths.value {
         for spec in matching(scope, pattern)? {
-            if spec.expect.allows(file.outcome.value) {
+            if spec.expect.allows(outcome) {
                 let message =
-                    format!("`{}` is what the path `{}` expects, so it is no issue", file.outcome.value, spec.path);
+                    format!("`{outcome}` is what the path `{}` expects, so it is no issue", spec.path);
                 return Err(source.error(file.outcome.span, message).label("as expected"));
             }
             if !paths.contains(&spec.path) {
@@ -79,7 +83,7 @@ fn known_issue(scope: &Scope<'_>, file: &At<KnownIssueFile>) -> Result<KnownIssu
         distro,
         upstream: file.upstream.value.clone(),
         paths,
-        outcome: file.outcome.value,
+        outcome,
         remedy: file.remedy.as_ref().map(|remedy| remedy.value.clone()),
     })
 }

@@ -1,61 +1,109 @@
-//! One value or a list of values: `to: service` and `to: [service, pod-ip]` are the same form.
+//! One word or a list of words: `to: service` and `to: [service, pod-ip]` are the same form.
 
 use std::{borrow::Cow, fmt, marker::PhantomData};
 
+use miette::SourceSpan;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{
     Deserialize, Deserializer,
-    de::{self, IntoDeserializer, SeqAccess, Visitor, value::StrDeserializer},
+    de::{self, SeqAccess, Visitor},
 };
 
-use super::at::At;
+use super::{at::At, problem::CatalogError, source::Source};
+use crate::{
+    model::{Payload, Protocol, ProviderKind, Target, Vantage},
+    suggest,
+};
 
-/// The values, each with its place.
+/// The words, each with its place. What they mean is read from them with [`Many::read`]: a word that
+/// the parser itself refuses would be reported at its key.
 #[derive(Clone, Debug)]
-pub struct Many<T>(pub Vec<At<T>>);
-
-/// What stands in the file; the place of a single value is known one level up only.
-enum Form<T> {
-    One(T),
-    List(Vec<At<T>>),
+pub struct Many<T> {
+    /// The words.
+    pub words: Vec<At<String>>,
+    meaning: PhantomData<T>,
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Many<T> {
+/// A closed set of words.
+pub trait Vocabulary: Copy + 'static {
+    /// Every member with its word.
+    fn words() -> impl Iterator<Item = (&'static str, Self)>;
+}
+
+macro_rules! vocabulary {
+    ($($name:ty),+) => {
+        $(impl Vocabulary for $name {
+            fn words() -> impl Iterator<Item = (&'static str, Self)> {
+                Self::ALL.iter().map(|member| (member.as_str(), *member))
+            }
+        })+
+    };
+}
+vocabulary!(Vantage, Target, Protocol, Payload, ProviderKind);
+
+impl<T: Vocabulary> Many<T> {
+    /// The members that the words name, each with its place.
+    pub fn read(&self, source: &Source) -> Result<Vec<(T, SourceSpan)>, CatalogError> {
+        self.words.iter().map(|word| read_word(source, word).map(|member| (member, word.span))).collect()
+    }
+}
+
+/// The member that a word names.
+pub fn read_word<T: Vocabulary>(source: &Source, word: &At<String>) -> Result<T, CatalogError> {
+    if let Some((_, member)) = T::words().find(|(known, _)| *known == word.value) {
+        return Ok(member);
+    }
+    let known: Vec<&str> = T::words().map(|(known, _)| known).collect();
+    let message = format!("`{}` is unknown; expected one of {}", word.value, known.join(", "));
+    let error = source.error(word.span, message).label("no such word");
+    Err(match suggest::closest(word, known) {
+        Some(closest) => error.advice(format!("did you mean `{closest}`?")),
+        None => error,
+    })
+}
+
+/// What stands in the file; the place of a single word is known one level up only.
+enum Form {
+    One(String),
+    List(Vec<At<String>>),
+}
+
+impl<'de, T> Deserialize<'de> for Many<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let At { value, span } = At::<Form<T>>::deserialize(deserializer)?;
-        Ok(Self(match value {
+        let At { value, span } = At::<Form>::deserialize(deserializer)?;
+        let words = match value {
             Form::One(value) => vec![At { value, span }],
-            Form::List(values) => values,
-        }))
+            Form::List(words) => words,
+        };
+        Ok(Self { words, meaning: PhantomData })
     }
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Form<T> {
+impl<'de> Deserialize<'de> for Form {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(FormVisitor(PhantomData))
+        deserializer.deserialize_any(FormVisitor)
     }
 }
 
-struct FormVisitor<T>(PhantomData<T>);
+struct FormVisitor;
 
-impl<'de, T: Deserialize<'de>> Visitor<'de> for FormVisitor<T> {
-    type Value = Form<T>;
+impl<'de> Visitor<'de> for FormVisitor {
+    type Value = Form;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a word or a list of words")
     }
 
     fn visit_str<E: de::Error>(self, word: &str) -> Result<Self::Value, E> {
-        let word: StrDeserializer<'_, E> = word.into_deserializer();
-        T::deserialize(word).map(Form::One)
+        Ok(Form::One(word.to_owned()))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Self::Value, A::Error> {
-        let mut values = Vec::new();
-        while let Some(value) = sequence.next_element()? {
-            values.push(value);
+        let mut words = Vec::new();
+        while let Some(word) = sequence.next_element()? {
+            words.push(word);
         }
-        Ok(Form::List(values))
+        Ok(Form::List(words))
     }
 }
 

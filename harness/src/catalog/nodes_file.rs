@@ -17,7 +17,7 @@ pub const MOST_NODES: u8 = 5;
 #[derive(Clone, Debug)]
 pub enum NodesFile {
     /// So many machines of the distro under test.
-    Count(u64),
+    Count(i64),
     /// One machine per name.
     Mixed(Vec<At<String>>),
 }
@@ -38,11 +38,11 @@ impl<'de> Visitor<'de> for NodesVisitor {
     }
 
     fn visit_u64<E: de::Error>(self, count: u64) -> Result<Self::Value, E> {
-        Ok(NodesFile::Count(count))
+        Ok(NodesFile::Count(i64::try_from(count).unwrap_or(i64::MAX)))
     }
 
     fn visit_i64<E: de::Error>(self, count: i64) -> Result<Self::Value, E> {
-        u64::try_from(count).map(NodesFile::Count).map_err(|_| E::invalid_value(de::Unexpected::Signed(count), &self))
+        Ok(NodesFile::Count(count))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Self::Value, A::Error> {

@@ -7,6 +7,7 @@ use miette::SourceSpan;
 use super::{
     at::At,
     expect_file::ExpectFile,
+    many::{Many, Vocabulary},
     problem::CatalogError,
     scenario::{Expect, ExpectedSource, HttpRequest, PathSpec},
     scenario_file::PathsFile,
@@ -43,29 +44,21 @@ pub(super) fn expand(
     Ok(specs)
 }
 
-/// Every combination of the entry's words, each with the place of its target.
+/// Every combination of the entry's words, each with the place that is to blame for it.
 fn combinations(source: &Source, entry: &At<PathsFile>) -> Result<Vec<(AccessPath, SourceSpan)>, CatalogError> {
-    let (from, to) = (&entry.from.0, &entry.to.0);
-    let protocols = entry.protocol.as_ref().map(|many| &many.0);
-    let payloads = entry.payload.as_ref().map(|many| &many.0);
-    let empty = [("from", from.is_empty()), ("to", to.is_empty())]
-        .into_iter()
-        .chain([("protocol", protocols.is_some_and(Vec::is_empty)), ("payload", payloads.is_some_and(Vec::is_empty))])
-        .find(|(_, empty)| *empty);
-    if let Some((key, _)) = empty {
-        return Err(source.error(entry.span, format!("`{key}` is an empty list")).label("this entry"));
-    }
+    let from = words(source, entry, "from", &entry.from)?;
+    let to = words(source, entry, "to", &entry.to)?;
+    let protocols = entry.protocol.as_ref().map(|many| words(source, entry, "protocol", many)).transpose()?;
+    let payloads = entry.payload.as_ref().map(|many| words(source, entry, "payload", many)).transpose()?;
     let mut paths = Vec::new();
-    for from in from {
-        for to in to {
-            let default = [if to.value == Target::Dns { Protocol::Udp } else { Protocol::Http }];
-            let protocols = protocols.map_or_else(|| default.to_vec(), |list| values(list));
-            for protocol in protocols {
-                let payloads = payloads.map_or_else(|| vec![Payload::Small], |list| values(list));
-                for payload in payloads {
-                    // The word that is to blame for a remote end is the one that says so.
-                    let place = if is_remote(from.value) { from.span } else { to.span };
-                    paths.push((AccessPath { from: from.value, to: to.value, protocol, payload }, place));
+    for &(from, from_place) in &from {
+        for &(to, to_place) in &to {
+            // The word that is to blame for a remote end is the one that says so.
+            let place = if is_remote(from) { from_place } else { to_place };
+            let default = if to == Target::Dns { Protocol::Udp } else { Protocol::Http };
+            for &(protocol, _) in protocols.as_deref().unwrap_or(&[(default, place)]) {
+                for &(payload, _) in payloads.as_deref().unwrap_or(&[(Payload::Small, place)]) {
+                    paths.push((AccessPath { from, to, protocol, payload }, place));
                 }
             }
         }
@@ -73,8 +66,17 @@ fn combinations(source: &Source, entry: &At<PathsFile>) -> Result<Vec<(AccessPat
     Ok(paths)
 }
 
-fn values<T: Copy>(list: &[At<T>]) -> Vec<T> {
-    list.iter().map(|word| word.value).collect()
+/// What the words of a key mean; at least one.
+fn words<T: Vocabulary>(
+    source: &Source,
+    entry: &At<PathsFile>,
+    key: &str,
+    many: &Many<T>,
+) -> Result<Vec<(T, SourceSpan)>, CatalogError> {
+    if many.words.is_empty() {
+        return Err(source.error(entry.span, format!("`{key}` is an empty list")).label("this entry"));
+    }
+    many.read(source)
 }
 
 const fn is_remote(from: Vantage) -> bool {
@@ -170,17 +172,19 @@ fn check_request(source: &Source, http: &At<HttpRequest>) -> Result<(), CatalogE
 }
 
 fn expect(source: &Source, file: &At<ExpectFile>) -> Result<Expect, CatalogError> {
-    match file.value {
-        ExpectFile::Blocked => Ok(Expect::Blocked),
-        ExpectFile::Outcome(Outcome::Ok, address) => Ok(Expect::Ok(address)),
-        ExpectFile::Outcome(Outcome::Error, _) => {
-            let message = "`error` is the lab's own fault and cannot be expected";
-            Err(source.error(file.span, message).label("never the network's"))
+    let refuse = |message: String, label: &str| Err(source.error(file.span, message).label(label));
+    let (word, address) = match &file.value {
+        ExpectFile::Word(word) if word == "blocked" => return Ok(Expect::Blocked),
+        ExpectFile::Word(word) => (word, ExpectedSource::Any),
+        ExpectFile::Outcome(outcome, address) => (outcome, *address),
+    };
+    match word.parse::<Outcome>() {
+        Ok(Outcome::Ok) => Ok(Expect::Ok(address)),
+        Ok(Outcome::Error) => {
+            refuse("`error` is the lab's own fault and cannot be expected".to_owned(), "never the network's")
         }
-        ExpectFile::Outcome(outcome, ExpectedSource::Any) => Ok(Expect::Outcome(outcome)),
-        ExpectFile::Outcome(outcome, _) => {
-            let message = format!("`source` goes with `outcome: ok` only, found `{outcome}`");
-            Err(source.error(file.span, message).label("no backend sees it"))
-        }
+        Ok(outcome) if address == ExpectedSource::Any => Ok(Expect::Outcome(outcome)),
+        Ok(outcome) => refuse(format!("`source` goes with `outcome: ok` only, found `{outcome}`"), "no backend sees it"),
+        Err(unknown) => refuse(unknown.to_string().replacen("expected ok,", "expected blocked, ok,", 1), "no outcome"),
     }
 }

@@ -47,8 +47,10 @@ impl CatalogError {
     pub(super) fn at(file: &str, text: &Arc<str>, span: SourceSpan, message: impl Into<String>) -> Self {
         let (line, column) = line_and_column(text, span.offset());
         let mut error = Self::in_file(file, line, column, message);
-        if let Some(place) = &mut error.0.place {
-            place.excerpt = Some((NamedSource::new(file, Arc::clone(text)).with_language("yaml"), span));
+        if let Some(place) = &mut error.0.place
+            && can_be_shown(text, span)
+        {
+            place.excerpt = Some((NamedSource::new(file, drawable(text)).with_language("yaml"), span));
         }
         error
     }
@@ -100,6 +102,27 @@ impl Diagnostic for CatalogError {
         let label = self.0.label.clone().unwrap_or_else(|| "here".to_owned());
         Some(Box::new(std::iter::once(LabeledSpan::new_primary_with_span(Some(label), *span))))
     }
+}
+
+/// Whether the lines around a place can be drawn: a line of a megabyte helps nobody.
+fn can_be_shown(text: &str, span: SourceSpan) -> bool {
+    const LONGEST: usize = 1_000;
+    let (line, _) = line_and_column(text, span.offset());
+    let (last, _) = line_and_column(text, span.offset() + span.len());
+    text.lines().skip(line.saturating_sub(2)).take(last - line + 3).all(|line| line.len() <= LONGEST)
+}
+
+/// The text with every control character replaced by as many bytes that a terminal does not obey.
+fn drawable(text: &Arc<str>) -> Arc<str> {
+    let obeyed = |c: char| c.is_control() && c != '\n' && c != '\t' && c != '\r';
+    if !text.contains(obeyed) {
+        return Arc::clone(text);
+    }
+    let mut drawable = String::with_capacity(text.len());
+    for c in text.chars() {
+        if obeyed(c) { (0..c.len_utf8()).for_each(|_| drawable.push('?')) } else { drawable.push(c) }
+    }
+    drawable.into()
 }
 
 /// Names in messages come from files of others: nothing in them may steer a terminal.

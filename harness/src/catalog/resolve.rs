@@ -9,6 +9,7 @@ use super::{
     distro::{Distro, FirewallKind},
     distros::Distros,
     known, manifests,
+    many::read_word,
     name::{check_free, check_kebab, check_line, check_report},
     nodes_file::{MOST_NODES, NodesFile},
     paths,
@@ -161,7 +162,7 @@ impl Resolver<'_> {
         for file in files {
             check_line(self.source, "name", &file.name)?;
             let mut on = Vec::new();
-            for name in file.on.iter().flat_map(|many| &many.0) {
+            for name in file.on.iter().flat_map(|many| &many.words) {
                 on.push(self.distro(name)?.id.clone());
             }
             let numbers = items(file.machines.as_ref());
@@ -262,8 +263,8 @@ impl Resolver<'_> {
             }
             (Some(providers), Some(needs)) => {
                 check_line(self.source, "reason", needs)?;
-                let providers = providers.iter().map(|provider| provider.value).collect();
-                Ok(Some(Carriers { providers, needs: needs.trim().to_owned() }))
+                let providers: Result<_, _> = providers.iter().map(|word| read_word(self.source, word)).collect();
+                Ok(Some(Carriers { providers: providers?, needs: needs.trim().to_owned() }))
             }
         }
     }

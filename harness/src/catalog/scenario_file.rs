@@ -10,7 +10,7 @@ use super::{
     nodes_file::NodesFile,
     scenario::{Backend, HttpRequest, When},
 };
-use crate::model::{Outcome, Payload, Protocol, ProviderKind, Target, Vantage};
+use crate::model::{Payload, Protocol, ProviderKind, Target, Vantage};
 
 /// A scenario: manifests, the access paths to try, host conditions, known issues, remedies.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -52,7 +52,8 @@ pub struct ScenarioFile {
     pub underlay: Option<At<UnderlayFile>>,
     /// The providers that can carry it; all when absent.
     #[serde(default)]
-    pub providers: Option<At<Vec<At<ProviderKind>>>>,
+    #[schemars(with = "Option<Vec<ProviderKind>>")]
+    pub providers: Option<At<Vec<At<String>>>>,
     /// Why not every provider can carry it; goes with `providers`.
     #[serde(default)]
     pub needs: Option<At<String>>,
@@ -116,7 +117,7 @@ pub struct KnownIssueFile {
     pub paths: At<Vec<At<String>>>,
     /// How they end.
     #[schemars(with = "OutcomeWord")]
-    pub outcome: At<Outcome>,
+    pub outcome: At<String>,
     /// Only with this remedy; as installed and with every remedy when absent.
     #[serde(default)]
     pub remedy: Option<At<String>>,

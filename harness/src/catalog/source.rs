@@ -34,7 +34,8 @@ impl Source {
 
     /// Parses the file as one YAML document.
     pub fn yaml<T: DeserializeOwned>(&self) -> Result<T, CatalogError> {
-        if self.text.trim().is_empty() {
+        let blank = |line: &str| line.trim().is_empty() || line.trim_start().starts_with('#');
+        if self.text.lines().all(blank) {
             return Err(CatalogError::in_file(&self.name, 1, 1, "the file is empty"));
         }
         yaml::parse(&self.text).map_err(|fault| {
