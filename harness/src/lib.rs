@@ -6,6 +6,7 @@
 
 pub mod agent_binary;
 pub mod catalog;
+pub mod cli;
 pub mod cluster;
 pub mod model;
 pub mod plan;
@@ -14,4 +15,6 @@ pub mod probe;
 pub mod provider;
 pub mod report;
 pub mod run;
+pub mod schema;
+pub mod suggest;
 pub mod verdict;

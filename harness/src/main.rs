@@ -1,49 +1,56 @@
-fn main() {
-    pathlab::provider::netns::enter_if_asked();
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    let name = std::env::args().next().unwrap_or_default();
-    if name.ends_with("systemctl") {
-        let c = pathlab::provider::netns::systemctl::run(&args);
-        std::process::exit(if c == std::process::ExitCode::SUCCESS { 0 } else { 1 });
+//! `lab`: parses the command line, runs one command, ends with its exit status.
+
+use std::{io, process::ExitCode};
+
+use clap::Parser;
+use pathlab::{
+    catalog::CatalogError,
+    cli::{
+        args::{Cli, Command},
+        completions,
+        exit::Exit,
+        failure::Failure,
+        list, plan, run, schema,
+    },
+    provider::netns::{self, systemctl},
+};
+
+fn main() -> ExitCode {
+    netns::enter_if_asked();
+    if let Some(arguments) = systemctl::asked() {
+        return systemctl::run(&arguments);
     }
-    let rt = tokio::runtime::Runtime::new().unwrap();
-    rt.block_on(async {
-        use pathlab::provider::{Command, Machine};
-        let lab = pathlab::provider::netns::NetnsLab::start().await.unwrap();
-        let m = lab.machine("c0.node-1", "node-1").await.unwrap();
-        use pathlab::catalog::distro::*;
-        lab.install(&m, FirewallKind::Firewalld).await.unwrap();
-        lab.install(&m, FirewallKind::Ufw).await.unwrap();
-        let t = std::time::Instant::now();
-        let fw = if std::env::var("UFW").is_ok() {
-            Firewall::Ufw { enabled: true, rules: vec!["allow 22/tcp".into()] }
-        } else {
-            Firewall::Firewalld {
-                default_zone: "public".into(),
-                conf: [("NftablesTableOwner".to_string(), "yes".to_string())].into_iter().collect(),
-                zones: Default::default(),
-            }
-        };
-        let p = Policy {
-            firewall: fw,
-            sysctls: [
-                ("net.ipv4.conf.all.rp_filter".to_string(), SysctlValue::Number(1)),
-                ("net.core.rmem_max".to_string(), SysctlValue::Number(1)),
-            ]
-            .into_iter()
-            .collect(),
-            selinux: Selinux::Enforcing,
-        };
-        println!("{:?} {:?}", pathlab::policy::apply(&m, &p, pathlab::policy::HostKind::Namespace).await, t.elapsed());
-        for line in args {
-            let t = std::time::Instant::now();
-            let c = Command::shell(&line);
-            let o = m.run(&c).await;
-            println!("== {line} {:?}", t.elapsed());
-            match o {
-                Ok(o) => println!("{} {}\n{}", o.status, o.text(), String::from_utf8_lossy(&o.stderr)),
-                Err(e) => println!("ERR {e}"),
-            }
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no mistakes; a reader that went away is nobody's.
+            let exit = if error.use_stderr() { Exit::BadInput } else { Exit::AsExpected };
+            let _ = error.print();
+            return exit.into();
         }
-    });
+    };
+    match carry_out(&cli.command) {
+        Ok(exit) => exit.into(),
+        Err(failure) => failure.report().into(),
+    }
+}
+
+fn carry_out(command: &Command) -> Result<Exit, Failure> {
+    let out = &mut io::stdout().lock();
+    match command {
+        Command::Plan(args) => plan::run(args, out)?,
+        Command::List(args) => list::run(args, out)?,
+        Command::Schema(args) => schema::run(args, out)?,
+        Command::Completions(args) => completions::run(args, out)?,
+        Command::Run(args) => return run::run(args, out),
+        Command::Explain(_) => return Err(not_built("explain")),
+        Command::Report(_) => return Err(not_built("report")),
+        Command::Doctor => return Err(not_built("doctor")),
+    }
+    Ok(Exit::AsExpected)
+}
+
+/// A command that this version only parses.
+fn not_built(command: &str) -> Failure {
+    Failure::Lab(Box::new(CatalogError::new(format!("`lab {command}` is not part of this version"))))
 }

@@ -87,12 +87,7 @@ fn unmet(expect: Expect, observed: &Observed) -> Option<Option<String>> {
 }
 
 /// The known issue about a case; one about this very remedy goes before one about any state.
-fn known_issue<'a>(
-    scenario: &'a Scenario,
-    distro: &str,
-    remedy: Option<&str>,
-    case: &Case,
-) -> Option<&'a KnownIssue> {
+fn known_issue<'a>(scenario: &'a Scenario, distro: &str, remedy: Option<&str>, case: &Case) -> Option<&'a KnownIssue> {
     let about = |issue: &&KnownIssue| issue.distro == distro && issue.paths.contains(&case.spec.path);
     let mut issues = scenario.known_issues.iter().filter(about);
     let of_remedy = |issue: &&KnownIssue| issue.remedy.is_some() && issue.remedy.as_deref() == remedy;

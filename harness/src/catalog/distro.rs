@@ -1,6 +1,6 @@
 //! A distro: one operating system release and the host policy that a normal installation of it has.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -180,6 +180,15 @@ impl Firewall {
             Self::Firewalld { .. } => Some(FirewallKind::Firewalld),
             Self::Ufw { .. } => Some(FirewallKind::Ufw),
         }
+    }
+}
+
+impl fmt::Display for FirewallKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Firewalld => "firewalld",
+            Self::Ufw => "ufw",
+        })
     }
 }
 

@@ -1,9 +1,6 @@
 //! `lab run`: builds the lab, tries every path, says what is wrong and what repairs it.
 
-use std::{
-    io::Write,
-    thread::available_parallelism,
-};
+use std::{io::Write, thread::available_parallelism};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;

@@ -60,7 +60,8 @@ fn observed_case(
         .collect();
     let remedy = cluster.remedy.as_ref().map(|remedy| remedy.id.as_str());
     let judged = judge(&cluster.scenario, &cluster.distro.id, remedy, case, &observed);
-    let detail = judged.note.map_or_else(|| last.result.detail.clone(), |note| format!("{}; {note}", last.result.detail));
+    let detail =
+        judged.note.map_or_else(|| last.result.detail.clone(), |note| format!("{}; {note}", last.result.detail));
     CaseReport {
         outcome: last.result.outcome,
         detail,
@@ -121,7 +122,8 @@ pub fn remedies(plan: &Plan, endings: &[Ending]) -> Vec<RemedyReport> {
     let mut reports = Vec::new();
     for (cluster, ending) in clusters() {
         let Some(remedy) = &cluster.remedy else { continue };
-        let same = |other: &ClusterPlan| other.scenario.id == cluster.scenario.id && other.distro.id == cluster.distro.id;
+        let same =
+            |other: &ClusterPlan| other.scenario.id == cluster.scenario.id && other.distro.id == cluster.distro.id;
         let before = clusters().find(|(other, _)| other.remedy.is_none() && same(other));
         let mut report = RemedyReport {
             scenario: cluster.scenario.id.clone(),
@@ -143,7 +145,9 @@ pub fn remedies(plan: &Plan, endings: &[Ending]) -> Vec<RemedyReport> {
             }
             (_, Ending::Broken(reason)) => report.detail.clone_from(reason),
             (_, Ending::Interrupted) => "the run was interrupted".clone_into(&mut report.detail),
-            (_, Ending::Seen(_)) => "not compared: there is no as-installed run beside it".clone_into(&mut report.detail),
+            (_, Ending::Seen(_)) => {
+                "not compared: there is no as-installed run beside it".clone_into(&mut report.detail)
+            }
         }
         reports.push(report);
     }

@@ -82,7 +82,10 @@ impl<'a> Life<'a> {
 
     /// The machines with their distros, counted from 1.
     fn machines(&self) -> impl Iterator<Item = (u8, &crate::provider::netns::NetnsMachine, &Arc<Distro>)> {
-        (1..).zip(self.cluster.nodes()).zip(&self.plan.machines).map(|((number, machine), distro)| (number, machine, distro))
+        (1..)
+            .zip(self.cluster.nodes())
+            .zip(&self.plan.machines)
+            .map(|((number, machine), distro)| (number, machine, distro))
     }
 
     async fn apply_policy(&mut self) -> Result<(), LifeError> {

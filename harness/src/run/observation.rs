@@ -4,7 +4,10 @@ use std::{collections::BTreeSet, time::Duration};
 
 use lab_agent::protocol::ProbeResult;
 
-use crate::{model::report::{Cause, TryReport}, provider::MachineError};
+use crate::{
+    model::report::{Cause, TryReport},
+    provider::MachineError,
+};
 
 /// When in a cluster's life a try was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -143,7 +143,7 @@ async fn wait_for_close(mut reading: ReadHalf<'_>) {
 fn kill_group(group: Option<u32>) {
     if let Some(group) = group.and_then(|group| i32::try_from(group).ok()) {
         // It may just have ended by itself.
-        drop(killpg(Pid::from_raw(group), Signal::SIGKILL));
+        let _ = killpg(Pid::from_raw(group), Signal::SIGKILL);
     }
 }
 

@@ -12,8 +12,8 @@ mod protocol;
 mod sandbox;
 mod space;
 mod supervisor;
-pub mod underlay;
 pub mod systemctl;
+pub mod underlay;
 
 use std::sync::Arc;
 

@@ -70,7 +70,7 @@ impl Space {
             let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
             // A process that ends in between has no namespace any more.
             if fs::metadata(entry.path().join("ns/net")).is_ok_and(|net| net.ino() == own) {
-                drop(kill(Pid::from_raw(pid), Signal::SIGKILL));
+                let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
             }
         }
         Ok(())

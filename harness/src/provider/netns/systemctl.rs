@@ -24,8 +24,13 @@ pub const UNITS: &str = "/run/pathlab-units";
 /// How long a service may take to start or stop.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// Name under which the program was called when it is to be `systemctl`.
-pub const NAME: &str = "systemctl";
+/// The arguments of `systemctl`, if this program was called by that name.
+#[must_use]
+pub fn asked() -> Option<Vec<String>> {
+    let mut words = std::env::args();
+    let name = words.next()?;
+    (Path::new(&name).file_name()? == "systemctl").then(|| words.collect())
+}
 
 /// A service of a namespace host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -256,7 +261,9 @@ impl Unit {
     fn reload(&self) -> Result<(), ControlError> {
         let status = match self.service {
             Service::Dbus | Service::Script => return Ok(()),
-            Service::Firewalld => firewalld_call("org.fedoraproject.FirewallD1", "reload").stdout(Stdio::null()).status()?,
+            Service::Firewalld => {
+                firewalld_call("org.fedoraproject.FirewallD1", "reload").stdout(Stdio::null()).status()?
+            }
             Service::Ufw => Command::new("ufw").arg("reload").stdout(Stdio::null()).status()?,
         };
         if status.success() { Ok(()) } else { Err(self.not_started(&format!("its reload ended with {status}"))) }
