@@ -10,7 +10,7 @@ use pathlab::{
         completions,
         exit::Exit,
         failure::Failure,
-        list, plan, run, schema,
+        list, plan, report, run, schema,
     },
     provider::netns::{self, systemctl},
 };
@@ -44,7 +44,7 @@ fn carry_out(command: &Command) -> Result<Exit, Failure> {
         Command::Completions(args) => completions::run(args, out)?,
         Command::Run(args) => return run::run(args, out),
         Command::Explain(_) => return Err(not_built("explain")),
-        Command::Report(_) => return Err(not_built("report")),
+        Command::Report(args) => report::run(args, out)?,
         Command::Doctor => return Err(not_built("doctor")),
     }
     Ok(Exit::AsExpected)

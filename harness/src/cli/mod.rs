@@ -6,6 +6,7 @@ pub mod exit;
 pub mod failure;
 pub mod list;
 pub mod plan;
+pub mod report;
 pub mod run;
 pub mod schema;
 pub mod select;

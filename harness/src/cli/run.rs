@@ -36,9 +36,22 @@ enum LabError {
     #[error(transparent)]
     #[diagnostic(help("`lab doctor` says what this machine lacks and how to get it"))]
     Run(#[from] RunError),
-    /// The report's files.
-    #[error("{message}")]
-    Report { message: String },
+    /// The program's own runtime.
+    #[error("failed to start: {0}")]
+    Runtime(#[from] std::io::Error),
+}
+
+/// A problem with the report's files, with all that lies behind it.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+#[error("{0}")]
+pub struct ReportProblem(String);
+
+impl ReportProblem {
+    /// The problem as one line.
+    #[must_use]
+    pub fn new(error: &report::ReportError) -> Self {
+        Self(with_sources(error))
+    }
 }
 
 /// Runs the selected cases and writes the report.
@@ -54,7 +67,7 @@ pub fn run(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
         jobs: args.jobs.map_or_else(default_jobs, |jobs| jobs as usize),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::lab(LabError::Report { message: error.to_string() }))?;
+    let runtime = runtime.map_err(|error| Failure::lab(LabError::Runtime(error)))?;
     let finished = match runtime.block_on(run::run(plan, &options)) {
         Ok(finished) => finished,
         Err(error) => {
@@ -107,11 +120,11 @@ pub fn exit(report: &Report) -> Exit {
 }
 
 fn lab_report(error: &report::ReportError) -> Failure {
-    Failure::lab(LabError::Report { message: with_sources(error) })
+    Failure::lab(ReportProblem::new(error))
 }
 
 fn input_report(error: &report::ReportError) -> Failure {
-    Failure::input(LabError::Report { message: with_sources(error) })
+    Failure::input(ReportProblem::new(error))
 }
 
 fn with_sources(error: &dyn std::error::Error) -> String {

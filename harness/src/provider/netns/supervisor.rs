@@ -78,7 +78,8 @@ pub(super) fn serve(control: OwnedFd) -> Result<Infallible, EnterError> {
 }
 
 async fn accept(control: OwnedFd) -> io::Result<()> {
-    let control = AsyncFd::new(control)?;
+    // SAFETY: the descriptor is owned, and so open until `control` is dropped.
+    let control = unsafe { AsyncFd::register(control) }?;
     let spaces = Rc::new(Spaces::default());
     loop {
         let mut ready = control.readable().await?;
