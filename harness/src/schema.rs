@@ -48,9 +48,10 @@ mod tests {
     /// The schemas that editors read beside the files are the ones of this program.
     #[test]
     fn the_committed_schemas_are_current() {
-        for (kind, name) in
-            [(SchemaKind::Scenario, "scenarios/scenario.schema.json"), (SchemaKind::Distro, "vm-images/distro.schema.json")]
-        {
+        for (kind, name) in [
+            (SchemaKind::Scenario, "scenarios/scenario.schema.json"),
+            (SchemaKind::Distro, "vm-images/distro.schema.json"),
+        ] {
             let committed = std::fs::read_to_string(format!("{ROOT}/{name}")).expect(name);
             assert!(committed == schema_text(kind), "{name} is old: write the output of `lab schema` there");
         }

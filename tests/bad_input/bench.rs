@@ -111,7 +111,12 @@ impl Bench {
     pub fn lab_into_closed_pipe(&self, arguments: &[&str]) -> (Option<i32>, String) {
         let (reader, writer) = std::io::pipe().expect("a pipe");
         drop(reader);
-        let output = self.command(arguments).stdout(writer).stderr(Stdio::piped()).spawn().and_then(std::process::Child::wait_with_output);
+        let output = self
+            .command(arguments)
+            .stdout(writer)
+            .stderr(Stdio::piped())
+            .spawn()
+            .and_then(std::process::Child::wait_with_output);
         let output = output.expect("the program runs");
         (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
     }
@@ -168,7 +173,8 @@ impl Bench {
         }
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    /// The program in the empty working directory, with nothing of the caller's environment.
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_lab"));
         command
             .args(arguments)

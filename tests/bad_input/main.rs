@@ -42,9 +42,18 @@ pub enum Input {
 
 #[test]
 fn each_is_refused_with_its_place_and_reason() {
-    let tables =
-        [scenarios::table(), paths::table(), files::table(), manifests::table(), distros::table(), arguments::table()];
-    let all: Vec<Bad> = tables.into_iter().flatten().collect();
+    let all: Vec<&Bad> = [
+        scenarios::TABLE,
+        paths::PATHS,
+        paths::KNOWN_ISSUES,
+        files::TABLE,
+        manifests::TABLE,
+        distros::TABLE,
+        arguments::TABLE,
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
     assert!(all.len() >= 40, "only {} bad inputs", all.len());
     let faults: Vec<String> = all.iter().flat_map(|bad| Bench::new().faults(bad)).collect();
     assert!(faults.is_empty(), "{}", faults.join("\n"));
@@ -54,7 +63,8 @@ fn each_is_refused_with_its_place_and_reason() {
 fn the_good_files_are_good() {
     let bench = Bench::new();
     for command in ["plan", "list"] {
-        let arguments: &[&str] = if command == "plan" { &["plan", "-s", bench.scenario()] } else { &["list", "scenarios"] };
+        let arguments: &[&str] =
+            if command == "plan" { &["plan", "-s", bench.scenario()] } else { &["list", "scenarios"] };
         let output = bench.lab(arguments);
         assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
     }
@@ -89,9 +99,24 @@ fn a_folder_elsewhere_brings_its_own_distros() {
 }
 
 #[test]
+fn a_home_that_is_none_is_named() {
+    let bench = Bench::new();
+    let output = bench.command(&["plan"]).env("PATHLAB_HOME", bench.path("cwd")).output().expect("the program starts");
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("does not hold both `scenarios` and `vm-images`"), "{stderr}");
+}
+
+#[test]
 fn a_reader_that_goes_away_is_no_failure() {
     let bench = Bench::new();
-    for arguments in [&["plan", "-s", "good"][..], &["list", "distros"], &["schema", "report"], &["completions", "bash"], &["--help"]] {
+    for arguments in [
+        &["plan", "-s", "good"][..],
+        &["list", "distros"],
+        &["schema", "report"],
+        &["completions", "bash"],
+        &["--help"],
+    ] {
         let (status, stderr) = bench.lab_into_closed_pipe(arguments);
         assert_eq!((status, stderr.as_str()), (Some(0), ""), "{arguments:?}");
     }

@@ -131,7 +131,8 @@ impl DistroFile {
 
     fn check_zone(&self, name: &str, zone: &Zone) -> Result<(), CatalogError> {
         if let Some(port) = zone.ports.iter().find(|port| !is_port(port)) {
-            let message = format!("`{port}` of zone {name} is no port, expected for instance 8080/tcp or 30000-32767/udp");
+            let message =
+                format!("`{port}` of zone {name} is no port, expected for instance 8080/tcp or 30000-32767/udp");
             return Err(self.source.error(self.places.policy.firewall.span, message).label("in here"));
         }
         Ok(())

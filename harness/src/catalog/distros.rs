@@ -55,9 +55,9 @@ impl Distros {
 
     /// Every id and alias.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.list.iter().flat_map(|distro| {
-            std::iter::once(distro.id.as_str()).chain(distro.aliases.iter().map(String::as_str))
-        })
+        self.list
+            .iter()
+            .flat_map(|distro| std::iter::once(distro.id.as_str()).chain(distro.aliases.iter().map(String::as_str)))
     }
 
     fn add(&mut self, file: DistroFile) -> Result<(), CatalogError> {

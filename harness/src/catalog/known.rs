@@ -25,10 +25,7 @@ pub(super) struct Scope<'a> {
 }
 
 /// Checks the known issues; no two say something of the same case.
-pub(super) fn known_issues(
-    scope: &Scope<'_>,
-    files: &[At<KnownIssueFile>],
-) -> Result<Vec<KnownIssue>, CatalogError> {
+pub(super) fn known_issues(scope: &Scope<'_>, files: &[At<KnownIssueFile>]) -> Result<Vec<KnownIssue>, CatalogError> {
     let mut seen = HashSet::new();
     let mut issues = Vec::new();
     for file in files {
@@ -67,8 +64,7 @@ fn known_issue(scope: &Scope<'_>, file: &At<KnownIssueFile>) -> Result<KnownIssu
     for pattern in &file.paths.value {
         for spec in matching(scope, pattern)? {
             if spec.expect.allows(outcome) {
-                let message =
-                    format!("`{outcome}` is what the path `{}` expects, so it is no issue", spec.path);
+                let message = format!("`{outcome}` is what the path `{}` expects, so it is no issue", spec.path);
                 return Err(source.error(file.outcome.span, message).label("as expected"));
             }
             if !paths.contains(&spec.path) {

@@ -6,7 +6,12 @@ use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 use sha2::{Digest, Sha256};
 
-use super::{at::At, problem::CatalogError, scenario::Manifest, source::{Source, read_text, shown}};
+use super::{
+    at::At,
+    problem::CatalogError,
+    scenario::Manifest,
+    source::{Source, read_text, shown},
+};
 
 /// Reads the manifests that `scenario.yaml` (the `source`) names.
 pub(super) fn read(
@@ -31,7 +36,8 @@ pub(super) fn read(
 fn manifest(source: &Source, dir: &Utf8Path, name: &At<String>) -> Result<Manifest, CatalogError> {
     let here = |message: String| source.error(name.span, message);
     let path = plain(name).ok_or_else(|| {
-        here(format!("`{}` is outside of the scenario's folder, expected a file in it", name.value)).label("leaves the folder")
+        here(format!("`{}` is outside of the scenario's folder, expected a file in it", name.value))
+            .label("leaves the folder")
     })?;
     let file = dir.join(&path);
     if let Err(error) = fs::metadata(&file) {

@@ -41,7 +41,8 @@ pub(super) fn check_report(source: &Source, name: &str, span: SourceSpan) -> Res
     let number_of = |name: &str| {
         let (repository, number) = name.split_once('#')?;
         let (owner, project) = repository.split_once('/')?;
-        let word = |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+        let word =
+            |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
         (word(owner) && word(project) && !number.is_empty() && number.chars().all(|c| c.is_ascii_digit())).then_some(())
     };
     let url = name.starts_with("https://") || name.starts_with("http://");
@@ -57,9 +58,9 @@ pub(super) fn check_report(source: &Source, name: &str, span: SourceSpan) -> Res
 #[must_use]
 pub fn is_kebab(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_lowercase())
-        && name.split('-').all(|part| {
-            !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
-        })
+        && name
+            .split('-')
+            .all(|part| !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit()))
 }
 
 fn kebab(name: &str) -> String {

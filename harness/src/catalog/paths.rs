@@ -33,7 +33,10 @@ pub(super) fn expand(
             rest.check(source, path)?;
             if let Some(first) = seen.insert(path, place) {
                 let message = format!("the path `{path}` stands twice, first on line {}", source.line(first));
-                return Err(source.error(place, message).label("the second time").advice("each path is one case: remove one"));
+                return Err(source
+                    .error(place, message)
+                    .label("the second time")
+                    .advice("each path is one case: remove one"));
             }
             specs.push(rest.spec(path));
         }
@@ -97,7 +100,9 @@ fn check(source: &Source, path: AccessPath, place: SourceSpan, nodes: usize) -> 
             return refuse("an ingress speaks HTTP only", "use `protocol: http`");
         }
         (Target::Dns, Protocol::Http) => return refuse("a DNS server speaks no HTTP", "use `protocol: [udp, tcp]`"),
-        (Target::ApiServer, Protocol::Udp) => return refuse("the Kubernetes API is not on UDP", "use `protocol: http`"),
+        (Target::ApiServer, Protocol::Udp) => {
+            return refuse("the Kubernetes API is not on UDP", "use `protocol: http`");
+        }
         _ => {}
     }
     if payload == Payload::Large && matches!(to, Target::Dns | Target::ApiServer) {
@@ -133,7 +138,10 @@ impl<'a> Rest<'a> {
     fn check(&self, source: &Source, path: AccessPath) -> Result<(), CatalogError> {
         if let Some(http) = self.entry.http.as_ref().filter(|_| path.protocol != Protocol::Http) {
             let message = format!("`http` does not go with the path `{path}`, which is not HTTP");
-            return Err(source.error(http.span, message).label("not HTTP").advice("give HTTP paths an entry of their own"));
+            return Err(source
+                .error(http.span, message)
+                .label("not HTTP")
+                .advice("give HTTP paths an entry of their own"));
         }
         let no_service = matches!(path.to, Target::Ingress | Target::Dns | Target::ApiServer);
         if let Some(port) = self.entry.port.as_ref().filter(|_| no_service) {
@@ -184,7 +192,9 @@ fn expect(source: &Source, file: &At<ExpectFile>) -> Result<Expect, CatalogError
             refuse("`error` is the lab's own fault and cannot be expected".to_owned(), "never the network's")
         }
         Ok(outcome) if address == ExpectedSource::Any => Ok(Expect::Outcome(outcome)),
-        Ok(outcome) => refuse(format!("`source` goes with `outcome: ok` only, found `{outcome}`"), "no backend sees it"),
+        Ok(outcome) => {
+            refuse(format!("`source` goes with `outcome: ok` only, found `{outcome}`"), "no backend sees it")
+        }
         Err(unknown) => refuse(unknown.to_string().replacen("expected ok,", "expected blocked, ok,", 1), "no outcome"),
     }
 }

@@ -114,7 +114,9 @@ impl Resolver<'_> {
             NodesFile::Mixed(names) if names.is_empty() || names.len() > usize::from(MOST_NODES) => {
                 refuse(names.len().to_string())
             }
-            NodesFile::Mixed(names) => names.iter().map(|name| self.distro(name)).collect::<Result<_, _>>().map(Nodes::Mixed),
+            NodesFile::Mixed(names) => {
+                names.iter().map(|name| self.distro(name)).collect::<Result<_, _>>().map(Nodes::Mixed)
+            }
         }
     }
 
@@ -131,7 +133,8 @@ impl Resolver<'_> {
                 let stranger = !machines.iter().any(|machine| machine.id == distro.id);
                 if stranger || !distros.is_empty() {
                     let message = "a mixed cluster carries the name of one of its machines' distros";
-                    let error = self.source.error(name.span, message).label(if stranger { "no machine" } else { "one more" });
+                    let error =
+                        self.source.error(name.span, message).label(if stranger { "no machine" } else { "one more" });
                     return Err(error.advice("leave `distros` away: the first machine's is used"));
                 }
             }
@@ -231,7 +234,8 @@ impl Resolver<'_> {
     fn timeout(&self, file: Option<&At<String>>) -> Result<Duration, CatalogError> {
         let Some(file) = file else { return Ok(DEFAULT_TIMEOUT) };
         duration(file).filter(|limit| (50..=60_000).contains(&limit.as_millis())).ok_or_else(|| {
-            let message = format!("`{}` is no time limit, expected for instance 2s or 500ms, 50 ms to 60 s", file.value);
+            let message =
+                format!("`{}` is no time limit, expected for instance 2s or 500ms, 50 ms to 60 s", file.value);
             self.source.error(file.span, message).label("no time limit")
         })
     }
@@ -291,10 +295,7 @@ fn duration(text: &str) -> Option<Duration> {
 
 fn is_dns_label(name: &str) -> bool {
     let edge = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    name.len() <= 63
-        && name.starts_with(edge)
-        && name.ends_with(edge)
-        && name.chars().all(|c| edge(c) || c == '-')
+    name.len() <= 63 && name.starts_with(edge) && name.ends_with(edge) && name.chars().all(|c| edge(c) || c == '-')
 }
 
 #[cfg(test)]

@@ -71,8 +71,8 @@ fn words(error: &Error) -> (String, Option<String>, Option<String>) {
             (format!("unknown key `{field}`"), some("no such key"), Some(help.replacen("there are", "the keys are", 1)))
         }
         Error::SerdeUnknownVariant { variant, expected, .. } => {
-            let help = suggest::closest(variant, expected.iter().copied())
-                .map(|closest| format!("did you mean `{closest}`?"));
+            let help =
+                suggest::closest(variant, expected.iter().copied()).map(|closest| format!("did you mean `{closest}`?"));
             (format!("`{variant}` is unknown; expected one of {}", expected.join(", ")), some("no such word"), help)
         }
         Error::SerdeMissingField { field, .. } => {
@@ -88,7 +88,9 @@ fn words(error: &Error) -> (String, Option<String>, Option<String>) {
         Error::MultipleDocuments { .. } => {
             ("a second document starts here, expected one".to_owned(), some("the second one"), None)
         }
-        Error::Unexpected { expected, .. } => (format!("expected {expected}"), Some(format!("expected {expected}")), None),
+        Error::Unexpected { expected, .. } => {
+            (format!("expected {expected}"), Some(format!("expected {expected}")), None)
+        }
         Error::Budget { .. }
         | Error::AliasReplayLimitExceeded { .. }
         | Error::AliasExpansionLimitExceeded { .. }

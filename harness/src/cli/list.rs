@@ -36,7 +36,8 @@ pub fn run(args: &ListArgs, out: &mut dyn Write) -> Result<(), Failure> {
     let text = match args.format {
         Format::Text => {
             let heading = listing.heading.iter().map(|word| (*word).to_owned()).collect();
-            let rows: Vec<Vec<String>> = std::iter::once(heading).chain(listing.rows.into_iter().map(|row| row.0)).collect();
+            let rows: Vec<Vec<String>> =
+                std::iter::once(heading).chain(listing.rows.into_iter().map(|row| row.0)).collect();
             table(&rows)
         }
         Format::Json => {
@@ -75,11 +76,8 @@ fn scenarios(catalog: &Catalog) -> Result<Listing, Failure> {
 
 fn scenario_row(scenario: &Scenario) -> (Vec<String>, Value) {
     let distros: Vec<&str> = scenario.distros.iter().map(|distro| distro.id.as_str()).collect();
-    let providers: Vec<&str> = ProviderKind::ALL
-        .iter()
-        .filter(|kind| scenario.lacking(**kind).is_none())
-        .map(|kind| kind.as_str())
-        .collect();
+    let providers: Vec<&str> =
+        ProviderKind::ALL.iter().filter(|kind| scenario.lacking(**kind).is_none()).map(|kind| kind.as_str()).collect();
     let machines: Option<Vec<&str>> = match &scenario.nodes {
         Nodes::Count(_) => None,
         Nodes::Mixed(machines) => Some(machines.iter().map(|machine| machine.id.as_str()).collect()),

@@ -54,8 +54,12 @@ fn selections() -> impl Strategy<Value = Selection> {
         subsequence(REMEDIES.map(str::to_owned).to_vec(), 1..=3).prop_map(Remedies::Ids),
     ];
     let filters = vec(select(FILTERS.map(str::to_owned).to_vec()), 0..3);
-    (distros, remedies, filters)
-        .prop_map(|(distros, remedies, filters)| Selection { distros, remedies, filters, shard: None })
+    (distros, remedies, filters).prop_map(|(distros, remedies, filters)| Selection {
+        distros,
+        remedies,
+        filters,
+        shard: None,
+    })
 }
 
 proptest! {
@@ -113,15 +117,18 @@ proptest! {
 fn the_seed_plan_is_the_documented_one() {
     let whole = plan(&[seed(), seed()], &Selection::default()).expect("a plan");
     let clusters: Vec<String> = whole.clusters.iter().map(super::ClusterPlan::id).collect();
-    assert_eq!(clusters, [
-        "pod-ip-502::rhel-9.5::as-installed",
-        "pod-ip-502::rhel-9.5::trusted-source",
-        "pod-ip-502::rhel-9.5::trusted-interface",
-        "pod-ip-502::rhel-9.5::firewalld-off",
-        "pod-ip-502::rhel-9.5::masquerade-public",
-        "pod-ip-502::rhel-9.5::iptables-forward-accept",
-        "pod-ip-502::ubuntu-22.04::as-installed",
-    ]);
+    assert_eq!(
+        clusters,
+        [
+            "pod-ip-502::rhel-9.5::as-installed",
+            "pod-ip-502::rhel-9.5::trusted-source",
+            "pod-ip-502::rhel-9.5::trusted-interface",
+            "pod-ip-502::rhel-9.5::firewalld-off",
+            "pod-ip-502::rhel-9.5::masquerade-public",
+            "pod-ip-502::rhel-9.5::iptables-forward-accept",
+            "pod-ip-502::ubuntu-22.04::as-installed",
+        ]
+    );
     assert_eq!(whole.not_applicable.len(), 5);
     assert!(ids(&whole).contains(&"pod-ip-502::rhel-9.5::as-installed::pod-to-pod-ip".to_owned()));
 }
