@@ -44,7 +44,7 @@ impl CatalogError {
 
     /// A problem at a place in a text.
     #[must_use]
-    pub(super) fn at(file: &str, text: &Arc<str>, span: SourceSpan, message: impl Into<String>) -> Self {
+    pub fn at(file: &str, text: &Arc<str>, span: SourceSpan, message: impl Into<String>) -> Self {
         let (line, column) = line_and_column(text, span.offset());
         let mut error = Self::in_file(file, line, column, message);
         if let Some(place) = &mut error.0.place
