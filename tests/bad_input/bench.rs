@@ -173,7 +173,8 @@ impl Bench {
         }
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    /// The program in the empty working directory, with nothing of the caller's environment.
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_lab"));
         command
             .args(arguments)

@@ -42,9 +42,18 @@ pub enum Input {
 
 #[test]
 fn each_is_refused_with_its_place_and_reason() {
-    let tables =
-        [scenarios::table(), paths::table(), files::table(), manifests::table(), distros::table(), arguments::table()];
-    let all: Vec<Bad> = tables.into_iter().flatten().collect();
+    let all: Vec<&Bad> = [
+        scenarios::TABLE,
+        paths::PATHS,
+        paths::KNOWN_ISSUES,
+        files::TABLE,
+        manifests::TABLE,
+        distros::TABLE,
+        arguments::TABLE,
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
     assert!(all.len() >= 40, "only {} bad inputs", all.len());
     let faults: Vec<String> = all.iter().flat_map(|bad| Bench::new().faults(bad)).collect();
     assert!(faults.is_empty(), "{}", faults.join("\n"));
@@ -87,6 +96,15 @@ fn a_folder_elsewhere_brings_its_own_distros() {
     let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(stdout.contains("good::otheros-1::as-installed") && stdout.contains("good::testos-1::as-installed"));
+}
+
+#[test]
+fn a_home_that_is_none_is_named() {
+    let bench = Bench::new();
+    let output = bench.command(&["plan"]).env("PATHLAB_HOME", bench.path("cwd")).output().expect("the program starts");
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("does not hold both `scenarios` and `vm-images`"), "{stderr}");
 }
 
 #[test]

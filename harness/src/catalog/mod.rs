@@ -17,6 +17,8 @@ mod root;
 pub mod scenario;
 pub mod scenario_file;
 mod source;
+#[cfg(test)]
+mod tests;
 mod yaml;
 
 use std::sync::Arc;

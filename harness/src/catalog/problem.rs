@@ -44,7 +44,7 @@ impl CatalogError {
 
     /// A problem at a place in a text.
     #[must_use]
-    pub(super) fn at(file: &str, text: &Arc<str>, span: SourceSpan, message: impl Into<String>) -> Self {
+    pub fn at(file: &str, text: &Arc<str>, span: SourceSpan, message: impl Into<String>) -> Self {
         let (line, column) = line_and_column(text, span.offset());
         let mut error = Self::in_file(file, line, column, message);
         if let Some(place) = &mut error.0.place
@@ -136,7 +136,8 @@ fn printable(text: String) -> String {
 
 /// Line and column, counted from 1, of a byte offset; columns are characters.
 pub(super) fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
-    let before = &text[..text.floor_char_boundary(offset)];
+    let end = (0..=offset.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    let before = &text[..end];
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
     (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
 }

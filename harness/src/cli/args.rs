@@ -151,7 +151,7 @@ pub enum Listed {
 /// `lab explain`.
 #[derive(Clone, Debug, Args)]
 pub struct ExplainArgs {
-    /// The case's name, as `lab plan` prints it: SCENARIO::DISTRO::as-installed|REMEDY::FROM-to-TARGET.
+    /// The case's name, as `lab plan` prints it: `SCENARIO::DISTRO::as-installed|REMEDY::FROM-to-TARGET`.
     pub case: String,
     /// Folder of the scenario, when it is not a shipped one.
     #[arg(short, long, value_name = "DIR")]

@@ -35,7 +35,7 @@ impl Failure {
         let mut text = String::new();
         let exit = match self {
             Self::Input(problems) => {
-                problems.iter().for_each(|problem| text.push_str(&rendered(problem.as_ref())));
+                text.extend(problems.iter().map(|problem| rendered(problem.as_ref())));
                 Exit::BadInput
             }
             Self::Lab(problem) => {
@@ -44,7 +44,7 @@ impl Failure {
             }
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => return Exit::AsExpected,
             Self::Output(error) => {
-                text.push_str(&format!("error: cannot write to standard output: {error}\n"));
+                text = format!("error: cannot write to standard output: {error}\n");
                 Exit::LabBroken
             }
         };
@@ -72,6 +72,7 @@ fn rendered(problem: &dyn Diagnostic) -> String {
     };
     let mut text = String::new();
     match handler.render_report(&mut text, problem) {
+        Ok(()) if plain => text.trim_start().to_owned(),
         Ok(()) => text,
         // A place outside of its text cannot be drawn; the message still can.
         Err(_) => format!("error: {problem}\n"),

@@ -1,6 +1,6 @@
 //! The plan as text and as JSON, for `lab plan`.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fmt::Write};
 
 use serde::Serialize;
 
@@ -56,7 +56,7 @@ pub fn text(plan: &Plan) -> String {
         text.push_str(&heading(cluster));
         for case in &cluster.cases {
             let path = case.spec.path.to_string();
-            text.push_str(&format!("  {path:width$}  {}\n", expectation(cluster, case)));
+            let _ = writeln!(text, "  {path:width$}  {}", expectation(cluster, case));
         }
         text.push('\n');
     }
@@ -64,7 +64,7 @@ pub fn text(plan: &Plan) -> String {
         text.push_str("not applicable\n");
         for skipped in &plan.not_applicable {
             let id = format!("{}::{}::{}", skipped.scenario, skipped.distro, skipped.remedy.id);
-            text.push_str(&format!("  {id}  is for {}\n", hosts(&skipped.remedy)));
+            let _ = writeln!(text, "  {id}  is for {}", hosts(&skipped.remedy));
         }
         text.push('\n');
     }
@@ -114,7 +114,7 @@ fn expectation(cluster: &ClusterPlan, case: &Case) -> String {
         _ => {}
     }
     if let Some(issue) = known(cluster, case) {
-        text.push_str(&format!(", known {} ({})", issue.outcome, issue.upstream));
+        let _ = write!(text, ", known {} ({})", issue.outcome, issue.upstream);
     }
     text
 }
