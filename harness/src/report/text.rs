@@ -44,7 +44,7 @@ pub(super) fn duration(micros: u64) -> String {
     match micros {
         0..=999 => format!("{micros} µs"),
         1_000..=999_949 => format!("{} ms", micros / 1_000),
-        ..=59_949_999 => {
+        999_950..=59_949_999 => {
             let tenths = (micros + 50_000) / 100_000;
             format!("{}.{} s", tenths / 10, tenths % 10)
         }

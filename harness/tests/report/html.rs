@@ -24,6 +24,8 @@ fn everything_of_the_report_is_there() {
         "lab explain pod-ip-502::rocky-9.5::as-installed::outside-to-node-port",
         "SELinux (enforcing)",
         "never reached",
+        "machine rocky-9.5-2",
+        "VXLAN to 192.0.2.12",
     ] {
         assert!(page.contains(part), "{part}");
     }
@@ -45,9 +47,8 @@ fn it_names_no_address_and_runs_nothing() {
 #[test]
 fn hostile_text_stays_text() {
     let page = page(&sample::hostile());
-    for part in ["<script", "<img", "onerror=alert(2)>\"", "href=\"javascript", "href=\"/", "href=\"./..", "{{", "49"] {
-        let found = page.match_indices(part).filter(|(at, _)| part != "49" || page[at - 1..].starts_with("&49"));
-        assert!(part == "{{" || found.count() == 0, "{part}");
+    for part in ["<script", "<img", "href=\"javascript", "href=\"/", "href=\"./..", "\"'`"] {
+        assert!(!page.contains(part), "{part}");
     }
     assert!(page.contains(r"\u{1b}[31m"));
     assert!(!page.chars().any(|c| (c.is_control() && c != '\n') || c == '\u{202e}'));

@@ -83,7 +83,8 @@ fn link(path: &Utf8Path) -> Option<String> {
             if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
                 link.push(char::from(byte));
             } else {
-                link.push_str(&format!("%{byte:02X}"));
+                link.push('%');
+                link.extend([byte >> 4, byte & 15].map(|digit| char::from(b"0123456789ABCDEF"[usize::from(digit)])));
             }
         }
     }

@@ -107,16 +107,16 @@ fn sentences(cases: &[&CaseReport]) -> Vec<String> {
     upstream.dedup();
     let says = if upstream.is_empty() { "a known issue".to_owned() } else { upstream.join(", ") };
     let rest = [
-        (Verdict::Known, format!("as {says} says")),
-        (Verdict::Fail, "unexpectedly".to_owned()),
-        (Verdict::Fixed, "no longer, though known to".to_owned()),
-        (Verdict::Flaky, "only sometimes".to_owned()),
+        (Verdict::Known, "fails", "fail", format!("as {says} says")),
+        (Verdict::Fail, "fails", "fail", "unexpectedly".to_owned()),
+        (Verdict::Fixed, "works", "work", "though known to fail".to_owned()),
+        (Verdict::Flaky, "fails", "fail", "only sometimes".to_owned()),
     ];
-    for (verdict, how) in rest {
+    for (verdict, one, many, how) in rest {
         match number(verdict) {
             0 => {}
-            1 => sentences.push(format!("1 fails {how}.")),
-            n => sentences.push(format!("{n} fail {how}.")),
+            1 => sentences.push(format!("1 {one} {how}.")),
+            n => sentences.push(format!("{n} {many} {how}.")),
         }
     }
     match (number(Verdict::Error), number(Verdict::Skipped)) {

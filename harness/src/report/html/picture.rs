@@ -5,7 +5,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 use super::way::{Station, end_word, place};
 use crate::{
     model::{AccessPath, Direction, WayStep},
-    report::text::{clean, wrap},
+    report::text::{clean, count, wrap},
 };
 
 /// Width of every picture, in its own units; a phone shows it one to one.
@@ -136,13 +136,13 @@ impl Pen {
         self.y += ROW + 4;
         let hidden = station.steps.len().saturating_sub(MOST_STEPS);
         if hidden > 0 {
-            self.text("quiet", LEFT + 10, format!("{hidden} earlier steps let it pass"));
+            self.text("quiet", LEFT + 10, format!("{} before let it pass", count(hidden, "step")));
             self.y += ROW;
         }
         for step in &station.steps[hidden..] {
             self.step(step);
+            self.y += 4;
         }
-        self.y += 4;
         let class = if end.is_some() { "station killer" } else { "station" };
         let height = self.y - top;
         self.shapes.insert(frame, Shape::Rect { class, x: LEFT, y: top, width: RIGHT - LEFT, height, radius: 6 });

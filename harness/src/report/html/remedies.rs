@@ -3,14 +3,18 @@
 use super::case::Badge;
 use crate::{
     model::{RemedyVerdict, report::Report},
-    report::{matrix::Matrix, remedy::Remedied, text::clean},
+    report::{
+        matrix::Matrix,
+        remedy::{Remedied, not_applicable},
+        text::clean,
+    },
 };
 
 /// The remedies on one distro.
 pub(super) struct RemedyTable {
     pub(super) distro: String,
     pub(super) rows: Vec<RemedyRow>,
-    /// Those that are not for it, with the reason.
+    /// Reasons, with the ids of those that are not for it.
     pub(super) not_applicable: Vec<(String, String)>,
 }
 
@@ -35,12 +39,10 @@ impl RemedyTable {
             let all = Remedied::all(report, matrix, distro);
             let (apply, not): (Vec<_>, Vec<_>) =
                 all.into_iter().partition(|one| one.remedy.verdict != RemedyVerdict::NotApplicable);
-            let reason =
-                |one: &Remedied<'_>| (clean(&one.remedy.id).into_owned(), clean(&one.remedy.detail).into_owned());
             Self {
                 distro: clean(distro).into_owned(),
                 rows: apply.iter().map(row).collect(),
-                not_applicable: not.iter().map(reason).collect(),
+                not_applicable: not_applicable(&not),
             }
         };
         let tables = matrix.distros().into_iter().map(of);

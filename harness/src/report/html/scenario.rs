@@ -28,7 +28,8 @@ pub(super) struct CausesView {
 
 /// One cause.
 pub(super) struct CauseView {
-    pub(super) summary: String,
+    /// The summary in pieces; those that stand in backticks are code.
+    pub(super) summary: Vec<(bool, String)>,
     pub(super) facts: Vec<(&'static str, String)>,
     pub(super) paths: Vec<String>,
     pub(super) explain: Option<String>,
@@ -69,11 +70,35 @@ impl CauseView {
         facts.extend(place(cause).map(|place| ("rule", clean(&place).into_owned())));
         facts.extend(cause.owner.as_deref().map(|owner| ("owner", clean(owner).into_owned())));
         Self {
-            summary: clean(&cause.summary).into_owned(),
+            summary: pieces(&clean(&cause.summary)),
             facts,
             paths: group.paths(),
             explain: group.cases.first().map(|case| explain_command(&case.id)),
             way: way.as_ref().filter(|way| !way.steps.is_empty()).map(|way| WayView::of(way, anchor)),
         }
+    }
+}
+
+/// Splits text at its backticks. Text with an odd number of them stays whole.
+fn pieces(text: &str) -> Vec<(bool, String)> {
+    if text.matches('`').count() % 2 == 1 {
+        return vec![(false, text.to_owned())];
+    }
+    let pieces = text.split('`').enumerate().map(|(index, piece)| (index % 2 == 1, piece.to_owned()));
+    pieces.filter(|(_, piece)| !piece.is_empty()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::pieces;
+
+    #[test]
+    fn backticks_mark_code() {
+        let piece = |code, text: &str| (code, text.to_owned());
+        assert_eq!(
+            pieces("ends with `reject`."),
+            [piece(false, "ends with "), piece(true, "reject"), piece(false, ".")]
+        );
+        assert_eq!(pieces("5 o`clock"), [piece(false, "5 o`clock")]);
     }
 }
