@@ -76,11 +76,15 @@ fn a_sandbox_has_no_interface_but_its_own() {
     if !netns_tier() {
         return;
     }
-    let own = r#"ip -o link | awk -F': ' '{print $2}' | grep -Ev '^(lo|eth0(@.*)?|cali.*|vxlan.calico)$' && exit 1 || :"#;
+    let own =
+        r#"ip -o link | awk -F': ' '{print $2}' | grep -Ev '^(lo|eth0(@.*)?|cali.*|vxlan.calico)$' && exit 1 || :"#;
     let route = r#"ip route show default | grep -v 'via 192.0.2.1 dev eth0' && exit 1 || :"#;
     let dir = support::copy_of_scenario("pod-ip-502", |text| {
-        format!("{text}\nconditions:\n  - {{ name: own interfaces only, when: after-deploy, run: ['{}', '{}'] }}\n",
-            own.replace('\'', "''"), route.replace('\'', "''"))
+        format!(
+            "{text}\nconditions:\n  - {{ name: own interfaces only, when: after-deploy, run: ['{}', '{}'] }}\n",
+            own.replace('\'', "''"),
+            route.replace('\'', "''")
+        )
     });
     let scenario = dir.path().join("pod-ip-502");
     let lab = Lab::run(&["ubuntu", "--remedy", "none", "-s", scenario.to_str().expect("UTF-8")]);
@@ -130,7 +134,8 @@ fn kill_one(victim: Victim, after: Duration) {
     }
     // Namespaces by their inodes: a process of the lab is one that lives in one of them.
     let own = namespace(std::process::id());
-    let spaces: BTreeSet<u64> = chain.iter().filter_map(|pid| namespace(*pid)).filter(|space| Some(*space) != own).collect();
+    let spaces: BTreeSet<u64> =
+        chain.iter().filter_map(|pid| namespace(*pid)).filter(|space| Some(*space) != own).collect();
     let index = match victim {
         Victim::Harness => 0,
         Victim::Sandbox => 1,
@@ -144,7 +149,8 @@ fn kill_one(victim: Victim, after: Duration) {
     child.wait().expect("lab ends");
     let end = Instant::now() + Duration::from_secs(10);
     loop {
-        let left: Vec<u32> = processes().filter(|pid| namespace(*pid).is_some_and(|space| spaces.contains(&space))).collect();
+        let left: Vec<u32> =
+            processes().filter(|pid| namespace(*pid).is_some_and(|space| spaces.contains(&space))).collect();
         if left.is_empty() {
             break;
         }
@@ -202,5 +208,9 @@ impl Host {
 
 fn said(argv: &[&str]) -> String {
     // Without root `nft` may say nothing; then the kernel kept the lab from these rules as well.
-    Command::new(argv[0]).args(&argv[1..]).output().map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default()
+    Command::new(argv[0])
+        .args(&argv[1..])
+        .output()
+        .map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
+        .unwrap_or_default()
 }

@@ -207,8 +207,6 @@ fn note(notes: &mut Vec<String>, case: &Case, tries: &CaseObservation, path: Pat
         notes.push(format!("breaks {name}: {}", outcome(&[Moment::Probe, Moment::Retry])));
     } else if path.with && !path.after_reload {
         notes.push(format!("{name} ends as {} after a firewall reload", outcome(&[Moment::AfterReload])));
-    } else if !path.with {
-        notes.push(format!("{name} still ends as {}", outcome(&[Moment::Probe, Moment::Retry])));
     }
 }
 

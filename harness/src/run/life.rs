@@ -12,7 +12,7 @@ use crate::{
         distro::{Distro, Firewall},
         scenario::{Remedy, When},
     },
-    cluster::dataplane::Dataplane,
+    cluster::dataplane::runtime::Dataplane,
     model::{Outcome, report::MachineReport},
     plan::ClusterPlan,
     policy::{self, HostKind},
@@ -39,6 +39,7 @@ pub async fn live(
     let mut life = Life::begin(plan, prefix, surroundings).await?;
     tell(Phase::Policy);
     life.apply_policy().await?;
+    life.cluster.connect(plan).await?;
     life.conditions(When::BeforeCluster).await?;
     tell(Phase::Cluster);
     life.cluster.start().await?;

@@ -78,19 +78,9 @@ pub enum LifeError {
         /// What the machine said.
         source: MachineError,
     },
-    /// The manifests.
-    #[error("{0}")]
-    Deploy(String),
-    /// Something did not come in time.
-    #[error("waited {limit:?} for {what}: {last}")]
-    NotReady {
-        /// What was waited for.
-        what: String,
-        /// How long.
-        limit: Duration,
-        /// What was seen last.
-        last: String,
-    },
+    /// The cluster.
+    #[error(transparent)]
+    Cluster(#[from] crate::cluster::dataplane::RuntimeError),
 }
 
 impl Moment {
