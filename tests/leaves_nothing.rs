@@ -48,6 +48,7 @@ fn no_packet_of_a_lab_passes_an_interface_of_its_host() {
     let script = r#"
         set -e
         ip link set lo up
+        sysctl -q -w net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1
         ip link add uplink type veth peer name far
         ip addr add 192.0.2.77/24 dev uplink; ip link set uplink up; ip link set far up
         ip route add default via 192.0.2.1
@@ -80,11 +81,9 @@ fn a_sandbox_has_no_interface_but_its_own() {
         r#"ip -o link | awk -F': ' '{print $2}' | grep -Ev '^(lo|eth0(@.*)?|cali.*|vxlan.calico)$' && exit 1 || :"#;
     let route = r#"ip route show default | grep -v 'via 192.0.2.1 dev eth0' && exit 1 || :"#;
     let dir = support::copy_of_scenario("pod-ip-502", |text| {
-        format!(
-            "{text}\nconditions:\n  - {{ name: own interfaces only, when: after-deploy, run: ['{}', '{}'] }}\n",
-            own.replace('\'', "''"),
-            route.replace('\'', "''")
-        )
+        let lines = [own, route].map(|line| format!("'{}'", line.replace('\'', "''"))).join(", ");
+        let condition = format!("conditions:\n  - {{ name: own interfaces only, when: after-deploy, run: [{lines}] }}\n");
+        text.replacen("conditions:\n", &condition, 1)
     });
     let scenario = dir.path().join("pod-ip-502");
     let lab = Lab::run(&["ubuntu", "--remedy", "none", "-s", scenario.to_str().expect("UTF-8")]);
