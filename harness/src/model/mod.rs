@@ -1,5 +1,6 @@
 //! The result model: words that plan, probe, verdict and report share.
 
+pub mod diagnosis;
 mod path;
 pub mod report;
 mod verdict;
