@@ -18,7 +18,11 @@ use super::{
     trace::passages,
 };
 use crate::{
-    model::{Outcome, Payload, diagnosis::PacketWay, report::Cause},
+    model::{
+        Outcome, Payload,
+        diagnosis::PacketWay,
+        report::{Cause, CauseKind},
+    },
     provider::{Machine, MachineError},
 };
 
@@ -65,20 +69,24 @@ pub async fn explain(
     Ok(explanations)
 }
 
-/// Explains a batch; when the trace has holes, each of its cases once more alone.
+/// Explains a batch; where the trace had holes, what stayed unknown is tried once more, one case at a time.
 async fn explain_batch(
     machines: &[Arc<dyn Machine>],
     batch: &[(usize, &CaseContext)],
     reprobe: &dyn Reprobe,
 ) -> Result<Vec<Explanation>, MachineError> {
     let traced = trace(machines, batch, reprobe).await?;
-    if traced.machines.iter().all(|machine| machine.gap != Some(TraceGap::Lost)) || batch.len() == 1 {
-        return Ok(traced.explanations(batch));
-    }
-    let mut explanations = Vec::with_capacity(batch.len());
-    for case in batch {
-        let alone = std::slice::from_ref(case);
-        explanations.extend(trace(machines, alone, reprobe).await?.explanations(alone));
+    let mut explanations = traced.explanations(batch);
+    if traced.machines.iter().any(|machine| machine.gap == Some(TraceGap::Lost)) {
+        for (explanation, case) in explanations.iter_mut().zip(batch) {
+            if explanation.cause.kind == CauseKind::Unknown {
+                let alone = std::slice::from_ref(case);
+                let again = trace(machines, alone, reprobe).await?.explanations(alone);
+                if let Some(better) = again.into_iter().next() {
+                    *explanation = better;
+                }
+            }
+        }
     }
     Ok(explanations)
 }

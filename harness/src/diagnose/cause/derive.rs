@@ -37,8 +37,6 @@ pub fn derive(evidence: &CaseEvidence<'_>) -> (Cause, PacketWay) {
 fn relevant<'a>(evidence: &CaseEvidence<'a>) -> Vec<Flow<'a>> {
     let mut flows: Vec<Flow<'a>> = evidence.flows().collect();
     match evidence.context.outcome {
-        // The ingress answered: the client's connection is fine.
-        Outcome::Http(_) => flows.retain(|flow| flow.leg.kind == LegKind::Upstream),
         Outcome::DnsFailed => flows.sort_by_key(|flow| flow.leg.kind != LegKind::Dns),
         _ => flows.sort_by_key(|flow| flow.leg.kind != LegKind::Client),
     }
@@ -50,13 +48,15 @@ fn of_leg<'a>(evidence: &CaseEvidence<'a>, flow: &Flow<'a>) -> Option<Finding<'a
     if passed {
         return None;
     }
+    let found = translation::missing(evidence, flow).or_else(|| firewall::dropped(evidence, flow));
+    // In a trace with holes what is there is true, but what is missing proves nothing.
+    if evidence.machines.iter().any(|machine| machine.gap == Some(TraceGap::Lost)) {
+        return found;
+    }
     if flow.seen.is_empty() {
         return routing::never_came(evidence, flow);
     }
-    translation::missing(evidence, flow)
-        .or_else(|| firewall::dropped(evidence, flow))
-        .or_else(|| routing::lost(evidence, flow))
-        .or_else(|| link::broken(evidence, flow))
+    found.or_else(|| routing::lost(evidence, flow)).or_else(|| link::broken(evidence, flow))
 }
 
 /// A cause found on another leg than the client's is told from the client's side.

@@ -49,15 +49,19 @@ pub enum Selector {
 /// The legs of a case whose probe will be repeated from `source_port`.
 #[must_use]
 pub fn legs(index: usize, case: &CaseContext, source_port: u16) -> Vec<Leg> {
-    let mut legs = vec![Leg {
-        case: index,
-        kind: LegKind::Client,
-        transport: case.transport,
-        selector: Selector::SourcePort(source_port),
-        sources: vec![case.source],
-        destination: case.destination,
-        backends: case.backends.clone(),
-    }];
+    let mut legs = Vec::new();
+    // Where the server answered, the client's own connection is fine: marking it would only fill the trace.
+    if !matches!(case.outcome, Outcome::Http(_)) {
+        legs.push(Leg {
+            case: index,
+            kind: LegKind::Client,
+            transport: case.transport,
+            selector: Selector::SourcePort(source_port),
+            sources: vec![case.source],
+            destination: case.destination,
+            backends: case.backends.clone(),
+        });
+    }
     if let Some(pods) = &case.upstream {
         legs.extend(pods.iter().map(|pod| upstream(index, case, *pod)));
     }
