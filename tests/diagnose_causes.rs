@@ -306,7 +306,7 @@ async fn the_way_back_is_gone() {
 #[tokio::test]
 async fn large_packets_vanish_between_the_machines() {
     let cluster = cluster!(2);
-    cluster.switch.sh("for port in $(ls /sys/class/net | grep ^p); do ip link set $port mtu 1400; done").await;
+    cluster.switch.sh("for port in $(ip -o link | grep -o ' p[0-9]*'); do ip link set $port mtu 1400; done").await;
     let large = Try { path: "remote-pod-to-pod-ip:large", ..remote_pod_to_pod() };
     let explained = cluster.explain(&[large]).await;
     assert_eq!(explained[0].cause.kind, CauseKind::Mtu);

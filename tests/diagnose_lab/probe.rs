@@ -41,7 +41,7 @@ try:
     print("ok" if status == 200 else "http-%d" % status)
 except socket.timeout: print("stalled" if connected else "timeout")
 except OSError as error:
-    words = {errno.EHOSTUNREACH: "rejected", errno.ENETUNREACH: "rejected", errno.EACCES: "rejected",
+    words = {errno.EHOSTUNREACH: "rejected", errno.ENETUNREACH: "rejected", errno.EACCES: "rejected", errno.EINVAL: "rejected",
              errno.ECONNREFUSED: "refused", errno.ECONNRESET: "reset", errno.ETIMEDOUT: "timeout"}
     print(words.get(error.errno, "error"), error)
 "#;

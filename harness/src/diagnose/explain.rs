@@ -43,10 +43,10 @@ const BATCH: usize = 6;
 const FIRST_PORT: u16 = 61_001;
 /// How many ports are used in turn.
 const PORTS: u16 = 4_000;
-/// Time limit of a repeated probe: enough for a packet and its first retransmission.
-const SHORT: Duration = Duration::from_millis(1300);
-/// The same where the probe's own program must give up first (an ingress, a resolver) or data must stall.
-const LONG: Duration = Duration::from_millis(3000);
+/// Time limit of a repeated probe: a packet that vanishes has done so long before.
+const SHORT: Duration = Duration::from_millis(700);
+/// The same where data has to flow until it stalls, or a resolver has to ask.
+const LONG: Duration = Duration::from_millis(1500);
 
 static NEXT_PORT: AtomicU16 = AtomicU16::new(0);
 
@@ -131,9 +131,8 @@ async fn trace(
 }
 
 fn limit(context: &CaseContext) -> Duration {
-    let patient = context.upstream.is_some()
-        || context.path.payload == Payload::Large
-        || matches!(context.outcome, Outcome::DnsFailed | Outcome::Stalled);
+    let patient = context.path.payload == Payload::Large
+        || matches!(context.outcome, Outcome::DnsFailed | Outcome::Stalled | Outcome::Reset);
     if patient { LONG } else { SHORT }
 }
 

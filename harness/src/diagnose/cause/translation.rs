@@ -53,7 +53,8 @@ pub(super) fn missing<'a>(evidence: &CaseEvidence<'a>, flow: &Flow<'a>) -> Optio
         summary,
     };
     let observed = format!("{} is not translated", leg.destination);
-    Some(Finding { cause, seen: None, lost: None }.seen(*seen).lost(seen.machine, "prerouting", observed))
+    let place = seen.passage.entered.first().map_or("prerouting", |(hook, _)| hook.as_str());
+    Some(Finding { cause, seen: None, lost: None }.seen(*seen).lost(seen.machine, place, observed))
 }
 
 /// Whose rules should have translated it.

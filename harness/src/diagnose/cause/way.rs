@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     diagnose::{
-        hook::{Gate, Hook},
+        hook::Hook,
         session::Way,
         trace::{End, Header, Stop},
     },
@@ -23,6 +23,11 @@ pub(super) fn of(evidence: &CaseEvidence<'_>, flow: Option<&Flow<'_>>, finding: 
     }
     if let Some(lost) = &finding.lost {
         let header = finding.seen.map(|seen| seen.passage.last.clone()).unwrap_or_default();
+        // What a hook failed to do is lost there, wherever the packet went afterwards.
+        let machine = evidence.name(lost.machine);
+        if let Some(at) = steps.iter().rposition(|step: &WayStep| step.machine == machine && step.hook == lost.place) {
+            steps.truncate(at);
+        }
         steps.push(WayStep {
             machine: evidence.name(lost.machine).to_owned(),
             hook: lost.place.to_owned(),
@@ -74,15 +79,10 @@ fn stages(machines: &[usize], [inner, outer]: [Way; 2]) -> Vec<(usize, Way)> {
 
 fn steps_of(evidence: &CaseEvidence<'_>, seen: &Seen<'_>) -> Vec<WayStep> {
     let passage = seen.passage;
-    let hooks = passage.gates.iter().filter_map(|gate| match gate {
-        Gate::Start(hook) => Some(*hook),
-        Gate::End(_) => None,
-    });
     let mut steps = Vec::new();
-    for hook in hooks {
-        let stops: Vec<&Stop> = passage.stops.iter().filter(|stop| stop.hook == hook).collect();
-        let header = stops.last().map_or(&passage.last, |stop| &stop.header);
-        let mut step = step(evidence, seen, hook, header);
+    for (hook, header) in &passage.entered {
+        let stops: Vec<&Stop> = passage.stops.iter().filter(|stop| stop.hook == *hook).collect();
+        let mut step = step(evidence, seen, *hook, header);
         if let Some((table, chain, rule, verdict)) = translation(&stops) {
             step.rule = Some(as_written(&evidence.machines[seen.machine].state, table, chain, rule));
             (step.table, step.chain) = (Some(table.to_owned()), Some(chain.to_owned()));

@@ -24,6 +24,8 @@ pub struct Passage {
     pub stops: Vec<Stop>,
     /// The gates that it passed, in order.
     pub gates: Vec<Gate>,
+    /// How it looked where it came into each hook, in order.
+    pub entered: Vec<(Hook, Header)>,
     /// How it ended here.
     pub end: End,
 }
@@ -92,7 +94,8 @@ pub fn passages(steps: &[TraceStep]) -> Vec<Passage> {
 impl Passage {
     fn new(header: &Header) -> Self {
         let (first, last) = (header.clone(), header.clone());
-        Self { mark: None, first, last, stops: Vec::new(), gates: Vec::new(), end: End::After(Hook::Prerouting) }
+        let end = End::After(Hook::Prerouting);
+        Self { mark: None, first, last, stops: Vec::new(), gates: Vec::new(), entered: Vec::new(), end }
     }
 
     fn add(&mut self, step: &TraceStep, gate: Option<Gate>) {
@@ -107,8 +110,11 @@ impl Passage {
 
     fn pass(&mut self, gate: Gate, step: &TraceStep) {
         match &step.kind {
-            StepKind::Packet(_) => {
+            StepKind::Packet(header) => {
                 self.gates.push(gate);
+                if let Gate::Start(hook) = gate {
+                    self.entered.push((hook, (**header).clone()));
+                }
                 self.end = match gate {
                     Gate::Start(hook) => End::Within(hook),
                     Gate::End(Hook::Input) => End::Delivered,
