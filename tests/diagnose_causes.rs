@@ -20,8 +20,7 @@ macro_rules! cluster {
 
 const POD_TO_POD: Try =
     Try { path: "pod-to-pod-ip", from: From::Pod(0, 0), to: DUMMY, backend: Some((0, 1)), upstream: None };
-const DUMMY: std::net::SocketAddr =
-    std::net::SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 0);
+const DUMMY: std::net::SocketAddr = std::net::SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 0);
 
 fn pod_to_pod() -> Try {
     Try { to: pod(0, 1), ..POD_TO_POD }
@@ -117,7 +116,10 @@ async fn an_answer_is_dropped() {
     for explanation in &explained {
         let (kind, table, chain, rule, owner) = named(explanation);
         assert_eq!((kind, table, chain, owner), (CauseKind::FirewallDrop, "inet mine", "forward", "user"));
-        assert!(rule.starts_with("tcp sport 8080 ") && rule.ends_with("counter drop") || rule.ends_with("drop"), "{rule}");
+        assert!(
+            rule.starts_with("tcp sport 8080 ") && rule.ends_with("counter drop") || rule.ends_with("drop"),
+            "{rule}"
+        );
         assert!(explanation.cause.summary.contains("drops the answer"), "{}", explanation.cause.summary);
     }
 }
@@ -144,7 +146,9 @@ async fn ufw_drops_what_it_routes() {
 #[tokio::test]
 async fn legacy_rules_are_found_by_their_counters() {
     let cluster = cluster!(1);
-    cluster.machines[0].sh("iptables-legacy -A FORWARD -s 10.9.0.0/16 -j DROP; iptables-legacy -A FORWARD -s 10.1.0.0/16 -j DROP").await;
+    cluster.machines[0]
+        .sh("iptables-legacy -A FORWARD -s 10.9.0.0/16 -j DROP; iptables-legacy -A FORWARD -s 10.1.0.0/16 -j DROP")
+        .await;
     let explained = cluster.explain(&[pod_to_pod()]).await;
     assert_eq!(
         named(&explained[0]),
@@ -193,7 +197,8 @@ async fn a_route_is_gone() {
 async fn a_block_without_route_is_a_black_hole() {
     let cluster = cluster!(1);
     cluster.machines[0].sh("ip route del 10.1.1.12; ip route add blackhole 10.1.1.0/26").await;
-    let explained = cluster.explain(&[pod_to_pod(), Try { path: "node-to-pod-ip", from: From::Node(0), ..pod_to_pod() }]).await;
+    let explained =
+        cluster.explain(&[pod_to_pod(), Try { path: "node-to-pod-ip", from: From::Node(0), ..pod_to_pod() }]).await;
     for explanation in &explained {
         assert_eq!(explanation.cause.kind, CauseKind::NoRoute);
         assert!(explanation.cause.summary.contains("Invalid argument"), "{}", explanation.cause.summary);
@@ -206,7 +211,10 @@ async fn the_reverse_path_filter_drops() {
     cluster.machines[0]
         .sh("echo 1 > /proc/sys/net/ipv4/conf/eth0/rp_filter; ip route add 10.9.9.0/24 dev cali00")
         .await;
-    cluster.outside.sh("ip addr add 10.9.9.9/32 dev lo; ip route add 10.1.1.12/32 via 192.168.50.11 src 10.9.9.9").await;
+    cluster
+        .outside
+        .sh("ip addr add 10.9.9.9/32 dev lo; ip route add 10.1.1.12/32 via 192.168.50.11 src 10.9.9.9")
+        .await;
     let explained = cluster.explain(&[outside_to_pod()]).await;
     assert_eq!(
         (explained[0].cause.kind, explained[0].cause.rule.as_deref()),
@@ -221,8 +229,7 @@ async fn translation_rules_are_flushed() {
     cluster.add_service(0, 1).await;
     assert_eq!(cluster.outcome(&pod_to_service()).await, pathlab::model::Outcome::Ok);
     cluster.machines[0].sh("iptables -t nat -F").await;
-    let node_port =
-        Try { path: "outside-to-node-port", to: (node_address(0), 30080).into(), ..outside_to_pod() };
+    let node_port = Try { path: "outside-to-node-port", to: (node_address(0), 30080).into(), ..outside_to_pod() };
     let explained = cluster.explain(&[pod_to_service(), node_port]).await;
     for explanation in &explained {
         assert_eq!(
@@ -269,7 +276,8 @@ async fn the_tunnel_ends_at_firewalld() {
     let cluster = cluster!(2);
     cluster.add_service(1, 1).await;
     cluster.start_firewalld(1).await;
-    let node = Try { path: "remote-node-to-service", from: From::Node(0), to: pod_to_service().to, ..remote_pod_to_pod() };
+    let node =
+        Try { path: "remote-node-to-service", from: From::Node(0), to: pod_to_service().to, ..remote_pod_to_pod() };
     let explained = cluster.explain(&[remote_pod_to_pod(), node]).await;
     for explanation in &explained {
         let (kind, table, chain, rule, owner) = named(explanation);

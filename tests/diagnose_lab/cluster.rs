@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    fmt::Write as _,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::Arc,
 };
@@ -30,7 +31,7 @@ pub struct Cluster {
     pub pods: Vec<Vec<Arc<Space>>>,
     pub outside: Arc<Space>,
     pub switch: Arc<Space>,
-    _sandbox: Sandbox,
+    sandbox: Sandbox,
 }
 
 /// Where a probe starts.
@@ -74,7 +75,7 @@ impl Cluster {
         switch.sh("ip link add br0 type bridge && ip link set br0 up").await;
         let outside = sandbox.space("outside");
         plug(&switch, &outside, "192.168.50.100").await;
-        let mut cluster = Self { machines: Vec::new(), pods: Vec::new(), outside, switch, _sandbox: sandbox };
+        let mut cluster = Self { machines: Vec::new(), pods: Vec::new(), outside, switch, sandbox };
         for machine in 0..machines {
             cluster.add_machine(machine).await;
         }
@@ -87,7 +88,7 @@ impl Cluster {
     }
 
     async fn add_machine(&mut self, index: usize) {
-        let machine = self._sandbox.space(&format!("node-{}", index + 1));
+        let machine = self.sandbox.space(&format!("node-{}", index + 1));
         plug(&self.switch, &machine, &node_address(index).to_string()).await;
         machine
             .sh("ip route add default via 192.168.50.100; echo 1 > /proc/sys/net/ipv4/ip_forward; \
@@ -95,7 +96,7 @@ impl Cluster {
             .await;
         let mut pods = Vec::new();
         for number in 0..2 {
-            let pod = self._sandbox.space(&format!("pod-{}-{number}", index + 1));
+            let pod = self.sandbox.space(&format!("pod-{}-{number}", index + 1));
             let (link, address) = (format!("cali{index}{number}"), pod_address(index, number));
             machine
                 .sh(&format!(
@@ -133,7 +134,8 @@ impl Cluster {
         );
         for other in (0..self.machines.len()).filter(|other| *other != index) {
             let (net, mac, peer) = (format!("10.1.{}.0", other + 1), mac(other), node_address(other));
-            line += &format!(
+            let _ = write!(
+                line,
                 " && ip neigh add {net} lladdr {mac} dev vxlan.calico nud permanent && \
                  bridge fdb add {mac} dev vxlan.calico dst {peer} && \
                  ip route add {net}/24 via {net} dev vxlan.calico onlink"
@@ -228,8 +230,7 @@ impl Cluster {
             machine,
             address: (pod_address(machine, number), port).into(),
         };
-        let service =
-            Try { path: "pod-to-service", to: SERVICE.parse().expect("address"), ..*attempt };
+        let service = Try { path: "pod-to-service", to: SERVICE.parse().expect("address"), ..*attempt };
         CaseContext {
             case: format!("test::rhel-9.5::as-installed::{path}"),
             distro: "rhel-9.5".to_owned(),
@@ -266,8 +267,10 @@ async fn plug(switch: &Space, space: &Space, address: &str) {
 }
 
 async fn serve(pod: &Space) {
-    let start = format!("cat > /run/server-$$.py; setsid python3 /run/server-$$.py {PORT} >/run/server-$$.log 2>&1 & \
-        i=0; until grep -q ready /run/server-$$.log 2>/dev/null; do sleep 0.02; i=$((i+1)); [ $i -lt 500 ]; done");
+    let start = format!(
+        "cat > /run/server-$$.py; setsid python3 /run/server-$$.py {PORT} >/run/server-$$.log 2>&1 & \
+        i=0; until grep -q ready /run/server-$$.log 2>/dev/null; do sleep 0.02; i=$((i+1)); [ $i -lt 500 ]; done"
+    );
     let command = pathlab::provider::Command::shell(&start).stdin(SERVER);
     pod.run(&command).await.and_then(|output| output.success(pod.name(), &command)).expect("server");
 }

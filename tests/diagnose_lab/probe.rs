@@ -28,15 +28,17 @@ print("ready", flush=True)
 
 /// `client ADDRESS PORT SOURCE_PORT BYTES LIMIT`: prints the outcome.
 const CLIENT: &str = r#"
-import errno, socket, sys
+import errno, socket, sys, time
 host, port, source, size, limit = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]), float(sys.argv[5])
 connection = socket.socket(); connection.settimeout(limit)
 connection.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); connection.bind(("", source))
-connected, data = False, b""
+connected, data, end = False, b"", time.monotonic() + limit
 try:
     connection.connect((host, port)); connected = True
     connection.sendall(b"GET /%d HTTP/1.0\r\n\r\n" % size)
-    while chunk := connection.recv(65536): data += chunk
+    while chunk := connection.recv(65536):
+        data += chunk
+        connection.settimeout(max(end - time.monotonic(), 0.01))
     status = int(data.split()[1])
     print("ok" if status == 200 else "http-%d" % status)
 except socket.timeout: print("stalled" if connected else "timeout")

@@ -106,11 +106,7 @@ impl Space {
     }
 
     fn not_started(&self, command: &Command, error: &std::io::Error) -> MachineError {
-        MachineError::NotStarted {
-            machine: self.name.clone(),
-            command: command.display(),
-            reason: error.to_string(),
-        }
+        MachineError::NotStarted { machine: self.name.clone(), command: command.display(), reason: error.to_string() }
     }
 
     /// Runs a shell line that has to succeed.
@@ -186,8 +182,7 @@ impl Running for Program {
                 }
             }
         });
-        let timed_out =
-            |_| MachineError::TimedOut { machine: self.machine.clone(), command: text.to_owned(), limit };
+        let timed_out = |_| MachineError::TimedOut { machine: self.machine.clone(), command: text.to_owned(), limit };
         found.await.map_err(timed_out)
     }
 

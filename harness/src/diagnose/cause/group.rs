@@ -51,9 +51,8 @@ impl SharedCause {
 }
 
 fn same(one: &Cause, other: &Cause) -> bool {
-    let key = |cause: &Cause| {
-        (cause.kind, cause.table.clone(), cause.chain.clone(), cause.rule.clone(), cause.owner.clone())
-    };
+    let key =
+        |cause: &Cause| (cause.kind, cause.table.clone(), cause.chain.clone(), cause.rule.clone(), cause.owner.clone());
     let sentence_counts = one.table.is_none() && one.rule.is_none();
     key(one) == key(other) && (!sentence_counts || one.summary == other.summary)
 }
@@ -69,7 +68,7 @@ mod tests {
         },
     };
 
-    fn explanation(case: &str, kind: CauseKind, rule: Option<&str>, summary: &str) -> Explanation {
+    fn explanation(id: &str, kind: CauseKind, rule: Option<&str>, summary: &str) -> Explanation {
         let cause = Cause {
             kind,
             table: None,
@@ -78,7 +77,7 @@ mod tests {
             owner: None,
             summary: summary.to_owned(),
         };
-        Explanation { case: case.to_owned(), cause, way: PacketWay { case: case.to_owned(), steps: Vec::new() } }
+        Explanation { case: id.to_owned(), cause, way: PacketWay { case: id.to_owned(), steps: Vec::new() } }
     }
 
     #[test]

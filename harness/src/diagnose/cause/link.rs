@@ -95,11 +95,7 @@ fn between<'a>(evidence: &CaseEvidence<'a>, flow: &Flow<'a>, seen: &Seen<'a>, to
 
 /// It left towards a gateway that does not lead there: a pod of this machine has none, and another machine's pod
 /// has that machine (`target`).
-fn misrouted<'a>(
-    evidence: &CaseEvidence<'a>,
-    seen: &Seen<'a>,
-    target: Option<&MachineState>,
-) -> Option<Finding<'a>> {
+fn misrouted<'a>(evidence: &CaseEvidence<'a>, seen: &Seen<'a>, target: Option<&MachineState>) -> Option<Finding<'a>> {
     let to = seen.passage.last.daddr?;
     let Some(RouteAnswer::Route(route)) = evidence.machines[seen.machine].state.route(to) else { return None };
     let gateway = route.via?;

@@ -46,7 +46,8 @@ const COMMENTS: [(&str, &str); 6] = [
 ];
 
 /// What stands between `filter_` and the zone's name in firewalld's chains.
-const ZONE_CHAINS: [&str; 10] = ["FWDI", "FWDO", "FWD", "IN", "OUT", "PREROUTING", "POSTROUTING", "PRE", "POST", "INPUT"];
+const ZONE_CHAINS: [&str; 10] =
+    ["FWDI", "FWDO", "FWD", "IN", "OUT", "PREROUTING", "POSTROUTING", "PRE", "POST", "INPUT"];
 
 /// Owner of a rule. `rule` is none for the policy of a base chain, which `base` is then.
 #[must_use]
@@ -90,7 +91,8 @@ fn firewalld(chain: &str) -> String {
 pub fn zone(chain: &str) -> Option<&str> {
     let (_, rest) = chain.split_once('_')?;
     let (part, zone) = rest.split_once('_')?;
-    let of_zone = ZONE_CHAINS.contains(&part) && zone != "ZONES" && !zone.starts_with("POLICIES") && !zone.starts_with("policy_");
+    let of_zone =
+        ZONE_CHAINS.contains(&part) && zone != "ZONES" && !zone.starts_with("POLICIES") && !zone.starts_with("policy_");
     of_zone.then(|| without_part(zone))
 }
 
@@ -133,7 +135,8 @@ mod tests {
 
     #[test]
     fn a_policy_belongs_to_the_firewall_in_the_chain() {
-        let base = |rule: &str| Chain { rules: vec!["jump KUBE-FORWARD".to_owned(), rule.to_owned()], ..Chain::default() };
+        let base =
+            |rule: &str| Chain { rules: vec!["jump KUBE-FORWARD".to_owned(), rule.to_owned()], ..Chain::default() };
         let of = |rule: &str| owner("ip filter", "FORWARD", None, Some(&base(rule)));
         assert_eq!(of("jump ufw-before-forward"), "ufw");
         assert_eq!(of("jump DOCKER-USER"), "docker");

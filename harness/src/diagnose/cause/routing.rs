@@ -68,11 +68,10 @@ fn forwarding_off<'a>(evidence: &CaseEvidence<'a>, seen: &Seen<'a>) -> Option<Fi
     if state.forwards(iif) != Some(false) || state.owns(to) {
         return None;
     }
-    let (setting, everywhere) = setting(evidence, seen.machine, iif);
+    let setting = setting(evidence, seen.machine, iif);
     let summary = format!(
-        "{} does not forward: {}{setting}, so the packet for {to} ends after {iif}.",
+        "{} does not forward it: {setting}, so the packet for {to} that came in by {iif} ends there.",
         who(evidence, seen.machine),
-        if everywhere { "" } else { "of this interface " },
     );
     let observed = format!("not forwarded ({setting})");
     Some(
@@ -83,11 +82,11 @@ fn forwarding_off<'a>(evidence: &CaseEvidence<'a>, seen: &Seen<'a>) -> Option<Fi
     )
 }
 
-/// The setting that switches forwarding off, and whether it is the machine's own.
-fn setting(evidence: &CaseEvidence<'_>, machine: usize, interface: &str) -> (String, bool) {
+/// The setting that switches forwarding off: the machine's, else the interface's.
+fn setting(evidence: &CaseEvidence<'_>, machine: usize, interface: &str) -> String {
     let off = evidence.machines[machine].state.sysctl("net.ipv4.ip_forward") == Some(0);
     let key = if off { "net.ipv4.ip_forward".to_owned() } else { format!("net.ipv4.conf.{interface}.forwarding") };
-    (format!("{key} = 0"), off)
+    format!("{key} = 0")
 }
 
 fn no_route<'a>(evidence: &CaseEvidence<'a>, seen: &Seen<'a>) -> Option<Finding<'a>> {
@@ -136,7 +135,10 @@ fn reverse_path<'a>(evidence: &CaseEvidence<'a>, seen: &Seen<'a>) -> Option<Find
     );
     let observed = format!("reverse path filter ({setting})");
     Some(
-        Finding::new(CauseKind::ReversePath, summary).seen(*seen).lost(seen.machine, "routing", observed).setting(setting),
+        Finding::new(CauseKind::ReversePath, summary)
+            .seen(*seen)
+            .lost(seen.machine, "routing", observed)
+            .setting(setting),
     )
 }
 
@@ -151,7 +153,11 @@ fn unknown<'a>(evidence: &CaseEvidence<'a>, seen: &Seen<'a>) -> Option<Finding<'
         header.iif.as_deref().unwrap_or("an unknown interface"),
         moved(evidence, seen.machine),
     );
-    Some(Finding::new(CauseKind::Unknown, summary).seen(*seen).lost(seen.machine, "routing", "ended by the routing code"))
+    Some(Finding::new(CauseKind::Unknown, summary).seen(*seen).lost(
+        seen.machine,
+        "routing",
+        "ended by the routing code",
+    ))
 }
 
 /// Nothing of the probe was seen on any machine: the start of its way may be at fault.
@@ -170,7 +176,7 @@ fn pod_is_cut_off<'a>(evidence: &CaseEvidence<'a>, machine: usize, source: &Sour
     if state.forwards(interface) != Some(false) {
         return None;
     }
-    let (setting, _) = setting(evidence, machine, interface);
+    let setting = setting(evidence, machine, interface);
     let summary = format!(
         "{} does not forward: {setting}, so the node does not even answer the pod's question for its gateway (proxy ARP \
          works on forwarding interfaces only), and no packet came in by {interface}.",
@@ -191,5 +197,9 @@ fn cannot_start<'a>(evidence: &CaseEvidence<'a>, flow: &Flow<'a>, machine: usize
 /// Counters of losses that moved meanwhile, as the end of a sentence.
 pub(super) fn moved(evidence: &CaseEvidence<'_>, machine: usize) -> String {
     let losses = evidence.machines.get(machine).map(|machine| machine.moved.losses()).unwrap_or_default();
-    if losses.is_empty() { "; no counter of losses moved".to_owned() } else { format!("; counters moved: {}", losses.join(", ")) }
+    if losses.is_empty() {
+        "; no counter of losses moved".to_owned()
+    } else {
+        format!("; counters moved: {}", losses.join(", "))
+    }
 }

@@ -81,9 +81,9 @@ fn steps_of(evidence: &CaseEvidence<'_>, seen: &Seen<'_>) -> Vec<WayStep> {
     let passage = seen.passage;
     let mut steps = Vec::new();
     for (hook, header) in &passage.entered {
-        let stops: Vec<&Stop> = passage.stops.iter().filter(|stop| stop.hook == *hook).collect();
-        let mut step = step(evidence, seen, *hook, header);
-        if let Some((table, chain, rule, verdict)) = translation(&stops) {
+        let here: Vec<&Stop> = passage.stops.iter().filter(|stop| stop.hook == *hook).collect();
+        let mut step = accepted(evidence, seen, *hook, header);
+        if let Some((table, chain, rule, verdict)) = translation(&here) {
             step.rule = Some(as_written(&evidence.machines[seen.machine].state, table, chain, rule));
             (step.table, step.chain) = (Some(table.to_owned()), Some(chain.to_owned()));
             verdict.clone_into(&mut step.verdict);
@@ -94,14 +94,15 @@ fn steps_of(evidence: &CaseEvidence<'_>, seen: &Seen<'_>) -> Vec<WayStep> {
         let state = &evidence.machines[seen.machine].state;
         last.table = Some(table.clone());
         last.chain = Some(chain.clone());
-        last.rule = Some(rule.as_ref().map_or_else(|| "policy drop".to_owned(), |rule| as_written(state, table, chain, rule)));
+        last.rule =
+            Some(rule.as_ref().map_or_else(|| "policy drop".to_owned(), |rule| as_written(state, table, chain, rule)));
         let rejects = rule.as_ref().is_some_and(|rule| rule.contains("reject"));
-        last.verdict = if rejects { "reject" } else { "drop" }.to_owned();
+        if rejects { "reject" } else { "drop" }.clone_into(&mut last.verdict);
     }
     steps
 }
 
-fn step(evidence: &CaseEvidence<'_>, seen: &Seen<'_>, hook: Hook, header: &Header) -> WayStep {
+fn accepted(evidence: &CaseEvidence<'_>, seen: &Seen<'_>, hook: Hook, header: &Header) -> WayStep {
     WayStep {
         machine: evidence.name(seen.machine).to_owned(),
         hook: hook.as_str().to_owned(),

@@ -99,9 +99,8 @@ fn upstream(index: usize, case: &CaseContext, pod: PodEndpoint) -> Leg {
 }
 
 fn ports(destination: SocketAddr, backends: &[PodEndpoint]) -> Vec<u16> {
-    let mut ports: Vec<u16> = std::iter::once(destination.port())
-        .chain(backends.iter().map(|backend| backend.address.port()))
-        .collect();
+    let mut ports: Vec<u16> =
+        std::iter::once(destination.port()).chain(backends.iter().map(|backend| backend.address.port())).collect();
     ports.sort_unstable();
     ports.dedup();
     ports

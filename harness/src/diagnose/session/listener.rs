@@ -55,10 +55,8 @@ impl Listener {
         let started = Instant::now();
         while listener.inode.is_none() && started.elapsed() < PATIENCE {
             let now = sockets(&*listener.machine).await?;
-            listener.inode = now
-                .iter()
-                .find(|socket| before.iter().all(|old| old.inode != socket.inode))
-                .map(|socket| socket.inode);
+            listener.inode =
+                now.iter().find(|socket| before.iter().all(|old| old.inode != socket.inode)).map(|socket| socket.inode);
             tokio::time::sleep(PAUSE).await;
         }
         if listener.inode.is_some() {

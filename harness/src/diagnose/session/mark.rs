@@ -130,10 +130,8 @@ fn rules(legs: &[Leg]) -> String {
             add(&mut rules, &condition, &Tag { subject: Subject::Leg(index), way });
         }
     }
-    let backends: BTreeSet<(SocketAddr, Transport)> = legs
-        .iter()
-        .flat_map(|leg| leg.backends.iter().map(|backend| (backend.address, leg.transport)))
-        .collect();
+    let backends: BTreeSet<(SocketAddr, Transport)> =
+        legs.iter().flat_map(|leg| leg.backends.iter().map(|backend| (backend.address, leg.transport))).collect();
     for (address, transport) in backends {
         for (way, condition) in backend_conditions(address, transport) {
             add(&mut rules, &condition, &Tag { subject: Subject::Backend(address), way });

@@ -45,7 +45,7 @@ impl Counters {
             let Some((group, rest)) = line.split_once(':') else { continue };
             let words: Vec<&str> = rest.split_whitespace().collect();
             match names.take() {
-                Some((named, columns)) if named == group => {
+                Some((heading, columns)) if heading == group => {
                     for (column, value) in columns.iter().zip(&words) {
                         if let Ok(value) = value.parse() {
                             counters.insert(format!("{group}.{column}"), value);

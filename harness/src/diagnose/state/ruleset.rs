@@ -137,6 +137,9 @@ mod tests {
 
     #[test]
     fn counters_go() {
-        assert_eq!(without_counters("ip saddr 10.1.0.0/16  counter packets 3 bytes 180 drop"), "ip saddr 10.1.0.0/16 drop");
+        assert_eq!(
+            without_counters("ip saddr 10.1.0.0/16  counter packets 3 bytes 180 drop"),
+            "ip saddr 10.1.0.0/16 drop"
+        );
     }
 }

@@ -19,7 +19,7 @@ impl SavedRules {
         let mut table = String::new();
         for line in text.lines().map(str::trim) {
             if let Some(name) = line.strip_prefix('*') {
-                table = name.to_owned();
+                name.clone_into(&mut table);
             } else if let Some(chain) = line.strip_prefix(':') {
                 saved.add_chain(&table, chain);
             } else {

@@ -190,7 +190,8 @@ mod tests {
 
     #[test]
     fn reads_every_way_of_writing_flags() {
-        for (text, flags) in [("== 0x12", 18), ("== syn", 2), ("syn | ack", 18), ("== syn | ack", 18), ("fin,ack", 17)] {
+        for (text, flags) in [("== 0x12", 18), ("== syn", 2), ("syn | ack", 18), ("== syn | ack", 18), ("fin,ack", 17)]
+        {
             let header = Header::parse(&format!("tcp sport 1 tcp flags {text} tcp dport 7"));
             assert_eq!((header.tcp_flags, header.dport), (Some(flags), Some(7)), "{text}");
         }

@@ -106,9 +106,9 @@ fn collapsed(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::{any, prop, prop_assert_eq, proptest};
+    use proptest::prelude::{any, prop, prop_assert, prop_assert_eq, proptest};
 
-    use super::{parse, StepKind, Verdict};
+    use super::{StepKind, Verdict, parse};
 
     const CAPTURES: [&str; 7] = [
         include_str!("../fixtures/firewalld-reject.trace"),
@@ -167,7 +167,8 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_is_taken(text in any::<String>()) {
-            parse(&text);
+            let transcript = parse(&text);
+            prop_assert!(transcript.steps.len() + transcript.other.len() <= text.lines().count());
         }
 
         #[test]
@@ -182,7 +183,8 @@ mod tests {
                 text.splice(from..to, put.chars());
             }
             let text: String = text.into_iter().collect();
-            parse(&text);
+            let transcript = parse(&text);
+            prop_assert!(transcript.steps.len() + transcript.other.len() <= text.lines().count());
         }
 
         #[test]
