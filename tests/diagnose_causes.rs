@@ -8,7 +8,7 @@ use diagnose_lab::{
 };
 use pathlab::{
     diagnose::{Explanation, group},
-    model::report::CauseKind,
+    model::{WayVerdict, report::CauseKind},
 };
 
 /// Builds a cluster of so many machines, unless there are no namespaces here.
@@ -93,7 +93,7 @@ async fn firewalld_rejects_what_is_not_translated() {
     let groups = group(&explained);
     assert_eq!((groups.len(), groups[0].cases.len()), (1, 3));
     let last = groups[0].way.steps.last().expect("steps");
-    assert_eq!((last.hook.as_str(), last.verdict.as_str()), ("forward", "reject"));
+    assert_eq!((last.stage.as_str(), last.verdict), ("forward", WayVerdict::Reject));
 }
 
 #[tokio::test]

@@ -4,8 +4,18 @@
 //! Data flows one way: [`catalog`] → [`plan`] → provider → host policy → cluster → deploy → probe →
 //! verdict → diagnose → report. The result [`model`] is what the report depends on.
 
+pub mod agent_binary;
 pub mod catalog;
+pub mod cli;
+pub mod cluster;
 pub mod diagnose;
 pub mod model;
 pub mod plan;
+pub mod policy;
+pub mod probe;
 pub mod provider;
+pub mod report;
+pub mod run;
+pub mod schema;
+pub mod suggest;
+pub mod verdict;

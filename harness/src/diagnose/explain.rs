@@ -19,8 +19,7 @@ use super::{
 };
 use crate::{
     model::{
-        Outcome, Payload,
-        diagnosis::PacketWay,
+        Outcome, PacketWay, Payload,
         report::{Cause, CauseKind},
     },
     provider::{Machine, MachineError},
@@ -125,9 +124,9 @@ async fn trace(
         probes.push(Again { case: *case, source_port, limit: limit(context) });
     }
     let (recordings, results) = record(machines, &all_legs, &probes, reprobe).await?;
-    let legs = Arc::new(all_legs);
-    let states = on_all_with(machines, recordings, &legs).await?;
-    Ok(Traced { legs: Arc::unwrap_or_clone(legs), results, machines: states })
+    let seen = on_all(machines, |index, machine| read(machine, &recordings[index], &all_legs)).await;
+    let machines = seen.into_iter().collect::<Result<_, _>>()?;
+    Ok(Traced { legs: all_legs, results, machines })
 }
 
 fn limit(context: &CaseContext) -> Duration {
@@ -136,25 +135,11 @@ fn limit(context: &CaseContext) -> Duration {
     if patient { LONG } else { SHORT }
 }
 
-/// Reads every machine's state and asks its routing code about what it saw.
-async fn on_all_with(
-    machines: &[Arc<dyn Machine>],
-    recordings: Vec<Recording>,
-    legs: &Arc<Vec<Leg>>,
-) -> Result<Vec<MachineEvidence>, MachineError> {
-    let recordings: Arc<Vec<Recording>> = Arc::new(recordings);
-    let evidence = on_all(machines, |index, machine| {
-        let (recordings, legs) = (Arc::clone(&recordings), Arc::clone(legs));
-        async move { read(&*machine, &recordings[index], &legs).await }
-    })
-    .await;
-    evidence.into_iter().collect()
-}
-
-async fn read(machine: &dyn Machine, recording: &Recording, legs: &[Leg]) -> Result<MachineEvidence, MachineError> {
+/// Reads a machine's state and asks its routing code about what it saw.
+async fn read(machine: Arc<dyn Machine>, recording: &Recording, legs: &[Leg]) -> Result<MachineEvidence, MachineError> {
     let passages = passages(&recording.transcript.steps);
-    let mut state = MachineState::read(machine).await?;
-    state.routes = ask_routes(machine, &route_queries(&passages, legs)).await?;
+    let mut state = MachineState::read(&*machine).await?;
+    state.routes = ask_routes(&*machine, &route_queries(&passages, legs)).await?;
     Ok(MachineEvidence {
         name: machine.name().to_owned(),
         passages,

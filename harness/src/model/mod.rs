@@ -1,6 +1,7 @@
 //! The result model: words that plan, probe, verdict and report share.
 
-pub mod diagnosis;
+mod evidence;
+mod lab;
 mod path;
 pub mod report;
 mod verdict;
@@ -8,6 +9,8 @@ mod verdict;
 pub use lab_agent::outcome::{Outcome, UnknownOutcome};
 
 pub use self::{
+    evidence::{Difference, Direction, EvidenceFile, PacketWay, Relevance, WayStep, WayVerdict},
+    lab::{ClusterKind, ProviderKind},
     path::{AccessPath, ParsePathError, Payload, Protocol, Target, Vantage},
     verdict::{RemedyVerdict, Verdict},
 };

@@ -2,22 +2,29 @@
 //!
 //! Stability: within one version of the format, keys and the meaning of values stay; keys may be added.
 
-use std::net::IpAddr;
+use std::{fmt, net::IpAddr, str::FromStr};
 
 use camino::Utf8PathBuf;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Outcome, Payload, Protocol, RemedyVerdict, Target, Vantage, Verdict};
+use super::{
+    Difference, EvidenceFile, Outcome, PacketWay, Payload, Protocol, RemedyVerdict, Target, Vantage, Verdict,
+    path::{ParsePathError, words},
+};
 
 /// The format's name and version.
 pub const FORMAT: &str = "pathlab-report/1";
 
+/// The words of [`Outcome`], as a pattern for the JSON Schema.
+const OUTCOME: &str = "^(ok|rejected|refused|timeout|reset|stalled|http-[1-5][0-9]{2}|dns-failed|wrong-backend|error)$";
+
 /// One finished run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Report {
-    /// [`FORMAT`].
+    /// The format's name and version.
+    #[schemars(extend("const" = FORMAT))]
     pub format: String,
     /// The run as a whole.
     pub run: Run,
@@ -35,6 +42,12 @@ pub struct Report {
     /// Failing cases grouped by their cause.
     #[serde(default)]
     pub causes: Vec<CauseGroup>,
+    /// What is not the same on every distro, the most relevant first.
+    #[serde(default)]
+    pub differences: Vec<Difference>,
+    /// Files of the evidence bundle.
+    #[serde(default)]
+    pub evidence: Vec<EvidenceFile>,
 }
 
 /// The run as a whole.
@@ -43,7 +56,7 @@ pub struct Run {
     /// Unique name of the run, also the lab's name.
     pub id: String,
     /// When it started, UTC.
-    #[schemars(with = "String")]
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub started_at: Timestamp,
     /// Wall time, in milliseconds.
     pub duration_ms: u64,
@@ -141,7 +154,7 @@ pub struct Declared {
     /// nft version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nft: Option<String>,
-    /// SELinux mode.
+    /// `SELinux` mode.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selinux: Option<String>,
 }
@@ -168,7 +181,7 @@ pub struct CaseReport {
     /// What was expected: an outcome, or `blocked` for any failure to connect.
     pub expected: String,
     /// What happened; `skipped` cases have none and say `error` here.
-    #[schemars(with = "String")]
+    #[schemars(with = "String", regex(pattern = OUTCOME))]
     pub outcome: Outcome,
     /// What it means.
     pub verdict: Verdict,
@@ -195,7 +208,7 @@ pub struct TryReport {
     /// When in the run: `probe`, `retry`, `after-reload`, `before-resync`.
     pub when: String,
     /// What happened.
-    #[schemars(with = "String")]
+    #[schemars(with = "String", regex(pattern = OUTCOME))]
     pub outcome: Outcome,
     /// One line for a person.
     pub detail: String,
@@ -220,23 +233,34 @@ pub struct Cause {
     pub summary: String,
 }
 
-/// What kind of thing ended a packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-#[expect(missing_docs, reason = "the names say it")]
-pub enum CauseKind {
-    FirewallReject,
-    FirewallDrop,
-    NoRule,
-    NoRoute,
-    ForwardingOff,
-    ReversePath,
-    Mtu,
-    Checksum,
-    Tunnel,
-    Dns,
-    Upstream,
-    Unknown,
+words! {
+    /// What kind of thing ended a packet.
+    CauseKind {
+        /// A rule rejected it: its sender was told.
+        FirewallReject = "firewall-reject",
+        /// A rule or policy dropped it silently.
+        FirewallDrop = "firewall-drop",
+        /// A rule that should have sent it on is not there (flushed NAT rules, for instance).
+        NoRule = "no-rule",
+        /// No route to the target, or back.
+        NoRoute = "no-route",
+        /// The machine does not forward.
+        ForwardingOff = "forwarding-off",
+        /// The reverse-path filter dropped it.
+        ReversePath = "reverse-path",
+        /// It was too big for a link, and its sender was not told.
+        Mtu = "mtu",
+        /// Its checksum was wrong.
+        Checksum = "checksum",
+        /// The tunnel between the machines did not carry it.
+        Tunnel = "tunnel",
+        /// The name did not resolve.
+        Dns = "dns",
+        /// It arrived, and what answered could not reach what it needs itself.
+        Upstream = "upstream",
+        /// Nobody knows.
+        Unknown = "unknown",
+    }
 }
 
 /// Failing cases that share one cause.
@@ -248,6 +272,9 @@ pub struct CauseGroup {
     pub cause: Cause,
     /// Ids of the cases, as-installed first.
     pub cases: Vec<String>,
+    /// The way of the first case's packet, up to what ended it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub way: Option<PacketWay>,
 }
 
 /// What one remedy did on one distro.

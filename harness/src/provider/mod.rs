@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use camino::Utf8Path;
+pub mod netns;
+
 use tokio::io::{AsyncRead, AsyncWrite};
 
 /// One running host.

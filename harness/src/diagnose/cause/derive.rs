@@ -13,8 +13,7 @@ use crate::{
         trace::{End, Protocol},
     },
     model::{
-        Outcome,
-        diagnosis::PacketWay,
+        Outcome, PacketWay,
         report::{Cause, CauseKind},
     },
 };

@@ -2,7 +2,7 @@
 
 use crate::{
     diagnose::explain::Explanation,
-    model::{diagnosis::PacketWay, report::Cause},
+    model::{PacketWay, report::Cause},
 };
 
 /// A cause and the cases that it explains.
@@ -63,7 +63,7 @@ mod tests {
     use crate::{
         diagnose::explain::Explanation,
         model::{
-            diagnosis::PacketWay,
+            PacketWay,
             report::{Cause, CauseKind},
         },
     };

@@ -10,9 +10,9 @@ use crate::{
     diagnose::{
         hook::Hook,
         session::Way,
-        trace::{End, Header, Stop},
+        trace::{End, Header, Stop, Verdict},
     },
-    model::diagnosis::{PacketWay, WayStep},
+    model::{Direction, PacketWay, WayStep, WayVerdict},
 };
 
 /// The way up to where the finding says that it ends.
@@ -25,16 +25,17 @@ pub(super) fn of(evidence: &CaseEvidence<'_>, flow: Option<&Flow<'_>>, finding: 
         let header = finding.seen.map(|seen| seen.passage.last.clone()).unwrap_or_default();
         // What a hook failed to do is lost there, wherever the packet went afterwards.
         let machine = evidence.name(lost.machine);
-        if let Some(at) = steps.iter().rposition(|step: &WayStep| step.machine == machine && step.hook == lost.place) {
+        if let Some(at) = steps.iter().rposition(|step: &WayStep| step.machine == machine && step.stage == lost.place) {
             steps.truncate(at);
         }
         steps.push(WayStep {
-            machine: evidence.name(lost.machine).to_owned(),
-            hook: lost.place.to_owned(),
+            machine: machine.to_owned(),
+            direction: finding.seen.map_or(Direction::Request, |seen| direction(seen.way)),
+            stage: lost.place.to_owned(),
             interface_in: header.iif,
             interface_out: header.oif,
-            rule: Some(lost.observed.clone()),
-            verdict: "lost".to_owned(),
+            note: Some(lost.observed.clone()),
+            verdict: WayVerdict::Lost,
             ..WayStep::default()
         });
     }
@@ -77,54 +78,96 @@ fn stages(machines: &[usize], [inner, outer]: [Way; 2]) -> Vec<(usize, Way)> {
     stages
 }
 
+/// What one packet met on one machine: per hook what decided about it, or that nothing did.
 fn steps_of(evidence: &CaseEvidence<'_>, seen: &Seen<'_>) -> Vec<WayStep> {
     let passage = seen.passage;
     let mut steps = Vec::new();
     for (hook, header) in &passage.entered {
-        let here: Vec<&Stop> = passage.stops.iter().filter(|stop| stop.hook == *hook).collect();
-        let mut step = accepted(evidence, seen, *hook, header);
-        if let Some((table, chain, rule, verdict)) = translation(&here) {
-            step.rule = Some(as_written(&evidence.machines[seen.machine].state, table, chain, rule));
-            (step.table, step.chain) = (Some(table.to_owned()), Some(chain.to_owned()));
-            verdict.clone_into(&mut step.verdict);
+        let plain = plain(evidence, seen, *hook, header);
+        let before = steps.len();
+        for stop in passage.stops.iter().filter(|stop| stop.hook == *hook) {
+            steps.extend(decisions(seen, stop).map(|(stop, chain, rule, verdict)| WayStep {
+                table: Some(stop.table.clone()),
+                chain: Some(chain.to_owned()),
+                rule: Some(as_written(&evidence.machines[seen.machine].state, &stop.table, chain, rule)),
+                verdict,
+                ..plain.clone()
+            }));
         }
-        steps.push(step);
+        if steps.len() == before {
+            steps.push(plain);
+        }
     }
-    if let (End::Dropped { table, chain, rule, .. }, Some(last)) = (&passage.end, steps.last_mut()) {
-        let state = &evidence.machines[seen.machine].state;
-        last.table = Some(table.clone());
-        last.chain = Some(chain.clone());
-        last.rule =
-            Some(rule.as_ref().map_or_else(|| "policy drop".to_owned(), |rule| as_written(state, table, chain, rule)));
-        let rejects = rule.as_ref().is_some_and(|rule| rule.contains("reject"));
-        if rejects { "reject" } else { "drop" }.clone_into(&mut last.verdict);
-    }
+    finish(evidence, seen, &mut steps);
     steps
 }
 
-fn accepted(evidence: &CaseEvidence<'_>, seen: &Seen<'_>, hook: Hook, header: &Header) -> WayStep {
+fn plain(evidence: &CaseEvidence<'_>, seen: &Seen<'_>, hook: Hook, header: &Header) -> WayStep {
+    let tunnel = matches!(seen.way, Way::TunnelForward | Way::TunnelReply);
+    let peer = seen.passage.first.daddr.filter(|_| tunnel && hook.is_entry());
     WayStep {
         machine: evidence.name(seen.machine).to_owned(),
-        hook: hook.as_str().to_owned(),
+        direction: direction(seen.way),
+        stage: hook.as_str().to_owned(),
         interface_in: header.iif.clone(),
         interface_out: header.oif.clone(),
-        verdict: "accept".to_owned(),
+        note: peer.map(|peer| format!("as a VXLAN packet to {peer}")),
         ..WayStep::default()
     }
 }
 
-/// The rule that changed an address in this hook.
-fn translation<'a>(stops: &[&'a Stop]) -> Option<(&'a str, &'a str, &'a str, &'static str)> {
-    stops.iter().find_map(|stop| {
-        stop.rules.iter().find_map(|(chain, text, _)| {
-            let verdict = if text.contains("dnat ") && text.contains(" to ") {
-                "dnat"
-            } else if text.contains("masquerade") || text.contains("snat ") {
-                "snat"
-            } else {
-                return None;
-            };
-            Some((stop.table.as_str(), chain.as_str(), text.as_str(), verdict))
-        })
+const fn direction(way: Way) -> Direction {
+    match way {
+        Way::Forward | Way::TunnelForward => Direction::Request,
+        Way::Reply | Way::TunnelReply | Way::Error => Direction::Reply,
+    }
+}
+
+/// The rules of a base chain that decided something: changed an address, accepted, or sent the packet off for good.
+fn decisions<'a>(seen: &Seen<'_>, stop: &'a Stop) -> impl Iterator<Item = (&'a Stop, &'a str, &'a str, WayVerdict)> {
+    let ends = ended_in(seen, stop);
+    stop.rules.iter().filter_map(move |(chain, text, verdict)| {
+        let verdict = match verdict {
+            Verdict::Accept => WayVerdict::Accept,
+            Verdict::Goto(_) if ends => WayVerdict::Continue,
+            _ => return None,
+        };
+        Some((stop, chain.as_str(), text.as_str(), verdict))
     })
+}
+
+/// Whether the packet ended in this base chain.
+fn ended_in(seen: &Seen<'_>, stop: &Stop) -> bool {
+    let last = seen.passage.stops.last();
+    matches!(seen.passage.end, End::Dropped { .. }) && last.is_some_and(|last| std::ptr::eq(last, stop))
+}
+
+/// The rule that ended the packet, or the socket that got it.
+fn finish(evidence: &CaseEvidence<'_>, seen: &Seen<'_>, steps: &mut Vec<WayStep>) {
+    let Some(last) = steps.last().cloned() else { return };
+    match &seen.passage.end {
+        End::Dropped { table, chain, rule, .. } => {
+            let state = &evidence.machines[seen.machine].state;
+            let rejects = rule.as_ref().is_some_and(|rule| rule.contains("reject"));
+            let ending = WayStep {
+                table: Some(table.clone()),
+                chain: Some(chain.clone()),
+                rule: rule.as_ref().map(|rule| as_written(state, table, chain, rule)),
+                verdict: if rejects { WayVerdict::Reject } else { WayVerdict::Drop },
+                note: rule.is_none().then(|| "the chain's policy".to_owned()),
+                ..last.clone()
+            };
+            // A hook where nothing else decided needs no step of its own.
+            if last.table.is_none() {
+                steps.pop();
+            }
+            steps.push(ending);
+        }
+        End::Delivered => {
+            if let Some(last) = steps.last_mut().filter(|last| last.table.is_none()) {
+                last.verdict = WayVerdict::Delivered;
+            }
+        }
+        End::Within(_) | End::After(_) | End::Sent => {}
+    }
 }

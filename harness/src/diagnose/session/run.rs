@@ -2,8 +2,8 @@
 
 use std::{future::Future, sync::Arc};
 
+use futures_util::future::join_all;
 use lab_agent::protocol::ProbeResult;
-use tokio::task::JoinSet;
 
 use super::{
     leg::Leg,
@@ -49,11 +49,7 @@ pub async fn record(
     reprobe: &dyn Reprobe,
 ) -> Result<(Vec<Recording>, Vec<ProbeResult>), MachineError> {
     let text = table(legs);
-    let listeners = on_all(machines, |_, machine| {
-        let text = text.clone();
-        async move { Listener::start(machine, &text).await }
-    })
-    .await;
+    let listeners = on_all(machines, |_, machine| Listener::start(machine, &text)).await;
     let before = on_all(machines, |_, machine| counters(machine)).await;
     let results = reprobe.reprobe(probes).await;
     let after = on_all(machines, |_, machine| counters(machine)).await;
@@ -82,35 +78,15 @@ async fn counters(machine: Arc<dyn Machine>) -> Result<(Counters, LegacyCounters
 
 /// Every listener is stopped, whatever becomes of the others.
 async fn stop_all(listeners: Vec<Result<Listener, MachineError>>) -> Vec<Result<Heard, MachineError>> {
-    let mut heard = Vec::with_capacity(listeners.len());
-    for listener in listeners {
-        heard.push(match listener {
-            Ok(listener) => listener.stop().await,
-            Err(error) => Err(error),
-        });
-    }
-    heard
+    let stop = |listener: Result<Listener, MachineError>| async { listener?.stop().await };
+    join_all(listeners.into_iter().map(stop)).await
 }
 
 /// Does the same on all machines (index, machine) at the same time; results in the order of the machines.
 pub async fn on_all<T, F, R>(machines: &[Arc<dyn Machine>], act: F) -> Vec<T>
 where
     F: Fn(usize, Arc<dyn Machine>) -> R,
-    R: Future<Output = T> + Send + 'static,
-    T: Send + 'static,
+    R: Future<Output = T>,
 {
-    let mut tasks = JoinSet::new();
-    for (index, machine) in machines.iter().enumerate() {
-        let work = act(index, Arc::clone(machine));
-        tasks.spawn(async move { (index, work.await) });
-    }
-    let mut results = Vec::with_capacity(machines.len());
-    while let Some(done) = tasks.join_next().await {
-        match done {
-            Ok(result) => results.push(result),
-            Err(failure) => std::panic::resume_unwind(failure.into_panic()),
-        }
-    }
-    results.sort_by_key(|(index, _)| *index);
-    results.into_iter().map(|(_, result)| result).collect()
+    join_all(machines.iter().enumerate().map(|(index, machine)| act(index, Arc::clone(machine)))).await
 }

@@ -1,0 +1,122 @@
+//! The command line of `lab-agent`.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+use lab_agent::{DEFAULT_HTTP_PORT, DEFAULT_STREAM_PORT};
+
+/// Echo server in the pods and prober at every vantage of a Pathlab lab.
+#[derive(Debug, Parser)]
+#[command(name = "lab-agent", version)]
+pub struct Arguments {
+    /// What to do; without it, `echo` with its default ports.
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Answer HTTP, TCP and UDP with who is here and which source address was seen.
+    Echo {
+        /// Serve HTTP on this port (repeatable). Without any port argument: HTTP on 8080, TCP and UDP on 8081.
+        #[arg(long, value_name = "PORT")]
+        http: Vec<u16>,
+        /// Serve the TCP and UDP echo on this port (repeatable).
+        #[arg(long, value_name = "PORT")]
+        stream: Vec<u16>,
+        /// Take probes from this unix socket, too.
+        #[arg(long, value_name = "PATH")]
+        socket: Option<PathBuf>,
+    },
+    /// Take probes from a unix socket.
+    Serve {
+        /// Where to listen. A socket that nobody listens on any more is replaced.
+        #[arg(long, value_name = "PATH")]
+        socket: PathBuf,
+    },
+}
+
+/// Ports of the echo servers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EchoPorts {
+    /// HTTP.
+    pub http: Vec<u16>,
+    /// TCP and UDP.
+    pub stream: Vec<u16>,
+}
+
+impl Default for EchoPorts {
+    fn default() -> Self {
+        Self { http: vec![DEFAULT_HTTP_PORT], stream: vec![DEFAULT_STREAM_PORT] }
+    }
+}
+
+/// What the arguments ask for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Work {
+    /// Echo servers, if any.
+    pub echo: Option<EchoPorts>,
+    /// The control socket, if any.
+    pub socket: Option<PathBuf>,
+}
+
+impl Arguments {
+    /// What to do, with the defaults filled in.
+    pub fn work(&self) -> Work {
+        match &self.command {
+            None => Work { echo: Some(EchoPorts::default()), socket: None },
+            Some(Command::Serve { socket }) => Work { echo: None, socket: Some(socket.clone()) },
+            Some(Command::Echo { http, stream, socket }) => {
+                let ports = if http.is_empty() && stream.is_empty() {
+                    EchoPorts::default()
+                } else {
+                    EchoPorts { http: http.clone(), stream: stream.clone() }
+                };
+                Work { echo: Some(ports), socket: socket.clone() }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, Parser};
+
+    use super::{Arguments, EchoPorts, Work};
+
+    fn work(arguments: &[&str]) -> Work {
+        Arguments::try_parse_from([&["lab-agent"], arguments].concat()).expect("valid arguments").work()
+    }
+
+    fn ports(http: &[u16], stream: &[u16]) -> Option<EchoPorts> {
+        Some(EchoPorts { http: http.to_vec(), stream: stream.to_vec() })
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn given_ports_replace_the_defaults() {
+        assert_eq!(work(&[]).echo, ports(&[8080], &[8081]));
+        assert_eq!(work(&["echo"]).echo, ports(&[8080], &[8081]));
+        assert_eq!(work(&["echo", "--socket", "/run/a"]).echo, ports(&[8080], &[8081]));
+        assert_eq!(work(&["echo", "--http=9090"]).echo, ports(&[9090], &[]));
+        assert_eq!(work(&["echo", "--stream=1", "--stream", "2"]).echo, ports(&[], &[1, 2]));
+    }
+
+    #[test]
+    fn serve_has_no_echo_and_needs_a_socket() {
+        let serve = work(&["serve", "--socket", "/run/a"]);
+        assert_eq!((serve.echo, serve.socket), (None, Some("/run/a".into())));
+        assert!(Arguments::try_parse_from(["lab-agent", "serve"]).is_err());
+    }
+
+    #[test]
+    fn unknown_arguments_are_refused() {
+        for arguments in [&["ping"][..], &["echo", "--http=70000"], &["echo", "80"], &["--http=1"]] {
+            assert!(Arguments::try_parse_from([&["lab-agent"], arguments].concat()).is_err(), "{arguments:?}");
+        }
+    }
+}

@@ -1,0 +1,105 @@
+#!/bin/sh
+# Checks which programs this machine lacks and installs their packages; quick when all is there.
+#
+#   packages.sh [--required] GROUP…
+#
+# GROUPs are those of programs.tsv. --required leaves programs that Pathlab can do without alone.
+# Installing needs root: asks sudo when run by anybody else. Starts and enables no service (guard.sh).
+set -u
+
+here=$(dirname "$0")
+tab=$(printf '\t')
+ledger=/var/lib/pathlab-setup
+# Administrators' programs are not on everybody's PATH.
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+
+wanted_needs='required optional'
+if [ "${1-}" = --required ]; then
+    wanted_needs=required
+    shift
+fi
+groups=$*
+
+if command -v apt-get >/dev/null; then
+    manager=apt
+elif command -v dnf >/dev/null; then
+    manager=dnf
+else
+    manager=none
+fi
+
+# Is $1 one of the words $2?
+among() {
+    case " $2 " in
+    *" $1 "*) return 0 ;;
+    *) return 1 ;;
+    esac
+}
+
+# Is the program, or static library, $1 on this machine?
+is_here() {
+    case $1 in
+    *.a)
+        for file in /usr/lib64/"$1" /usr/lib/"$1" /usr/lib/*/"$1"; do
+            [ -e "$file" ] && return 0
+        done
+        return 1
+        ;;
+    *) command -v "$1" >/dev/null ;;
+    esac
+}
+
+# Sets `required` and `optional` (packages), `units`, `lacking` (programs) and `reasons` from the table.
+survey() {
+    required='' optional='' units='' lacking='' reasons=''
+    while IFS=$tab read -r group need program apt dnf unit why; do
+        if ! among "$group" "$groups" || ! among "$need" "$wanted_needs" || is_here "$program"; then
+            continue
+        fi
+        case $manager in
+        apt) package=$apt ;;
+        dnf) package=$dnf ;;
+        *) package=$program ;;
+        esac
+        lacking="$lacking $program"
+        reasons="$reasons  $program ($need, package $package): $why
+"
+        [ "$package" = - ] && continue
+        case $need in
+        required) among "$package" "$required" || required="$required $package" ;;
+        *) among "$package" "$optional" || optional="$optional $package" ;;
+        esac
+        [ "$unit" = - ] || among "$unit" "$units" || units="$units $unit"
+    done <"$here/programs.tsv"
+}
+
+survey
+if [ -z "$lacking" ] && [ ! -e "$ledger" ]; then
+    exit 0
+fi
+
+if [ -n "$lacking" ]; then
+    printf 'Pathlab needs programs that this machine lacks:\n%s' "$reasons"
+fi
+if [ "$manager" = none ]; then
+    echo 'error: neither apt-get nor dnf is here: install them by hand, then run this again' >&2
+    exit 1
+fi
+as_root=''
+if [ "$(id -u)" -ne 0 ]; then
+    as_root=sudo
+    if ! command -v sudo >/dev/null; then
+        echo "error: installing packages needs root and there is no sudo; as root run: sh $here/packages.sh $groups" >&2
+        exit 1
+    fi
+fi
+printf 'Installing with %s%s:%s%s\n' "$manager" "${as_root:+ (sudo asks for your password)}" "$required" "$optional"
+echo 'No service is started or enabled by this; your own firewall stays as it is.'
+$as_root sh "$here/install.sh" "$manager" "$required" "$optional" "$units" || exit
+
+wanted_needs=required
+survey
+if [ -n "$lacking" ]; then
+    printf 'error: still not here after the installation:\n%s' "$reasons" >&2
+    exit 1
+fi

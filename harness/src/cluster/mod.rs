@@ -1,0 +1,4 @@
+//! What runs the manifests on the machines.
+
+pub mod dataplane;
+pub mod workload;

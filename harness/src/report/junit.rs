@@ -1,0 +1,152 @@
+//! `junit.xml`, for the tools that show test results of CI jobs.
+//!
+//! One suite per scenario and distro, one test case per case; names are the cases' ids. What the verdicts become:
+//!
+//! | verdict | element | why |
+//! | --- | --- | --- |
+//! | `pass` | none | |
+//! | `known` | `skipped`, type `known` | an expected failure: CI tools show it, with its message, and stay green. A success would hide it, a failure would make every night red |
+//! | `skipped` | `skipped`, type `skipped` | |
+//! | `fail`, `fixed` | `failure`, its type the verdict | `lab run` ends with 1 |
+//! | `flaky` | `failure`, type `flaky`, with a `flakyFailure` (or `rerunFailure` if the last try failed too) per failed try | `lab run` ends with 1, so this is not green either |
+//! | `error` | `error` | the lab's fault, not the network's |
+
+use std::{collections::HashSet, time::Duration};
+
+use quick_junit::{FlakyOrRerun, NonSuccessKind, Report as Junit, TestCase, TestCaseStatus, TestRerun, TestSuite};
+
+use super::{
+    cause::place,
+    cell,
+    error::ReportError,
+    text::{clean, explain_command},
+    versions,
+};
+use crate::model::{
+    Outcome, Verdict,
+    report::{CaseReport, Report},
+};
+
+/// The report as `JUnit` XML.
+pub fn to_string(report: &Report) -> Result<String, ReportError> {
+    let mut junit = Junit::new("pathlab");
+    junit.timestamp = report.run.started_at.to_string().parse().ok();
+    junit.set_time(Duration::from_millis(report.run.duration_ms));
+    let mut seen = HashSet::new();
+    for case in &report.cases {
+        if seen.insert((case.scenario.as_str(), case.distro.as_str())) {
+            junit.add_test_suite(suite(report, &case.scenario, &case.distro));
+        }
+    }
+    junit.to_string().map_err(|source| ReportError::Render { what: "junit.xml", source: source.into() })
+}
+
+fn suite(report: &Report, scenario: &str, distro: &str) -> TestSuite {
+    let mut suite = TestSuite::new(clean(&format!("{scenario}::{distro}")));
+    suite.timestamp = report.run.started_at.to_string().parse().ok();
+    let cases: Vec<_> = report.cases.iter().filter(|case| case.scenario == scenario && case.distro == distro).collect();
+    suite.set_time(Duration::from_micros(cases.iter().map(|case| case.duration_us).sum()));
+    for (name, value) in properties(report, scenario, distro) {
+        suite.add_property((name, clean(&value).into_owned()));
+    }
+    suite.add_test_cases(cases.into_iter().map(test_case));
+    suite
+}
+
+fn properties(report: &Report, scenario: &str, distro: &str) -> Vec<(String, String)> {
+    let run = &report.run;
+    let mut properties = vec![
+        ("run".to_owned(), run.id.clone()),
+        ("provider".to_owned(), run.provider.clone()),
+        ("cluster".to_owned(), run.cluster.clone()),
+        ("pathlab".to_owned(), run.pathlab.clone()),
+    ];
+    let host = versions::of_host(&run.host).into_iter();
+    properties.extend(host.map(|(name, version)| (format!("host.{name}"), version.to_owned())));
+    if let Some(about) = report.scenarios.iter().find(|about| about.id == scenario) {
+        properties.push(("scenario.title".to_owned(), about.title.clone()));
+        properties.extend(about.upstream.iter().map(|upstream| ("scenario.upstream".to_owned(), upstream.clone())));
+    }
+    if let Some(machine) = report.distros.iter().find(|one| one.id == distro).map(|one| &one.machine) {
+        properties.push(("machine.kernel".to_owned(), machine.kernel.clone()));
+        properties.extend(machine.firewalld.clone().map(|version| ("machine.firewalld".to_owned(), version)));
+        properties.extend(machine.nft.clone().map(|version| ("machine.nft".to_owned(), version)));
+        properties.extend(machine.not_covered.iter().map(|part| ("not-covered".to_owned(), part.clone())));
+    }
+    properties
+}
+
+fn test_case(case: &CaseReport) -> TestCase {
+    let mut test = TestCase::new(clean(&case.id), status(case));
+    test.set_classname(clean(&format!("{}::{}", case.scenario, case.distro)));
+    test.set_time(Duration::from_micros(case.duration_us));
+    if case.verdict == Verdict::Known {
+        test.set_system_out(description(case));
+    }
+    test
+}
+
+fn status(case: &CaseReport) -> TestCaseStatus {
+    let mut status = match case.verdict {
+        Verdict::Pass => return TestCaseStatus::success(),
+        Verdict::Known | Verdict::Skipped => TestCaseStatus::skipped(),
+        Verdict::Fail | Verdict::Fixed | Verdict::Flaky => TestCaseStatus::non_success(NonSuccessKind::Failure),
+        Verdict::Error => TestCaseStatus::non_success(NonSuccessKind::Error),
+    };
+    status.set_type(case.verdict.as_str());
+    status.set_message(message(case));
+    if !matches!(case.verdict, Verdict::Known | Verdict::Skipped) {
+        status.set_description(description(case));
+    }
+    if case.verdict == Verdict::Flaky {
+        let as_expected = is_expected(case, case.outcome);
+        status.add_reruns(case.tries.iter().filter(|one| !is_expected(case, one.outcome)).map(|one| {
+            let mut rerun = TestRerun::new(NonSuccessKind::Failure);
+            rerun.set_time(Duration::from_micros(one.duration_us));
+            rerun.set_type(one.outcome.to_string());
+            rerun.set_message(clean(&format!("{}: {}", one.when, one.detail)));
+            rerun
+        }));
+        status.set_rerun_kind(if as_expected { FlakyOrRerun::Flaky } else { FlakyOrRerun::Rerun });
+    }
+    status
+}
+
+/// Whether one try is as expected, as far as an outcome alone says it.
+fn is_expected(case: &CaseReport, outcome: Outcome) -> bool {
+    match case.expected.as_str() {
+        "blocked" => outcome != Outcome::Ok,
+        expected => outcome.to_string() == expected,
+    }
+}
+
+/// One line: what happened and what was expected.
+fn message(case: &CaseReport) -> String {
+    let known = case.upstream.as_ref().map(|upstream| format!(" ({upstream})")).unwrap_or_default();
+    let text = match case.verdict {
+        Verdict::Skipped => case.detail.clone(),
+        Verdict::Known => format!("known issue{known}: {}", cell::outcome(case)),
+        Verdict::Fixed => format!("a known issue{known} no longer shows: {}", cell::outcome(case)),
+        _ => format!("{}, expected {}", cell::outcome(case), case.expected),
+    };
+    clean(&text).into_owned()
+}
+
+/// Everything that a reader of a CI page needs to go on.
+fn description(case: &CaseReport) -> String {
+    let mut lines = vec![
+        format!("outcome: {}", cell::outcome(case)),
+        format!("expected: {}", clean(&case.expected)),
+        format!("detail: {}", clean(&case.detail)),
+    ];
+    if let Some(upstream) = &case.upstream {
+        lines.push(format!("known issue: {}", clean(upstream)));
+    }
+    if let Some(cause) = &case.cause {
+        lines.push(format!("cause: {}: {}", cause.kind, clean(&cause.summary)));
+        lines.extend(place(cause).map(|place| format!("rule: {}", clean(&place))));
+        lines.extend(cause.owner.as_deref().map(|owner| format!("owner: {}", clean(owner))));
+    }
+    lines.push(format!("explain: {}", explain_command(&case.id)));
+    lines.join("\n")
+}

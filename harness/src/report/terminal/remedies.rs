@@ -1,0 +1,73 @@
+//! One line per remedy and distro: what it repairs and what it opens.
+
+use unicode_width::UnicodeWidthStr;
+
+use super::{page::Page, style::Tone};
+use crate::{
+    model::{
+        RemedyVerdict, Verdict,
+        report::{RemedyReport, Report},
+    },
+    report::{
+        cell,
+        matrix::{Column, Matrix, path_of},
+        remedy::{Remedied, not_applicable},
+        text::clean,
+    },
+};
+
+/// Writes the remedies of a scenario; their paths too, if the matrix did not show them.
+pub(super) fn write(page: &mut Page, report: &Report, matrix: &Matrix<'_>, in_table: bool) {
+    for distro in matrix.distros() {
+        let all = Remedied::all(report, matrix, distro);
+        if all.is_empty() {
+            continue;
+        }
+        page.heading(&format!("Remedies on {}", clean(distro)));
+        let (apply, not): (Vec<_>, Vec<_>) =
+            all.into_iter().partition(|one| one.remedy.verdict != RemedyVerdict::NotApplicable);
+        let width = apply.iter().map(|one| clean(&one.remedy.id).width()).max().unwrap_or(0);
+        for one in &apply {
+            write_remedy(page, one, width);
+            if !in_table {
+                write_paths(page, matrix, one.remedy, width);
+            }
+        }
+        write_not_applicable(page, &not);
+    }
+}
+
+fn write_remedy(page: &mut Page, one: &Remedied<'_>, width: usize) {
+    let mut sentence = one.sentence();
+    if one.remedy.recommended {
+        sentence.push_str("  (recommended)");
+    }
+    let id = clean(&one.remedy.id);
+    page.entry(2, &[(&id, width, Tone::Plain)], Tone::from(one.remedy.verdict), &sentence);
+    if !one.remedy.detail.is_empty() {
+        page.entry(2, &[("", width, Tone::Plain)], Tone::Plain, &clean(&one.remedy.detail));
+    }
+}
+
+/// The paths that are not simply right with a remedy.
+fn write_paths(page: &mut Page, matrix: &Matrix<'_>, remedy: &RemedyReport, width: usize) {
+    let cases = matrix.column(Column { distro: &remedy.distro, remedy: Some(&remedy.id) });
+    let paths: Vec<String> = cases
+        .filter(|case| case.verdict != Verdict::Pass)
+        .map(|case| {
+            let note = cell::note(case).map(|note| format!(" ({note})")).unwrap_or_default();
+            format!("{} {}{note}", path_of(case), cell::outcome(case))
+        })
+        .collect();
+    if !paths.is_empty() {
+        page.entry(2, &[("", width, Tone::Plain)], Tone::Quiet, &paths.join(", "));
+    }
+}
+
+/// Remedies that are not for this distro, those with the same reason on one line.
+fn write_not_applicable(page: &mut Page, remedies: &[Remedied<'_>]) {
+    for (reason, ids) in not_applicable(remedies) {
+        let why = if reason.is_empty() { String::new() } else { format!(" ({reason})") };
+        page.paragraph(2, Tone::Quiet, &format!("not applicable{why}: {ids}"));
+    }
+}

@@ -1,0 +1,79 @@
+//! The end of the text: cases that somebody must look at, the report's folder, counts and versions.
+
+use camino::Utf8Path;
+
+use super::{page::Page, style::Tone};
+use crate::{
+    model::{
+        Verdict,
+        report::{CaseReport, Report},
+    },
+    report::{
+        case_words,
+        tally::{self, needs_a_look},
+        text::{clean, count, duration, explain_command},
+        versions,
+    },
+};
+
+/// Cases that are written out; a lab that is all red would fill the screen.
+const MOST_CASES: usize = 40;
+
+/// Writes every case that is not as it should be, with the command that explains it.
+pub(super) fn write_cases(page: &mut Page, report: &Report) {
+    let cases: Vec<_> = report.cases.iter().filter(|case| needs_a_look(case)).collect();
+    if cases.is_empty() {
+        return;
+    }
+    page.heading(&format!("{} to look at", count(cases.len(), "case")));
+    for case in cases.iter().take(MOST_CASES) {
+        write_case(page, case);
+    }
+    if cases.len() > MOST_CASES {
+        let rest = count(cases.len() - MOST_CASES, "other case");
+        page.paragraph(2, Tone::Plain, &format!("and {rest}: report.html has them all"));
+    }
+}
+
+fn write_case(page: &mut Page, case: &CaseReport) {
+    let word = page.style.paint(Tone::from(case.verdict), &case.verdict.as_str().to_ascii_uppercase());
+    page.line(&format!("  {word}  {}", clean(&case.id)));
+    for line in case_words::of(case) {
+        page.paragraph(4, Tone::Plain, &line);
+    }
+    if case.verdict != Verdict::Error {
+        page.line(&format!("    {}", explain_command(&case.id)));
+    }
+}
+
+/// Writes where the report is and the last lines: what it all comes to, and what decided it.
+pub(super) fn write_end(page: &mut Page, report: &Report, dir: Option<&Utf8Path>) {
+    page.gap();
+    if let Some(dir) = dir {
+        page.entry(0, &[("Report:", 7, Tone::Heading)], Tone::Plain, &clean(dir.as_str()));
+    }
+    let run = &report.run;
+    let host = versions::of_host(&run.host).into_iter().map(|(name, version)| format!("{name} {version}"));
+    let lab = format!("{}: {}, pathlab {}", versions::of_lab(run), host.collect::<Vec<_>>().join(", "), run.pathlab);
+    page.paragraph(0, Tone::Quiet, &clean(&lab));
+    let counts = tally::tally(&report.cases);
+    let verdict = tally::worst(&counts);
+    let headline = headline(verdict);
+    let cases = count(tally::total(&counts), "case");
+    let took = duration(run.duration_ms.saturating_mul(1_000));
+    page.entry(
+        0,
+        &[(headline, 0, Tone::from(verdict))],
+        Tone::Plain,
+        &format!("{cases} in {took}: {}", tally::words(&counts)),
+    );
+}
+
+/// What the worst verdict means for the run, as its exit status does.
+const fn headline(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Pass | Verdict::Known | Verdict::Skipped => "As expected.",
+        Verdict::Fail | Verdict::Fixed | Verdict::Flaky => "Not as expected.",
+        Verdict::Error => "The lab broke.",
+    }
+}

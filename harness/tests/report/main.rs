@@ -1,0 +1,8 @@
+//! The texts that a report becomes, from sample reports.
+
+mod files;
+mod html;
+mod json;
+mod junit;
+mod sample;
+mod terminal;
