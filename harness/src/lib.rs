@@ -8,6 +8,7 @@ pub mod agent_binary;
 pub mod catalog;
 pub mod cli;
 pub mod cluster;
+pub mod diagnose;
 pub mod model;
 pub mod plan;
 pub mod policy;
