@@ -82,7 +82,8 @@ fn a_sandbox_has_no_interface_but_its_own() {
     let route = r#"ip route show default | grep -v 'via 192.0.2.1 dev eth0' && exit 1 || :"#;
     let dir = support::copy_of_scenario("pod-ip-502", |text| {
         let lines = [own, route].map(|line| format!("'{}'", line.replace('\'', "''"))).join(", ");
-        let condition = format!("conditions:\n  - {{ name: own interfaces only, when: after-deploy, run: [{lines}] }}\n");
+        let condition =
+            format!("conditions:\n  - {{ name: own interfaces only, when: after-deploy, run: [{lines}] }}\n");
         text.replacen("conditions:\n", &condition, 1)
     });
     let scenario = dir.path().join("pod-ip-502");

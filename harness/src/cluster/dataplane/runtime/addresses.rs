@@ -6,14 +6,16 @@ use crate::cluster::{
     dataplane::{
         INGRESS_PORT, dnsmasq,
         layout::{API_PORT, API_SERVICE_IP, DNS_SERVICE_IP},
-        state::{self, ClusterState},
+        state::{self, ClusterState, PodRole},
     },
     manifest::Transport,
-    workload::{Addresses, HostPort, NodeAddress, PodAddress, ServiceAddress, ServicePort},
+    workload::{Addresses, HostPort, NodeAddress, PodAddress, ServiceAddress, ServicePort, SystemPod},
 };
 
 /// Port of the API's service.
 const API_SERVICE_PORT: u16 = 443;
+
+const DNS_PORT: u16 = 53;
 
 pub(super) fn of(state: &ClusterState) -> Addresses {
     Addresses {
@@ -25,10 +27,17 @@ pub(super) fn of(state: &ClusterState) -> Addresses {
         pods: state.backend_pods().map(pod).collect(),
         service: service(state.backend()),
         dns: Some(IpAddr::V4(DNS_SERVICE_IP)),
+        dns_pods: system_pods(state, PodRole::Dns, DNS_PORT),
+        ingress_pods: system_pods(state, PodRole::Ingress, INGRESS_PORT),
         ingress_port: Some(INGRESS_PORT),
         api_service: Some((IpAddr::V4(API_SERVICE_IP), API_SERVICE_PORT)),
         api_port: API_PORT,
     }
+}
+
+fn system_pods(state: &ClusterState, role: PodRole, port: u16) -> Vec<SystemPod> {
+    let pods = state.pods.iter().filter(|pod| pod.role == role);
+    pods.map(|pod| SystemPod { address: (pod.ip, port).into(), node: pod.node }).collect()
 }
 
 fn pod(pod: &state::Pod) -> PodAddress {
