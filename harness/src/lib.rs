@@ -5,6 +5,7 @@
 //! verdict → diagnose → report. The result [`model`] is what the report depends on.
 
 pub mod catalog;
+pub mod cluster;
 pub mod model;
 pub mod plan;
 pub mod provider;

@@ -1,0 +1,4 @@
+//! Clusters: what runs the manifests on the machines.
+
+pub mod dataplane;
+pub mod manifest;
