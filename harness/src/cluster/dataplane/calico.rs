@@ -122,17 +122,14 @@ pub fn pod_link(state: &ClusterState, pod: &Pod, netns: &str) -> PodLink {
 /// What Calico programs into the nat table of every node. It re-syncs this as kube-proxy does its own.
 #[must_use]
 pub fn program() -> IptablesProgram {
-    let mut program = IptablesProgram {
-        ensure_jumps: vec![JumpRule {
-            table: Table::Nat,
-            chain: "POSTROUTING",
-            position: Position::First,
-            matches: &[],
-            comment: None,
-            target: "cali-POSTROUTING",
-        }],
-        ..IptablesProgram::default()
-    };
+    let mut program = IptablesProgram::new(vec![JumpRule {
+        table: Table::Nat,
+        chain: "POSTROUTING",
+        position: Position::First,
+        matches: &[],
+        comment: None,
+        target: "cali-POSTROUTING",
+    }]);
     program.chain(Table::Nat, "cali-POSTROUTING");
     program.chain(Table::Nat, "cali-nat-outgoing");
     program.rule(Table::Nat, "cali-POSTROUTING -j cali-nat-outgoing");

@@ -49,12 +49,12 @@ pub struct JumpRule {
 pub struct IptablesProgram {
     /// Jumps from built-in chains, in the order in which they are put there.
     pub ensure_jumps: Vec<JumpRule>,
-    pub(super) chains: BTreeMap<Table, Chains>,
+    chains: BTreeMap<Table, Chains>,
 }
 
 /// Own chains of one table, and their rules, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Chains {
+struct Chains {
     names: Vec<String>,
     rules: Vec<String>,
 }
@@ -106,6 +106,12 @@ impl JumpRule {
 }
 
 impl IptablesProgram {
+    /// A program without chains of its own yet.
+    #[must_use]
+    pub const fn new(ensure_jumps: Vec<JumpRule>) -> Self {
+        Self { ensure_jumps, chains: BTreeMap::new() }
+    }
+
     /// Declares a chain; loading the program empties it first.
     pub fn chain(&mut self, table: Table, name: impl Into<String>) {
         let chains = self.chains.entry(table).or_default();

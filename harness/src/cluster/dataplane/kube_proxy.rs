@@ -22,7 +22,7 @@ const MASQUERADE_MARK: &str = "0x4000/0x4000";
 /// What kube-proxy programs on a node (an index into [`ClusterState::nodes`]).
 #[must_use]
 pub fn program(state: &ClusterState, node: usize) -> IptablesProgram {
-    let mut program = IptablesProgram { ensure_jumps: jumps::jumps(), ..IptablesProgram::default() };
+    let mut program = IptablesProgram::new(jumps::jumps());
     declare(&mut program);
     common_rules(&mut program);
     for service in state.services.iter().filter(|service| service.cluster_ip.is_some()) {

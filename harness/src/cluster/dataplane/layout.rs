@@ -1,4 +1,4 @@
-//! Addresses and names of a cluster: the same in every cluster, as MicroK8s has them.
+//! Addresses and names of a cluster: the same in every cluster, as `MicroK8s` has them.
 
 use std::net::Ipv4Addr;
 

@@ -21,7 +21,7 @@ pub fn program(state: &ClusterState, node: usize) -> Option<IptablesProgram> {
     if pods.is_empty() {
         return None;
     }
-    let mut program = IptablesProgram { ensure_jumps: jumps(), ..IptablesProgram::default() };
+    let mut program = IptablesProgram::new(jumps());
     for chain in ["CNI-HOSTPORT-SETMARK", "CNI-HOSTPORT-MASQ", "CNI-HOSTPORT-DNAT"] {
         program.chain(Table::Nat, chain);
     }

@@ -1,4 +1,4 @@
-//! Containers with every reference resolved: environment, `$(VAR)`, files of ConfigMaps.
+//! Containers with every reference resolved: environment, `$(VAR)`, files of `ConfigMaps`.
 
 use std::{net::Ipv4Addr, sync::Arc};
 
@@ -28,7 +28,7 @@ pub struct PodFacts<'a> {
 pub struct Resolver<'a> {
     /// The pod.
     pub pod: PodFacts<'a>,
-    /// All ConfigMaps of the manifests.
+    /// All `ConfigMaps` of the manifests.
     pub config_maps: &'a [ConfigMap],
     /// The document of the container, for errors.
     pub origin: &'a Arc<Document>,
@@ -115,13 +115,12 @@ impl Resolver<'_> {
         let file = |path, content: &Vec<u8>| File { path, content: content.clone(), mode: volume.mode };
         match &mount.sub_path {
             None => Ok(files.into_iter().map(|(path, content)| file(mount.path.join(path), content)).collect()),
-            Some(sub_path) => match files.into_iter().find(|(path, _)| path == sub_path) {
-                Some((_, content)) => Ok(vec![file(mount.path.clone(), content)]),
-                None => {
-                    let message = format!("the volume has no file `{sub_path}`");
-                    Err(self.origin.error(&mount.field.key("subPath"), message))
-                }
-            },
+            Some(sub_path) => {
+                let found = files.into_iter().find(|(path, _)| path == sub_path);
+                let message = || format!("the volume has no file `{sub_path}`");
+                let (_, content) = found.ok_or_else(|| self.origin.error(&mount.field.key("subPath"), message()))?;
+                Ok(vec![file(mount.path.clone(), content)])
+            }
         }
     }
 

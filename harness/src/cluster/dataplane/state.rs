@@ -69,7 +69,7 @@ pub struct Container {
     pub args: Vec<String>,
     /// Environment, no name twice.
     pub env: Vec<(String, String)>,
-    /// Files of ConfigMap volumes.
+    /// Files of `ConfigMap` volumes.
     pub files: Vec<File>,
     /// Ports, by name where they have one.
     pub ports: Vec<NamedPort>,
