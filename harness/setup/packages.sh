@@ -64,7 +64,6 @@ survey() {
         lacking="$lacking $program"
         reasons="$reasons  $program ($need, package $package): $why
 "
-        [ "$package" = - ] && continue
         case $need in
         required) among "$package" "$required" || required="$required $package" ;;
         *) among "$package" "$optional" || optional="$optional $package" ;;

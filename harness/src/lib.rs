@@ -6,6 +6,7 @@
 
 pub mod agent_binary;
 pub mod catalog;
+pub mod cli;
 pub mod model;
 pub mod plan;
 pub mod provider;
