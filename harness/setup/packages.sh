@@ -1,9 +1,9 @@
 #!/bin/sh
 # Checks which programs this machine lacks and installs their packages; quick when all is there.
 #
-#   packages.sh [--required] GROUP…
+#   packages.sh [--quick] GROUP…
 #
-# GROUPs are those of programs.tsv. --required leaves programs that Pathlab can do without alone.
+# GROUPs are those of programs.tsv. --quick: programs that Pathlab can do without are no reason to install.
 # Installing needs root: asks sudo when run by anybody else. Starts and enables no service (guard.sh).
 set -u
 
@@ -13,9 +13,9 @@ ledger=/var/lib/pathlab-setup
 # shellcheck source=programs.sh
 . "$here/programs.sh"
 
-wanted_needs='required optional'
-if [ "${1-}" = --required ]; then
-    wanted_needs=required
+quick=false
+if [ "${1-}" = --quick ]; then
+    quick=true
     shift
 fi
 groups=$*
@@ -40,7 +40,7 @@ among() {
 survey() {
     required='' optional='' units='' lacking='' reasons=''
     while IFS=$tab read -r group need program apt dnf unit why; do
-        if ! among "$group" "$groups" || ! among "$need" "$wanted_needs" || is_here "$program"; then
+        if ! among "$group" "$groups" || is_here "$program"; then
             continue
         fi
         case $manager in
@@ -62,6 +62,9 @@ survey() {
 }
 
 survey
+if $quick && [ -z "$lacking" ]; then
+    reasons='' required='' optional=''
+fi
 if [ -z "$reasons" ] && [ ! -e "$ledger" ]; then
     exit 0
 fi
@@ -81,7 +84,7 @@ if [ "$(id -u)" -ne 0 ]; then
         exit 1
     fi
 fi
-printf 'Installing with %s%s:%s%s\n' "$manager" "${as_root:+ (sudo asks for your password)}" "$required" "$optional"
+printf 'Installing with %s%s:%s%s\n' "$manager" "${as_root:+, as root through sudo}" "$required" "$optional"
 echo 'No service is started or enabled by this; your own firewall stays as it is.'
 # In the place of this shell, so that a signal reaches the one that must clean up.
 exec $as_root sh "$here/install.sh" "$manager" "$required" "$optional" "$units" "$lacking"
