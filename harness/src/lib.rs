@@ -7,7 +7,15 @@
 pub mod agent_binary;
 pub mod catalog;
 pub mod cli;
+pub mod cluster;
+pub mod diagnose;
 pub mod model;
 pub mod plan;
+pub mod policy;
+pub mod probe;
 pub mod provider;
 pub mod report;
+pub mod run;
+pub mod schema;
+pub mod suggest;
+pub mod verdict;

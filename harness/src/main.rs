@@ -1,1 +1,56 @@
-fn main() {}
+//! `lab`: parses the command line, runs one command, ends with its exit status.
+
+use std::{io, process::ExitCode};
+
+use clap::Parser;
+use pathlab::{
+    catalog::CatalogError,
+    cli::{
+        args::{Cli, Command},
+        completions,
+        exit::Exit,
+        failure::Failure,
+        list, plan, report, run, schema,
+    },
+    provider::netns::{self, systemctl},
+};
+
+fn main() -> ExitCode {
+    netns::enter_if_asked();
+    if let Some(arguments) = systemctl::asked() {
+        return systemctl::run(&arguments);
+    }
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no mistakes; a reader that went away is nobody's.
+            let exit = if error.use_stderr() { Exit::BadInput } else { Exit::AsExpected };
+            let _ = error.print();
+            return exit.into();
+        }
+    };
+    match carry_out(&cli.command) {
+        Ok(exit) => exit.into(),
+        Err(failure) => failure.report().into(),
+    }
+}
+
+fn carry_out(command: &Command) -> Result<Exit, Failure> {
+    let out = &mut io::stdout().lock();
+    match command {
+        Command::Plan(args) => plan::run(args, out)?,
+        Command::List(args) => list::run(args, out)?,
+        Command::Schema(args) => schema::run(args, out)?,
+        Command::Completions(args) => completions::run(args, out)?,
+        Command::Run(args) => return run::run(args, out),
+        Command::Explain(_) => return Err(not_built("explain")),
+        Command::Report(args) => report::run(args, out)?,
+        Command::Doctor => return Err(not_built("doctor")),
+    }
+    Ok(Exit::AsExpected)
+}
+
+/// A command that this version only parses.
+fn not_built(command: &str) -> Failure {
+    Failure::Lab(Box::new(CatalogError::new(format!("`lab {command}` is not part of this version"))))
+}

@@ -1,6 +1,6 @@
 //! A distro: one operating system release and the host policy that a normal installation of it has.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -183,10 +183,28 @@ impl Firewall {
     }
 }
 
+impl fmt::Display for FirewallKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Firewalld => "firewalld",
+            Self::Ufw => "ufw",
+        })
+    }
+}
+
 fn public_zone() -> String {
     "public".to_owned()
 }
 
 const fn yes() -> bool {
     true
+}
+
+impl std::fmt::Display for SysctlValue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Number(number) => write!(f, "{number}"),
+            Self::Text(text) => f.write_str(text),
+        }
+    }
 }

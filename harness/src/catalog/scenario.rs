@@ -1,13 +1,13 @@
 //! A scenario: manifests, the access paths to try, host conditions, known issues, remedies.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use camino::Utf8PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::distro::{Distro, FirewallKind};
-use crate::model::{AccessPath, Outcome};
+use crate::model::{AccessPath, Outcome, ProviderKind};
 
 /// A scenario that has been read and checked: every name is resolved, every path expanded.
 #[derive(Clone, Debug)]
@@ -40,6 +40,17 @@ pub struct Scenario {
     pub probe_timeout: Duration,
     /// The network between the machines.
     pub underlay: Underlay,
+    /// Which providers can carry it; none means all.
+    pub carriers: Option<Carriers>,
+}
+
+/// The providers that can carry a scenario which not all of them can.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Carriers {
+    /// The providers.
+    pub providers: Vec<ProviderKind>,
+    /// Why the others cannot.
+    pub needs: String,
 }
 
 /// Machines of a cluster.
@@ -197,6 +208,57 @@ pub struct Underlay {
     /// Its MTU, in bytes (1280 to 9000).
     #[serde(default = "ethernet_mtu")]
     pub mtu: u16,
+}
+
+impl Scenario {
+    /// What the provider lacks to carry this scenario; none when it can.
+    #[must_use]
+    pub fn lacking(&self, provider: ProviderKind) -> Option<&str> {
+        self.carriers
+            .as_ref()
+            .filter(|carriers| !carriers.providers.contains(&provider))
+            .map(|carriers| carriers.needs.as_str())
+    }
+}
+
+impl Nodes {
+    /// How many machines a cluster has.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        match self {
+            Self::Count(count) => usize::from(*count),
+            Self::Mixed(distros) => distros.len(),
+        }
+    }
+}
+
+impl Expect {
+    /// Whether a path that ends like this is as expected, the source address left aside.
+    #[must_use]
+    pub fn allows(self, outcome: Outcome) -> bool {
+        match self {
+            Self::Ok(_) => outcome == Outcome::Ok,
+            Self::Blocked => matches!(outcome, Outcome::Rejected | Outcome::Refused | Outcome::Timeout),
+            Self::Outcome(expected) => outcome == expected,
+        }
+    }
+}
+
+/// The word of reports: an outcome, or `blocked`.
+impl fmt::Display for Expect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ok(_) => f.pad("ok"),
+            Self::Blocked => f.pad("blocked"),
+            Self::Outcome(outcome) => fmt::Display::fmt(outcome, f),
+        }
+    }
+}
+
+impl Default for HttpRequest {
+    fn default() -> Self {
+        Self { path: root_path(), host: None }
+    }
 }
 
 impl Default for Underlay {

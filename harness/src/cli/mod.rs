@@ -1,3 +1,14 @@
-//! The command line, one file per command.
+//! The commands of `lab`, one file each, and what they share.
 
+pub mod args;
+pub mod completions;
 pub mod doctor;
+pub mod exit;
+pub mod failure;
+pub mod list;
+pub mod plan;
+pub mod report;
+pub mod run;
+pub mod schema;
+pub mod select;
+mod table;

@@ -154,7 +154,7 @@ pub struct Declared {
     /// nft version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nft: Option<String>,
-    /// SELinux mode.
+    /// `SELinux` mode.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selinux: Option<String>,
 }

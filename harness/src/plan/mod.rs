@@ -1,6 +1,17 @@
 //! The plan: which clusters a run needs and which cases run in each. Pure.
 
+mod make;
+pub mod render;
+mod selection;
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
+
+pub use self::{
+    make::{PlanError, plan},
+    selection::{ParseShardError, Remedies, Selection, Shard},
+};
 
 use crate::catalog::{
     distro::Distro,
@@ -60,5 +71,12 @@ impl ClusterPlan {
     pub fn id(&self) -> String {
         let state = self.remedy.as_ref().map_or(AS_INSTALLED, |remedy| &remedy.id);
         format!("{}::{}::{state}", self.scenario.id, self.distro.id)
+    }
+}
+
+impl Plan {
+    /// Every case, in order.
+    pub fn cases(&self) -> impl Iterator<Item = &Case> {
+        self.clusters.iter().flat_map(|cluster| &cluster.cases)
     }
 }

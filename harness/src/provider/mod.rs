@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use camino::Utf8Path;
+pub mod netns;
+
 use tokio::io::{AsyncRead, AsyncWrite};
 
 /// One running host.

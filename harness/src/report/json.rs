@@ -1,5 +1,7 @@
 //! `report.json`: writing, reading back, and the published JSON Schema.
 
+use std::fmt::Write;
+
 use camino::Utf8Path;
 use fs_err as fs;
 use serde::Deserialize;
@@ -17,7 +19,7 @@ pub fn to_string(report: &Report) -> Result<String, ReportError> {
     for c in text.chars() {
         // serde_json escapes those below U+0020; these can only stand inside of strings.
         if matches!(c, '\u{7f}'..='\u{9f}') {
-            safe.push_str(&format!("\\u{:04x}", u32::from(c)));
+            write!(safe, "\\u{:04x}", u32::from(c)).expect("a string takes any text");
         } else {
             safe.push(c);
         }

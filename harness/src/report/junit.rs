@@ -27,7 +27,7 @@ use crate::model::{
     report::{CaseReport, Report},
 };
 
-/// The report as JUnit XML.
+/// The report as `JUnit` XML.
 pub fn to_string(report: &Report) -> Result<String, ReportError> {
     let mut junit = Junit::new("pathlab");
     junit.timestamp = report.run.started_at.to_string().parse().ok();

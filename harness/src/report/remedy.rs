@@ -3,7 +3,7 @@
 use super::{
     matrix::{Column, Matrix},
     tally::is_failure,
-    text::ports,
+    text::{clean, ports},
 };
 use crate::model::{
     RemedyVerdict,
@@ -65,4 +65,17 @@ impl<'a> Remedied<'a> {
             RemedyVerdict::NotApplicable => "does not apply".to_owned(),
         }
     }
+}
+
+/// Remedies that are not for a distro, in words: a reason, and the ids that it holds for.
+pub(super) fn not_applicable(remedies: &[Remedied<'_>]) -> Vec<(String, String)> {
+    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+    for RemedyReport { id, detail, .. } in remedies.iter().map(|one| one.remedy) {
+        match reasons.iter_mut().find(|(reason, _)| reason == detail) {
+            Some((_, ids)) => ids.push(id),
+            None => reasons.push((detail, vec![id])),
+        }
+    }
+    let words = |(reason, ids): (&str, Vec<&str>)| (clean(reason).into_owned(), clean(&ids.join(", ")).into_owned());
+    reasons.into_iter().map(words).collect()
 }

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use unicode_width::UnicodeWidthStr;
+
 /// Makes text from elsewhere (rules, details, names) safe to show on one line: line breaks and tabs become spaces,
 /// control characters and those that reorder or hide text become visible escapes (`\u{1b}`).
 pub(super) fn clean(text: &str) -> Cow<'_, str> {
@@ -42,7 +44,7 @@ pub(super) fn duration(micros: u64) -> String {
     match micros {
         0..=999 => format!("{micros} µs"),
         1_000..=999_949 => format!("{} ms", micros / 1_000),
-        ..=59_949_999 => {
+        999_950..=59_949_999 => {
             let tenths = (micros + 50_000) / 100_000;
             format!("{}.{} s", tenths / 10, tenths % 10)
         }
@@ -87,9 +89,31 @@ pub(super) fn explain_command(case: &str) -> String {
     format!("lab explain {}", shell_word(&clean(case)))
 }
 
+/// Breaks text at spaces into lines of at most `width` columns; a longer word gets a line of its own, whole.
+/// Never returns nothing.
+pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    let mut used = 0;
+    for word in text.split(' ') {
+        let line = lines.last_mut().expect("starts with one line and only grows");
+        if line.is_empty() {
+            line.push_str(word);
+            used = word.width();
+        } else if used + 1 + word.width() <= width {
+            line.push(' ');
+            line.push_str(word);
+            used += 1 + word.width();
+        } else {
+            used = word.width();
+            lines.push(word.to_owned());
+        }
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{clean, duration, explain_command, ports, shell_word, size};
+    use super::{clean, duration, explain_command, ports, shell_word, size, wrap};
 
     #[test]
     fn what_could_deceive_is_made_visible() {
@@ -123,5 +147,13 @@ mod tests {
             explain_command("s::d::as-installed::pod-to-dns:udp"),
             "lab explain s::d::as-installed::pod-to-dns:udp"
         );
+    }
+
+    #[test]
+    fn text_wraps_at_spaces_by_columns() {
+        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrap("漢字 漢字 漢字", 9), ["漢字 漢字", "漢字"]);
+        assert_eq!(wrap("a unbreakable b", 4), ["a", "unbreakable", "b"]);
+        assert_eq!(wrap("", 10), [""]);
     }
 }

@@ -31,9 +31,13 @@ fn failures_say_what_a_reader_needs() {
     else {
         panic!("{id} is no failure")
     };
-    for part in
-        ["outcome: timeout", "expected: ok", "cause: no-rule", "owner: kube-proxy", &format!("lab explain {id}")]
-    {
+    for part in [
+        "outcome: timeout",
+        "expected: ok",
+        "cause: tunnel",
+        "owner: firewalld zone public",
+        &format!("lab explain {id}"),
+    ] {
         assert!(text.contains(part), "{part} is not in {text:?}");
     }
 }

@@ -1,6 +1,7 @@
 //! The texts that a report becomes, from sample reports.
 
 mod files;
+mod html;
 mod json;
 mod junit;
 mod sample;

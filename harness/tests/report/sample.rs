@@ -39,7 +39,7 @@ pub fn seed() -> Report {
     ] {
         cases.extend(rhel_cases("rhel-9.5", Some(remedy), repairs));
     }
-    let causes = vec![cause_group("rhel-9.5", &mut cases)];
+    let groups = vec![cause_group("rhel-9.5", &mut cases)];
     Report {
         format: FORMAT.to_owned(),
         run: run(),
@@ -52,7 +52,7 @@ pub fn seed() -> Report {
             title: "Pod answers through its Service but not at its own IP".to_owned(),
             upstream: vec![UPSTREAM.to_owned(), "kubernetes/ingress-nginx#8079".to_owned()],
         }],
-        causes,
+        causes: groups,
         differences: differences(),
         evidence: vec![
             EvidenceFile {
@@ -73,6 +73,9 @@ pub fn mixed() -> Report {
     let set = |case: &mut CaseReport, outcome: &str, verdict, detail: &str| {
         case.outcome = outcome.parse().expect("an outcome");
         case.verdict = verdict;
+        let answered = case.outcome == Outcome::Ok;
+        case.source_ip = case.source_ip.filter(|_| answered);
+        case.backend = answered.then(|| "zeus-5d8c9-abcde".to_owned());
         detail.clone_into(&mut case.detail);
         case.tries[0].outcome = case.outcome;
         case.tries[0].detail.clone_from(&case.detail);
@@ -84,25 +87,25 @@ pub fn mixed() -> Report {
     odd[4].upstream = Some(UPSTREAM.to_owned());
     set(&mut odd[6], "dns-failed", Verdict::Flaky, "answered by zeus-5d8c9-abcde");
     odd[6].outcome = Outcome::Ok;
-    odd[6].tries[0].detail = "zeus.default.svc.cluster.local: SERVFAIL".to_owned();
+    odd[6].backend = Some("zeus-5d8c9-abcde".to_owned());
+    "zeus.default.svc.cluster.local: SERVFAIL".clone_into(&mut odd[6].tries[0].detail);
     odd[6].tries.push(one_try("retry", Outcome::Ok, "answered by zeus-5d8c9-abcde", 1_480));
     set(&mut odd[9], "error", Verdict::Skipped, "this cluster has no API server");
     set(&mut odd[10], "error", Verdict::Error, "the agent in pathlab/probe-outside did not answer on its socket");
     odd[2].cause = Some(Cause {
-        kind: CauseKind::NoRule,
-        table: Some("ip nat".to_owned()),
-        chain: Some("KUBE-NODEPORTS".to_owned()),
-        rule: None,
-        owner: Some("kube-proxy".to_owned()),
-        summary: "rocky-9.5 has no NAT rule for node port 31080 any more: 6 of kube-proxy's rules were there before \
-                  the reload and none is now."
+        kind: CauseKind::Tunnel,
+        table: Some("inet firewalld".to_owned()),
+        chain: Some("filter_IN_public".to_owned()),
+        rule: Some("reject with icmpx admin-prohibited".to_owned()),
+        owner: Some("firewalld zone public".to_owned()),
+        summary: "rocky-9.5-2 rejects the tunnel: VXLAN packets to 4789/udp are in no service of zone public."
             .to_owned(),
     });
     report.causes.push(CauseGroup {
         distro: "rocky-9.5".to_owned(),
         cause: odd[2].cause.clone().expect("just set"),
         cases: vec![odd[2].id.clone()],
-        way: None,
+        way: Some(PacketWay { case: odd[2].id.clone(), steps: tunnel_way() }),
     });
     report.cases.extend(odd);
     report.distros.push(distro("rocky-9.5", Verdict::Error));
@@ -113,10 +116,10 @@ pub fn mixed() -> Report {
 pub fn hostile() -> Report {
     let bad = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'`&{{7*7}}]]>\u{1b}[31m\u{9b}2J\u{202e}\u{0}\nline";
     let mut report = mixed();
-    report.run.id = bad.to_owned();
+    bad.clone_into(&mut report.run.id);
     report.run.command = vec!["lab".to_owned(), bad.to_owned()];
-    report.run.provider = bad.to_owned();
-    report.run.host.kernel = bad.to_owned();
+    bad.clone_into(&mut report.run.provider);
+    bad.clone_into(&mut report.run.host.kernel);
     bad.clone_into(&mut report.scenarios[0].title);
     report.scenarios[0].upstream = vec![bad.to_owned()];
     for case in &mut report.cases {
@@ -291,6 +294,7 @@ fn cause_group(distro: &str, cases: &mut [CaseReport]) -> CauseGroup {
 }
 
 fn way() -> Vec<WayStep> {
+    use WayVerdict::{Accept, Continue, Reject};
     let step = |stage: &str, table: &str, chain: &str, rule: Option<&str>, verdict| WayStep {
         machine: "rhel-9.5-1".to_owned(),
         direction: Direction::Request,
@@ -303,7 +307,6 @@ fn way() -> Vec<WayStep> {
         verdict,
         note: None,
     };
-    use WayVerdict::{Accept, Continue, Reject};
     let mut routing = step("routing", "", "", None, Continue);
     routing.note = Some("10.1.0.5 dev cali0b5de8f4417 scope link".to_owned());
     vec![
@@ -317,6 +320,47 @@ fn way() -> Vec<WayStep> {
         step("forward", "inet firewalld", "filter_FORWARD", Some("jump filter_FORWARD_ZONES"), Continue),
         step("forward", "inet firewalld", "filter_FORWARD_ZONES", Some("goto filter_FWD_public"), Continue),
         step("forward", "inet firewalld", "filter_FWD_public", Some("reject with icmpx admin-prohibited"), Reject),
+    ]
+}
+
+/// Two machines, and an end on the second.
+fn tunnel_way() -> Vec<WayStep> {
+    let step = |machine: &str, stage: &str, interfaces: [&str; 2], place: [&str; 3], verdict| {
+        let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        WayStep {
+            machine: machine.to_owned(),
+            direction: Direction::Request,
+            stage: stage.to_owned(),
+            interface_in: some(interfaces[0]),
+            interface_out: some(interfaces[1]),
+            table: some(place[0]),
+            chain: some(place[1]),
+            rule: some(place[2]),
+            verdict,
+            note: None,
+        }
+    };
+    let dnat = "tcp dport 31080 counter packets 1 bytes 60 dnat to 10.1.1.5:8080 comment \"default/zeus\"";
+    let mut tunnel = step("rocky-9.5-1", "tunnel", ["", "eth0"], [""; 3], WayVerdict::Continue);
+    tunnel.note = Some("VXLAN to 192.0.2.12 port 4789/udp".to_owned());
+    vec![
+        step("rocky-9.5-1", "prerouting", ["eth0", ""], ["ip nat", "KUBE-SEP-ZEUS", dnat], WayVerdict::Accept),
+        step(
+            "rocky-9.5-1",
+            "forward",
+            ["eth0", "vxlan.calico"],
+            ["inet firewalld", "filter_FORWARD", "ct status dnat accept"],
+            WayVerdict::Accept,
+        ),
+        tunnel,
+        step("rocky-9.5-2", "prerouting", ["eth0", ""], ["ip raw", "PREROUTING", ""], WayVerdict::Accept),
+        step(
+            "rocky-9.5-2",
+            "input",
+            ["eth0", ""],
+            ["inet firewalld", "filter_IN_public", "reject with icmpx admin-prohibited"],
+            WayVerdict::Reject,
+        ),
     ]
 }
 

@@ -3,6 +3,7 @@
 use unicode_width::UnicodeWidthStr;
 
 use super::style::{TerminalStyle, Tone};
+use crate::report::text::wrap;
 
 /// The least width that text is wrapped to, however narrow the terminal.
 const LEAST_WIDTH: usize = 40;
@@ -65,40 +66,5 @@ impl Page {
 
     pub(super) fn finish(self) -> String {
         self.text
-    }
-}
-
-/// Breaks text at spaces into lines of at most `width` columns; a longer word gets a line of its own, whole.
-/// Never returns nothing.
-pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    let mut used = 0;
-    for word in text.split(' ') {
-        let line = lines.last_mut().expect("starts with one line and only grows");
-        if line.is_empty() {
-            line.push_str(word);
-            used = word.width();
-        } else if used + 1 + word.width() <= width {
-            line.push(' ');
-            line.push_str(word);
-            used += 1 + word.width();
-        } else {
-            used = word.width();
-            lines.push(word.to_owned());
-        }
-    }
-    lines
-}
-
-#[cfg(test)]
-mod tests {
-    use super::wrap;
-
-    #[test]
-    fn text_wraps_at_spaces_by_columns() {
-        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
-        assert_eq!(wrap("漢字 漢字 漢字", 9), ["漢字 漢字", "漢字"]);
-        assert_eq!(wrap("a unbreakable b", 4), ["a", "unbreakable", "b"]);
-        assert_eq!(wrap("", 10), [""]);
     }
 }

@@ -11,7 +11,7 @@ use crate::{
     report::{
         cell,
         matrix::{Column, Matrix, path_of},
-        remedy::Remedied,
+        remedy::{Remedied, not_applicable},
         text::clean,
     },
 };
@@ -25,9 +25,9 @@ pub(super) fn write(page: &mut Page, report: &Report, matrix: &Matrix<'_>, in_ta
         }
         page.heading(&format!("Remedies on {}", clean(distro)));
         let (apply, not): (Vec<_>, Vec<_>) =
-            all.iter().partition(|one| one.remedy.verdict != RemedyVerdict::NotApplicable);
+            all.into_iter().partition(|one| one.remedy.verdict != RemedyVerdict::NotApplicable);
         let width = apply.iter().map(|one| clean(&one.remedy.id).width()).max().unwrap_or(0);
-        for one in apply {
+        for one in &apply {
             write_remedy(page, one, width);
             if !in_table {
                 write_paths(page, matrix, one.remedy, width);
@@ -65,16 +65,9 @@ fn write_paths(page: &mut Page, matrix: &Matrix<'_>, remedy: &RemedyReport, widt
 }
 
 /// Remedies that are not for this distro, those with the same reason on one line.
-fn write_not_applicable(page: &mut Page, remedies: &[&Remedied<'_>]) {
-    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
-    for one in remedies {
-        match reasons.iter_mut().find(|(reason, _)| *reason == one.remedy.detail) {
-            Some((_, ids)) => ids.push(&one.remedy.id),
-            None => reasons.push((&one.remedy.detail, vec![&one.remedy.id])),
-        }
-    }
-    for (reason, ids) in reasons {
-        let why = if reason.is_empty() { String::new() } else { format!(" ({})", clean(reason)) };
-        page.paragraph(2, Tone::Quiet, &format!("not applicable{why}: {}", clean(&ids.join(", "))));
+fn write_not_applicable(page: &mut Page, remedies: &[Remedied<'_>]) {
+    for (reason, ids) in not_applicable(remedies) {
+        let why = if reason.is_empty() { String::new() } else { format!(" ({reason})") };
+        page.paragraph(2, Tone::Quiet, &format!("not applicable{why}: {ids}"));
     }
 }

@@ -136,7 +136,7 @@ impl Table<'_> {
         let mut line = format!("  {}", padded(page, label.0, label.1, self.stub));
         for texts in groups {
             let texts: Vec<_> = texts.into_iter().map(|(text, tone, width)| padded(page, text, tone, width)).collect();
-            line.push_str(&format!(" {bar} {}", texts.join(&" ".repeat(GAP))));
+            line.extend([" ", &bar, " ", &texts.join(&" ".repeat(GAP))]);
         }
         page.line(&line);
     }

@@ -1,0 +1,204 @@
+//! The command line.
+
+use camino::Utf8PathBuf;
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use crate::{
+    model::{ClusterKind, ProviderKind},
+    plan::Shard,
+    schema::SchemaKind,
+};
+
+/// The same Kubernetes workload on different Linux distributions: which ways of reaching it work, which
+/// rule on the host breaks the others, and which remedy really repairs them.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "lab", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(after_help = "Exit status of `lab run`: 0 everything as expected, 1 something failed or changed, \
+    2 bad arguments or files, 3 the lab could not be built or broke, 130 interrupted.")]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Build the lab, try every path, say what is wrong and what repairs it.
+    Run(RunArgs),
+    /// Show the cases without launching anything.
+    Plan(PlanArgs),
+    /// List what there is.
+    List(ListArgs),
+    /// Show why a case ends as it does: the packet's way and the rule that ended it.
+    Explain(ExplainArgs),
+    /// Render a finished run again.
+    Report(ReportArgs),
+    /// Show what each provider lacks on this machine and how to get it.
+    Doctor,
+    /// Print the JSON Schema of a file format.
+    Schema(SchemaArgs),
+    /// Print the completion script of a shell.
+    Completions(CompletionsArgs),
+}
+
+/// What is to run.
+#[derive(Clone, Debug, Args)]
+pub struct SelectionArgs {
+    /// Distros by id or alias, for instance `rhel`; each scenario's own when none is named.
+    #[arg(value_name = "DISTRO")]
+    pub distros: Vec<String>,
+    /// Scenario by id or by its folder; `all` for every one.
+    #[arg(short, long = "scenario", value_name = "ID|DIR", default_value = "pod-ip-502", action = ArgAction::Append)]
+    pub scenarios: Vec<String>,
+    /// What makes the machines.
+    #[arg(long, value_name = "P", default_value = "netns", value_parser = provider())]
+    pub provider: ProviderKind,
+    /// What runs the manifests; the provider decides when it is not given.
+    #[arg(long, value_name = "C", value_parser = cluster())]
+    pub cluster: Option<ClusterKind>,
+    /// Remedies to try beside as installed: an id (may be repeated), `all` or `none`.
+    #[arg(long = "remedy", value_name = "ID|all|none", default_value = "all", action = ArgAction::Append)]
+    pub remedies: Vec<String>,
+    /// Only cases whose name holds this text; may be repeated, any of the texts is enough.
+    #[arg(long = "filter", value_name = "TEXT", action = ArgAction::Append)]
+    pub filters: Vec<String>,
+    /// Only the K-th of N parts of the cases.
+    #[arg(long, value_name = "K/N")]
+    pub shard: Option<Shard>,
+}
+
+/// `lab run`.
+#[derive(Clone, Debug, Args)]
+pub struct RunArgs {
+    /// What is to run.
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+    /// How often a case that does not end as expected is tried again.
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=10))]
+    pub retries: u32,
+    /// How many clusters are brought up at the same time; the number of processors when it is not given.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
+    pub jobs: Option<u32>,
+    /// Folder for the report; a new one below ./reports when it is not given.
+    #[arg(long, value_name = "DIR")]
+    pub report: Option<Utf8PathBuf>,
+    /// Compare with the report.json of an earlier run.
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<Utf8PathBuf>,
+    /// Leave the lab standing.
+    #[arg(long)]
+    pub keep: bool,
+    /// How the cases are printed while they end.
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<RunFormat>,
+}
+
+/// How `lab run` prints the cases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RunFormat {
+    /// One line per case.
+    Pretty,
+    /// One character per case.
+    Terse,
+    /// One JSON object per event.
+    Json,
+}
+
+/// `lab plan`.
+#[derive(Clone, Debug, Args)]
+pub struct PlanArgs {
+    /// What is to run.
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+    /// How it is printed.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: Format,
+}
+
+/// How a listing is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// `lab list`.
+#[derive(Clone, Debug, Args)]
+pub struct ListArgs {
+    /// What is listed.
+    #[arg(value_name = "WHAT")]
+    pub what: Listed,
+    /// How it is printed.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: Format,
+}
+
+/// What can be listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Listed {
+    /// Operating system releases.
+    Distros,
+    /// Scenarios.
+    Scenarios,
+    /// What makes machines.
+    Providers,
+}
+
+/// `lab explain`.
+#[derive(Clone, Debug, Args)]
+pub struct ExplainArgs {
+    /// The case's name, as `lab plan` prints it: `SCENARIO::DISTRO::as-installed|REMEDY::FROM-to-TARGET`.
+    pub case: String,
+    /// Folder of the scenario, when it is not a shipped one.
+    #[arg(short, long, value_name = "DIR")]
+    pub scenario: Option<String>,
+}
+
+/// `lab report`.
+#[derive(Clone, Debug, Args)]
+pub struct ReportArgs {
+    /// Folder of the finished run.
+    #[arg(value_name = "DIR")]
+    pub dir: Utf8PathBuf,
+}
+
+/// `lab schema`.
+#[derive(Clone, Debug, Args)]
+pub struct SchemaArgs {
+    /// Which format.
+    #[arg(value_name = "WHAT")]
+    pub what: SchemaKind,
+}
+
+/// `lab completions`.
+#[derive(Clone, Debug, Args)]
+pub struct CompletionsArgs {
+    /// Which shell.
+    pub shell: Shell,
+}
+
+fn provider() -> impl clap::builder::TypedValueParser<Value = ProviderKind> {
+    use clap::builder::{PossibleValuesParser, TypedValueParser};
+    PossibleValuesParser::new(ProviderKind::ALL.iter().map(|kind| kind.as_str())).try_map(|word| word.parse())
+}
+
+fn cluster() -> impl clap::builder::TypedValueParser<Value = ClusterKind> {
+    use clap::builder::{PossibleValuesParser, TypedValueParser};
+    PossibleValuesParser::new(ClusterKind::ALL.iter().map(|kind| kind.as_str())).try_map(|word| word.parse())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

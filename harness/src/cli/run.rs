@@ -1,0 +1,150 @@
+//! `lab run`: builds the lab, tries every path, says what is wrong and what repairs it.
+
+use std::{io::Write, thread::available_parallelism};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use jiff::Timestamp;
+use libtest_mimic::FormatSetting;
+use miette::Diagnostic;
+
+use super::{
+    args::{RunArgs, RunFormat},
+    exit::Exit,
+    failure::Failure,
+    select::{Selected, select},
+};
+use crate::{
+    cluster::dataplane,
+    model::{ClusterKind, ProviderKind, Verdict, report::Report},
+    report::{self, claim_dir, fresh_dir, terminal::TerminalStyle},
+    run::{self, Explain, RunError, RunOptions, trials},
+};
+
+/// Where reports go when the command line does not say.
+const REPORTS: &str = "reports";
+
+/// Clusters that live at the same time, for each processor: most of their time is waiting.
+const JOBS_PER_PROCESSOR: usize = 4;
+
+/// Why the lab could not run, for the command line.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+enum LabError {
+    /// A part that this version does not have.
+    #[error("{0}")]
+    Missing(String, #[help] &'static str),
+    /// The sandbox.
+    #[error(transparent)]
+    #[diagnostic(help("`lab doctor` says what this machine lacks and how to get it"))]
+    Run(#[from] RunError),
+    /// The program's own runtime.
+    #[error("failed to start: {0}")]
+    Runtime(#[from] std::io::Error),
+}
+
+/// A problem with the report's files, with all that lies behind it.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+#[error("{0}")]
+pub struct ReportProblem(String);
+
+impl ReportProblem {
+    /// The problem as one line.
+    #[must_use]
+    pub fn new(error: &report::ReportError) -> Self {
+        Self(with_sources(error))
+    }
+}
+
+/// Runs the selected cases and writes the report.
+pub fn run(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
+    let selected = select(&args.selection)?;
+    check(&selected)?;
+    let plan = &selected.plan;
+    let dir = report_dir(args.report.as_deref())?;
+    let options = RunOptions {
+        id: dir.file_name().unwrap_or("run").to_owned(),
+        command: std::env::args().collect(),
+        retries: args.retries,
+        explain: Explain::Failing,
+        jobs: args.jobs.map_or_else(default_jobs, |jobs| jobs as usize),
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::lab(LabError::Runtime(error)))?;
+    let finished = match runtime.block_on(run::run(plan, &options)) {
+        Ok(finished) => finished,
+        Err(error) => {
+            // Nothing was observed, so there is nothing to keep; the folder is the run's own, and empty.
+            drop(std::fs::remove_dir(&dir));
+            return Err(Failure::lab(LabError::Run(error)));
+        }
+    };
+    report::write_all(&finished.report, &dir).map_err(|error| lab_report(&error))?;
+    trials::run(&finished.report.cases, args.format.map(Into::into), &dir.join("trials.txt"));
+    if args.format.is_none() {
+        let text = report::terminal::render(&finished.report, Some(&dir), TerminalStyle::detect());
+        out.write_all(text.as_bytes())?;
+    }
+    Ok(if finished.interrupted { Exit::Interrupted } else { exit(&finished.report) })
+}
+
+/// What the files say is checked before anything is created.
+fn check(selected: &Selected) -> Result<(), Failure> {
+    if selected.provider != ProviderKind::Netns || selected.cluster != ClusterKind::Dataplane {
+        let what = format!("this version has no provider {} with cluster {}", selected.provider, selected.cluster);
+        let help = "use `--provider netns --cluster dataplane`, the default";
+        return Err(Failure::lab(LabError::Missing(what, help)));
+    }
+    dataplane::check(&selected.plan).map_err(Failure::input)
+}
+
+fn report_dir(named: Option<&Utf8Path>) -> Result<Utf8PathBuf, Failure> {
+    match named {
+        Some(dir) => claim_dir(dir).map(|()| dir.to_owned()).map_err(|error| input_report(&error)),
+        None => fresh_dir(Utf8Path::new(REPORTS), Timestamp::now()).map_err(|error| lab_report(&error)),
+    }
+}
+
+fn default_jobs() -> usize {
+    available_parallelism().map_or(1, usize::from) * JOBS_PER_PROCESSOR
+}
+
+/// The exit status that a report asks for.
+#[must_use]
+pub fn exit(report: &Report) -> Exit {
+    let has = |any_of: &[Verdict]| report.cases.iter().any(|case| any_of.contains(&case.verdict));
+    if has(&[Verdict::Error]) {
+        Exit::LabBroken
+    } else if has(&[Verdict::Fail, Verdict::Fixed, Verdict::Flaky]) {
+        Exit::Changed
+    } else {
+        Exit::AsExpected
+    }
+}
+
+fn lab_report(error: &report::ReportError) -> Failure {
+    Failure::lab(ReportProblem::new(error))
+}
+
+fn input_report(error: &report::ReportError) -> Failure {
+    Failure::input(ReportProblem::new(error))
+}
+
+fn with_sources(error: &dyn std::error::Error) -> String {
+    let mut message = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        message.push_str(": ");
+        message.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    message
+}
+
+impl From<RunFormat> for FormatSetting {
+    fn from(format: RunFormat) -> Self {
+        match format {
+            RunFormat::Pretty => Self::Pretty,
+            RunFormat::Terse => Self::Terse,
+            RunFormat::Json => Self::Json,
+        }
+    }
+}

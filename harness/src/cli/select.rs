@@ -1,0 +1,104 @@
+//! From the command line to the plan, for every command that takes a selection.
+
+use std::sync::Arc;
+
+use miette::Diagnostic;
+
+use super::{args::SelectionArgs, failure::Failure};
+use crate::{
+    catalog::{Catalog, distro::Distro, scenario::Scenario},
+    model::{ClusterKind, ProviderKind},
+    plan::{Plan, Remedies, Selection, plan},
+};
+
+/// What the command line selects.
+#[derive(Debug)]
+pub struct Selected {
+    /// The cases, cluster by cluster.
+    pub plan: Plan,
+    /// What makes the machines.
+    pub provider: ProviderKind,
+    /// What runs the manifests.
+    pub cluster: ClusterKind,
+}
+
+/// Arguments that do not go together.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Diagnostic)]
+pub enum ArgumentError {
+    /// A cluster that the provider's machines cannot run.
+    #[error("the provider {provider} has no cluster {cluster}")]
+    Cluster {
+        /// The provider.
+        provider: ProviderKind,
+        /// The cluster.
+        cluster: ClusterKind,
+        /// What there is.
+        #[help]
+        help: String,
+    },
+    /// `all` or `none` beside something else.
+    #[error("`--{argument} {word}` does not go together with another `--{argument}`")]
+    Alone {
+        /// The argument.
+        argument: &'static str,
+        /// The word that must stand alone.
+        word: String,
+    },
+}
+
+/// Reads the files that are needed and plans.
+pub fn select(args: &SelectionArgs) -> Result<Selected, Failure> {
+    let cluster = cluster(args).map_err(Failure::input)?;
+    let remedies = remedies(&args.remedies).map_err(Failure::input)?;
+    let mut catalog = Catalog::open().map_err(Failure::input)?;
+    let scenarios = scenarios(&mut catalog, &args.scenarios)?;
+    let distros = args
+        .distros
+        .iter()
+        .map(|name| catalog.distros().named(name).cloned())
+        .collect::<Result<Vec<Arc<Distro>>, _>>()
+        .map_err(Failure::input)?;
+    let selection = Selection { distros, remedies, filters: args.filters.clone(), shard: args.shard };
+    let plan = plan(&scenarios, &selection).map_err(Failure::input)?;
+    Ok(Selected { plan, provider: args.provider, cluster })
+}
+
+fn cluster(args: &SelectionArgs) -> Result<ClusterKind, ArgumentError> {
+    let Some(cluster) = args.cluster else { return Ok(args.provider.default_cluster()) };
+    let clusters = args.provider.clusters();
+    if clusters.contains(&cluster) {
+        return Ok(cluster);
+    }
+    let words: Vec<&str> = clusters.iter().map(|cluster| cluster.as_str()).collect();
+    let help = format!("it has {}", words.join(" and "));
+    Err(ArgumentError::Cluster { provider: args.provider, cluster, help })
+}
+
+fn remedies(words: &[String]) -> Result<Remedies, ArgumentError> {
+    let alone = words.iter().find(|word| *word == "all" || *word == "none");
+    match alone {
+        Some(word) if words.len() > 1 => Err(ArgumentError::Alone { argument: "remedy", word: word.clone() }),
+        Some(word) if word == "none" => Ok(Remedies::None),
+        Some(_) => Ok(Remedies::All),
+        None => Ok(Remedies::Ids(words.to_vec())),
+    }
+}
+
+fn scenarios(catalog: &mut Catalog, names: &[String]) -> Result<Vec<Arc<Scenario>>, Failure> {
+    if !names.iter().any(|name| name == "all") {
+        let scenarios: Result<Vec<_>, _> = names.iter().map(|name| catalog.scenario(name)).collect();
+        return scenarios.map_err(Failure::input);
+    }
+    if names.len() > 1 {
+        return Err(Failure::input(ArgumentError::Alone { argument: "scenario", word: "all".to_owned() }));
+    }
+    let mut scenarios = Vec::new();
+    let mut problems: Vec<Box<dyn Diagnostic + Send + Sync>> = Vec::new();
+    for scenario in catalog.scenarios().map_err(Failure::input)? {
+        match scenario {
+            Ok(scenario) => scenarios.push(scenario),
+            Err(problem) => problems.push(Box::new(problem)),
+        }
+    }
+    if problems.is_empty() { Ok(scenarios) } else { Err(Failure::Input(problems)) }
+}

@@ -1,0 +1,108 @@
+//! A packet went into a tunnel and did not come out at the other machine.
+
+use std::net::IpAddr;
+
+use super::{
+    evidence::CaseEvidence,
+    finding::Finding,
+    flow::{Flow, Seen},
+    routing::moved,
+};
+use crate::{
+    diagnose::{session::Way, state::RouteAnswer, trace::End},
+    model::report::CauseKind,
+};
+
+/// Whether this interface of a machine is a tunnel.
+pub(super) fn is_tunnel(evidence: &CaseEvidence<'_>, machine: usize, interface: &str) -> bool {
+    let link = evidence.machines.get(machine).and_then(|machine| machine.state.links.get(interface));
+    link.is_some_and(|link| link.kind == "vxlan")
+}
+
+/// Why the packet `inner`, which left by a tunnel, did not come out at machine `to`.
+pub(super) fn lost<'a>(evidence: &CaseEvidence<'a>, flow: &Flow<'a>, inner: &Seen<'a>, to: usize) -> Finding<'a> {
+    let outer_way = if inner.way == Way::Reply { Way::TunnelReply } else { Way::TunnelForward };
+    let Some(outer) = flow.furthest(outer_way, inner.machine) else { return never_sent(evidence, inner, to) };
+    match flow.furthest(outer_way, to) {
+        None => never_arrived(evidence, outer, to),
+        Some(arrived) => not_taken(evidence, arrived),
+    }
+}
+
+fn never_sent<'a>(evidence: &CaseEvidence<'a>, inner: &Seen<'a>, to: usize) -> Finding<'a> {
+    let state = &evidence.machines[inner.machine].state;
+    let tunnel = inner.passage.last.oif.as_deref().unwrap_or_default();
+    let gateway = inner.passage.last.daddr.and_then(|to| match state.route(to)? {
+        RouteAnswer::Route(route) => route.via,
+        RouteAnswer::None(_) => None,
+    });
+    let neighbour = gateway.and_then(|gateway| {
+        let found = state.neighbours.iter().find(|(address, dev, _)| *address == gateway && dev == tunnel);
+        match found.map(|(_, _, state)| state.as_str()) {
+            None => Some(format!("it has no neighbour entry for {gateway}")),
+            Some(bad @ ("FAILED" | "INCOMPLETE")) => Some(format!("its neighbour entry for {gateway} is {bad}")),
+            Some(_) => None,
+        }
+    });
+    let peers = state.tunnel_peers.get(tunnel).map_or(&[][..], Vec::as_slice);
+    let known = evidence.machines.get(to).is_some_and(|to| peers.iter().any(|peer| to.state.owns(*peer)));
+    let why = neighbour.unwrap_or_else(|| {
+        if known {
+            format!("the tunnel knows its peer{}", moved(evidence, inner.machine))
+        } else {
+            format!("its FDB has no entry for an address of {}", evidence.name(to))
+        }
+    });
+    let summary = format!(
+        "{} does not send the VXLAN packet: the packet went into {tunnel} and no UDP packet left; {why}.",
+        place(evidence, inner.machine),
+    );
+    Finding::new(CauseKind::Tunnel, summary).seen(*inner).lost(inner.machine, "link", why)
+}
+
+fn never_arrived<'a>(evidence: &CaseEvidence<'a>, outer: &Seen<'a>, to: usize) -> Finding<'a> {
+    let header = &outer.passage.last;
+    let (oif, peer) = (header.oif.as_deref().unwrap_or("an unknown interface"), header.daddr);
+    let peer_text = peer.map_or_else(|| "an unknown address".to_owned(), |peer| peer.to_string());
+    let stale = |peer: IpAddr| evidence.machines.get(to).is_some_and(|machine| !machine.state.owns(peer));
+    let why = if peer.is_some_and(stale) {
+        format!(", which is no address of {}", evidence.name(to))
+    } else {
+        format!(" and never arrives at {}", evidence.name(to))
+    };
+    let summary = format!(
+        "{} loses the tunnel: the VXLAN packet leaves {} by {oif} for {peer_text}{why}{}.",
+        evidence.context.distro,
+        evidence.name(outer.machine),
+        moved(evidence, to),
+    );
+    let observed = format!("sent to {peer_text}{why}");
+    Finding::new(CauseKind::Tunnel, summary).seen(*outer).lost(outer.machine, "link", observed)
+}
+
+/// It arrived, no rule ended it, and what it carries never came out.
+fn not_taken<'a>(evidence: &CaseEvidence<'a>, outer: &Seen<'a>) -> Finding<'a> {
+    let machine = &evidence.machines[outer.machine];
+    let bad = machine.moved.get("Udp.InCsumErrors");
+    if bad > 0 {
+        let summary = format!(
+            "{} gets VXLAN packets with wrong UDP checksums: {} counted {bad} of them (Udp.InCsumErrors) and dropped them.",
+            place(evidence, outer.machine),
+            evidence.name(outer.machine),
+        );
+        let observed = format!("wrong UDP checksum (Udp.InCsumErrors +{bad})");
+        return Finding::new(CauseKind::Checksum, summary).seen(*outer).lost(outer.machine, "input", observed);
+    }
+    let delivered = outer.passage.end == End::Delivered;
+    let summary = format!(
+        "{} does not take the VXLAN packet: it {} and what it carries never came out of the tunnel{}.",
+        place(evidence, outer.machine),
+        if delivered { "was delivered, no rule ended it," } else { "arrived" },
+        moved(evidence, outer.machine),
+    );
+    Finding::new(CauseKind::Tunnel, summary).seen(*outer).lost(outer.machine, "input", "not taken out of the tunnel")
+}
+
+fn place(evidence: &CaseEvidence<'_>, machine: usize) -> String {
+    super::firewall::who(evidence, machine)
+}

@@ -1,0 +1,253 @@
+//! The table of our own that marks a leg's packets for tracing, and the tags by which they are told apart.
+//!
+//! Packets are matched by the probe's source port. Where an address translation may have changed it (on the
+//! backend's machine), they are matched by the backend's address; inside a VXLAN packet and inside an ICMP error
+//! by the same fields of the packet that is carried or quoted.
+
+use std::{
+    collections::BTreeSet,
+    fmt::{self, Write as _},
+    net::{IpAddr, SocketAddr},
+};
+
+use super::leg::{Leg, Selector};
+use crate::diagnose::{
+    TRACE_TABLE,
+    context::Transport,
+    hook::{Gate, Hook},
+};
+
+/// What marked a packet.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Tag {
+    /// Whose packet it is.
+    pub subject: Subject,
+    /// Which way it goes.
+    pub way: Way,
+}
+
+/// Whose packet it is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Subject {
+    /// Of the leg with this index.
+    Leg(usize),
+    /// Of some leg that leads to this backend.
+    Backend(SocketAddr),
+}
+
+/// Which way a packet goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Way {
+    /// Towards the backend.
+    Forward,
+    /// A VXLAN packet that carries one towards the backend.
+    TunnelForward,
+    /// From the backend.
+    Reply,
+    /// A VXLAN packet that carries one from the backend.
+    TunnelReply,
+    /// An ICMP error about one of them.
+    Error,
+}
+
+/// Priority of the chains that mark: before everyone else's.
+const FIRST: i32 = -450;
+/// Priority of the chains that see what is left: after everyone else's filters and translations.
+const LAST: i32 = 400;
+/// UDP ports of VXLAN: the registered one, which Calico uses, and the one of Linux and flannel.
+const VXLAN: &str = "udp dport { 4789, 8472 }";
+/// Packets that are longer than this are counted apart, so that small ones do not use up their share, in bytes.
+const LARGE: u32 = 1000;
+
+/// Offset of an IPv4 header, in bits from the UDP or ICMP header on: behind UDP, VXLAN and Ethernet headers.
+const IN_VXLAN: u32 = (8 + 8 + 14) * 8;
+/// The same for the packet that an ICMP error quotes.
+const IN_ICMP: u32 = 8 * 8;
+
+impl Way {
+    const ALL: [Self; 5] = [Self::Forward, Self::TunnelForward, Self::Reply, Self::TunnelReply, Self::Error];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Forward => "forward",
+            Self::TunnelForward => "tunnel-forward",
+            Self::Reply => "reply",
+            Self::TunnelReply => "tunnel-reply",
+            Self::Error => "error",
+        }
+    }
+}
+
+impl fmt::Display for Tag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.subject {
+            Subject::Leg(index) => write!(f, "pathlab leg {index} {}", self.way.as_str()),
+            Subject::Backend(address) => write!(f, "pathlab backend {address} {}", self.way.as_str()),
+        }
+    }
+}
+
+impl Tag {
+    /// The tag in the comment of a rule, as a trace prints it.
+    #[must_use]
+    pub fn of_rule(rule: &str) -> Option<Self> {
+        let (_, tag) = rule.split_once("comment \"pathlab ")?;
+        let mut words = tag.split_once('"')?.0.split(' ');
+        let subject = match (words.next()?, words.next()?) {
+            ("leg", index) => Subject::Leg(index.parse().ok()?),
+            ("backend", address) => Subject::Backend(address.parse().ok()?),
+            _ => return None,
+        };
+        let way = words.next()?;
+        Some(Self { subject, way: Way::ALL.into_iter().find(|candidate| candidate.as_str() == way)? })
+    }
+}
+
+/// The whole table as input of `nft -f`. It replaces one that a broken run left behind.
+#[must_use]
+pub fn table(legs: &[Leg]) -> String {
+    let rules = rules(legs);
+    let mut text = format!("table inet {TRACE_TABLE}\ndelete table inet {TRACE_TABLE}\ntable inet {TRACE_TABLE} {{\n");
+    for hook in Hook::ALL {
+        for (gate, priority) in [(Gate::Start(hook), FIRST), (Gate::End(hook), LAST)] {
+            let _ = writeln!(text, "chain {} {{", gate.chain());
+            let _ = writeln!(text, "type filter hook {hook} priority {priority}; policy accept;");
+            if gate == Gate::Start(hook) && hook.is_entry() {
+                text.push_str(&rules);
+            }
+            text.push_str("}\n");
+        }
+    }
+    text.push_str("}\n");
+    text
+}
+
+/// The rules of both entries. Those of legs stand first: they say more than those of backends.
+fn rules(legs: &[Leg]) -> String {
+    let mut rules = String::new();
+    for (index, leg) in legs.iter().enumerate() {
+        for (way, condition) in leg_conditions(leg) {
+            add(&mut rules, &condition, &Tag { subject: Subject::Leg(index), way });
+        }
+    }
+    let backends: BTreeSet<(SocketAddr, Transport)> =
+        legs.iter().flat_map(|leg| leg.backends.iter().map(|backend| (backend.address, leg.transport))).collect();
+    for (address, transport) in backends {
+        for (way, condition) in backend_conditions(address, transport) {
+            add(&mut rules, &condition, &Tag { subject: Subject::Backend(address), way });
+        }
+    }
+    rules
+}
+
+/// Few packets are marked: the trace's buffer is small, and the first ones say it all.
+fn add(rules: &mut String, condition: &str, tag: &Tag) {
+    let mark = format!("meta nftrace set 1 return comment \"{tag}\"");
+    if tag.way != Way::Error {
+        let _ = writeln!(rules, "{condition} meta length > {LARGE} limit rate 2/second burst 2 packets {mark}");
+    }
+    let _ = writeln!(rules, "{condition} limit rate 2/second burst 3 packets {mark}");
+}
+
+fn leg_conditions(leg: &Leg) -> Vec<(Way, String)> {
+    let transport = leg.transport.as_str();
+    match &leg.selector {
+        Selector::SourcePort(port) => {
+            let (vxlan, icmp) = (Carried(IN_VXLAN), Carried(IN_ICMP));
+            vec![
+                (Way::Forward, format!("{transport} sport {port}")),
+                (Way::Reply, format!("{transport} dport {port}")),
+                (Way::Error, format!("meta l4proto icmp {}", icmp.sport(*port))),
+                (Way::Error, format!("meta l4proto icmp {}", icmp.dport(*port))),
+                (Way::TunnelForward, format!("{VXLAN} {}", vxlan.sport(*port))),
+                (Way::TunnelReply, format!("{VXLAN} {}", vxlan.dport(*port))),
+            ]
+        }
+        Selector::Addresses(addresses, ports) => addresses
+            .iter()
+            .flat_map(|address| ports.iter().map(move |port| (*address, *port)))
+            .flat_map(|(address, port)| address_conditions(address, port, transport))
+            .collect(),
+    }
+}
+
+/// From this address to this port.
+fn address_conditions(address: IpAddr, port: u16, transport: &str) -> Vec<(Way, String)> {
+    let ip = family(address);
+    let mut conditions = vec![
+        (Way::Forward, format!("{ip} saddr {address} {transport} dport {port}")),
+        (Way::Reply, format!("{ip} daddr {address} {transport} sport {port}")),
+    ];
+    if let IpAddr::V4(v4) = address {
+        let number = u32::from(v4);
+        let (vxlan, icmp) = (Carried(IN_VXLAN), Carried(IN_ICMP));
+        conditions.extend([
+            (Way::Error, format!("meta l4proto icmp {} {}", icmp.saddr(number), icmp.dport(port))),
+            (Way::TunnelForward, format!("{VXLAN} {} {}", vxlan.saddr(number), vxlan.dport(port))),
+            (Way::TunnelReply, format!("{VXLAN} {} {}", vxlan.daddr(number), vxlan.sport(port))),
+        ]);
+    }
+    conditions
+}
+
+fn backend_conditions(backend: SocketAddr, transport: Transport) -> Vec<(Way, String)> {
+    let (ip, address, port, transport) = (family(backend.ip()), backend.ip(), backend.port(), transport.as_str());
+    let mut conditions = vec![
+        (Way::Forward, format!("{ip} daddr {address} {transport} dport {port}")),
+        (Way::Reply, format!("{ip} saddr {address} {transport} sport {port}")),
+    ];
+    if let IpAddr::V4(v4) = address {
+        let (number, vxlan) = (u32::from(v4), Carried(IN_VXLAN));
+        conditions.extend([
+            (Way::TunnelForward, format!("{VXLAN} {} {}", vxlan.daddr(number), vxlan.dport(port))),
+            (Way::TunnelReply, format!("{VXLAN} {} {}", vxlan.saddr(number), vxlan.sport(port))),
+        ]);
+    }
+    conditions
+}
+
+const fn family(address: IpAddr) -> &'static str {
+    match address {
+        IpAddr::V4(_) => "ip",
+        IpAddr::V6(_) => "ip6",
+    }
+}
+
+/// Matches on an IPv4 packet (without options) that another packet carries, from this offset on.
+struct Carried(u32);
+
+impl Carried {
+    fn saddr(&self, address: u32) -> String {
+        format!("@th,{},32 {address:#x}", self.0 + 12 * 8)
+    }
+
+    fn daddr(&self, address: u32) -> String {
+        format!("@th,{},32 {address:#x}", self.0 + 16 * 8)
+    }
+
+    fn sport(&self, port: u16) -> String {
+        format!("@th,{},16 {port}", self.0 + 20 * 8)
+    }
+
+    fn dport(&self, port: u16) -> String {
+        format!("@th,{},16 {port}", self.0 + 22 * 8)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Subject, Tag, Way};
+
+    #[test]
+    fn tags_read_back_from_rules() {
+        for way in Way::ALL {
+            for subject in [Subject::Leg(12), Subject::Backend("10.1.0.12:8080".parse().expect("address"))] {
+                let tag = Tag { subject, way };
+                let rule = format!("tcp sport 40001 meta nftrace set 1 return comment \"{tag}\"");
+                assert_eq!(Tag::of_rule(&rule), Some(tag));
+            }
+        }
+        assert_eq!(Tag::of_rule("tcp dport 1 comment \"pathlab leg x forward\""), None);
+        assert_eq!(Tag::of_rule("tcp dport 1 accept"), None);
+    }
+}

@@ -1,0 +1,357 @@
+//! From what the clusters showed to the report. Pure.
+
+use std::collections::BTreeSet;
+
+use super::observation::{CaseObservation, Moment, Observation};
+use crate::{
+    catalog::scenario::{Expect, ExpectedSource},
+    diagnose::{Explanation, group},
+    model::{
+        Outcome, RemedyVerdict, Verdict,
+        report::{
+            CaseReport, CauseGroup, Counts, Declared, DistroReport, MachineReport, ManifestReport, RemedyReport,
+            ScenarioReport,
+        },
+    },
+    plan::{Case, ClusterPlan, Plan},
+    verdict::{Observed, PathWithRemedy, judge, judge_remedy},
+};
+
+/// How one cluster of the plan ended.
+pub enum Ending {
+    /// It was observed.
+    Seen(Box<Observation>),
+    /// It could not be built, or broke.
+    Broken(String),
+    /// The run ended before its turn, or in the middle of it.
+    Interrupted,
+}
+
+impl Ending {
+    /// Why cases ended as they did, where it was looked for.
+    #[must_use]
+    pub fn explanations(&self) -> &[Explanation] {
+        match self {
+            Self::Seen(seen) => &seen.explanations,
+            Self::Broken(_) | Self::Interrupted => &[],
+        }
+    }
+}
+
+/// The report of each case of a cluster.
+#[must_use]
+pub fn cases(cluster: &ClusterPlan, ending: &Ending) -> Vec<CaseReport> {
+    match ending {
+        Ending::Seen(seen) => {
+            let observed = cluster.cases.iter().zip(&seen.cases);
+            observed.map(|(case, tries)| observed_case(cluster, case, tries, seen)).collect()
+        }
+        Ending::Broken(reason) => without_probe(cluster, Verdict::Error, reason),
+        Ending::Interrupted => without_probe(cluster, Verdict::Skipped, "the run was interrupted"),
+    }
+}
+
+fn observed_case(cluster: &ClusterPlan, case: &Case, tries: &CaseObservation, seen: &Observation) -> CaseReport {
+    let Some(last) = tries.deciding().next_back() else {
+        let reason = tries.error.as_deref().unwrap_or("no probe was made");
+        return blank(cluster, case, Verdict::Error, reason);
+    };
+    let observed: Vec<Observed> = tries
+        .deciding()
+        .map(|one| Observed {
+            outcome: one.result.outcome,
+            source: one.result.source_ip,
+            prober: one.result.local_addr.map(|address| address.ip()),
+            source_is_node: one.result.source_ip.is_some_and(|ip| seen.node_ips.contains(&ip)),
+        })
+        .collect();
+    let remedy = cluster.remedy.as_ref().map(|remedy| remedy.id.as_str());
+    let judged = judge(&cluster.scenario, &cluster.distro.id, remedy, case, &observed);
+    let detail =
+        judged.note.map_or_else(|| last.result.detail.clone(), |note| format!("{}; {note}", last.result.detail));
+    CaseReport {
+        outcome: last.result.outcome,
+        detail,
+        tries: tries.tries.iter().map(Into::into).collect(),
+        duration_us: last.result.duration_us,
+        source_ip: last.result.source_ip,
+        backend: last.result.backend.as_ref().map(|backend| backend.pod.clone()),
+        cause: seen
+            .explanations
+            .iter()
+            .find(|explained| explained.case == case.id)
+            .map(|explained| explained.cause.clone()),
+        upstream: judged.upstream,
+        ..blank(cluster, case, judged.verdict, "")
+    }
+}
+
+fn without_probe(cluster: &ClusterPlan, verdict: Verdict, reason: &str) -> Vec<CaseReport> {
+    cluster.cases.iter().map(|case| blank(cluster, case, verdict, reason)).collect()
+}
+
+fn blank(cluster: &ClusterPlan, case: &Case, verdict: Verdict, detail: &str) -> CaseReport {
+    let path = case.spec.path;
+    CaseReport {
+        id: case.id.clone(),
+        scenario: cluster.scenario.id.clone(),
+        distro: cluster.distro.id.clone(),
+        remedy: cluster.remedy.as_ref().map(|remedy| remedy.id.clone()),
+        from: path.from,
+        to: path.to,
+        protocol: path.protocol,
+        payload: path.payload,
+        expected: expected(case.spec.expect),
+        outcome: Outcome::Error,
+        verdict,
+        detail: detail.to_owned(),
+        tries: Vec::new(),
+        duration_us: 0,
+        source_ip: None,
+        backend: None,
+        cause: None,
+        upstream: None,
+    }
+}
+
+/// How the report says what was expected.
+#[must_use]
+pub fn expected(expect: Expect) -> String {
+    match expect {
+        Expect::Ok(ExpectedSource::Any) => "ok".to_owned(),
+        Expect::Ok(ExpectedSource::Preserved) => "ok, source preserved".to_owned(),
+        Expect::Ok(ExpectedSource::Node) => "ok, source node".to_owned(),
+        Expect::Blocked => "blocked".to_owned(),
+        Expect::Outcome(outcome) => outcome.to_string(),
+    }
+}
+
+/// The remedies of the plan, judged against the as-installed cluster of the same scenario and distro.
+#[must_use]
+pub fn remedies(plan: &Plan, endings: &[Ending]) -> Vec<RemedyReport> {
+    let clusters = || plan.clusters.iter().zip(endings);
+    let mut reports = Vec::new();
+    for (cluster, ending) in clusters() {
+        let Some(remedy) = &cluster.remedy else { continue };
+        let same =
+            |other: &ClusterPlan| other.scenario.id == cluster.scenario.id && other.distro.id == cluster.distro.id;
+        let before = clusters().find(|(other, _)| other.remedy.is_none() && same(other));
+        let mut report = RemedyReport {
+            scenario: cluster.scenario.id.clone(),
+            distro: cluster.distro.id.clone(),
+            id: remedy.id.clone(),
+            recommended: remedy.recommended,
+            verdict: RemedyVerdict::NoEffect,
+            fixed: 0,
+            still_failing: 0,
+            survives_reload: false,
+            opens: Vec::new(),
+            closes: Vec::new(),
+            title: remedy.title.clone(),
+            detail: String::new(),
+        };
+        match (before, ending) {
+            (Some((before_plan, Ending::Seen(before))), Ending::Seen(with)) => {
+                compare(&mut report, (before_plan, before), (cluster, with));
+            }
+            (_, Ending::Broken(reason)) => report.detail.clone_from(reason),
+            (_, Ending::Interrupted) => "the run was interrupted".clone_into(&mut report.detail),
+            (_, Ending::Seen(_)) => {
+                "not compared: there is no as-installed run beside it".clone_into(&mut report.detail)
+            }
+        }
+        reports.push(report);
+    }
+    reports.extend(plan.not_applicable.iter().map(|not| RemedyReport {
+        scenario: not.scenario.clone(),
+        distro: not.distro.clone(),
+        id: not.remedy.id.clone(),
+        recommended: not.remedy.recommended,
+        verdict: RemedyVerdict::NotApplicable,
+        fixed: 0,
+        still_failing: 0,
+        survives_reload: true,
+        opens: Vec::new(),
+        closes: Vec::new(),
+        title: not.remedy.title.clone(),
+        detail: "not for this distro".to_owned(),
+    }));
+    reports
+}
+
+type Seen<'a> = (&'a ClusterPlan, &'a Observation);
+
+fn compare(report: &mut RemedyReport, before: Seen<'_>, with: Seen<'_>) {
+    let mut paths = Vec::new();
+    let mut notes = Vec::new();
+    for (case, tries) in with.0.cases.iter().zip(&with.1.cases) {
+        let same = before.0.cases.iter().zip(&before.1.cases).find(|(other, _)| other.spec.path == case.spec.path);
+        let Some((_, tries_before)) = same else { continue };
+        let met = |tries: &CaseObservation, moments| {
+            let last = tries.at(moments).next_back().map(|one| one.result.outcome);
+            last.map(|outcome| is_met(case.spec.expect, outcome))
+        };
+        let now = met(tries, &[Moment::Probe, Moment::Retry]).unwrap_or(false);
+        let path = PathWithRemedy {
+            before: met(tries_before, &[Moment::Probe, Moment::Retry]).unwrap_or(false),
+            with: now,
+            // Without a firewall to reload nothing can have changed.
+            after_reload: met(tries, &[Moment::AfterReload]).unwrap_or(now),
+        };
+        note(&mut notes, case, tries, path);
+        paths.push(path);
+    }
+    let judged = judge_remedy(&paths);
+    report.verdict = judged.verdict;
+    report.fixed = judged.fixed;
+    report.still_failing = judged.still_failing;
+    report.survives_reload = judged.survives_reload;
+    report.opens = difference(&with.1.open_ports, &before.1.open_ports);
+    report.closes = difference(&before.1.open_ports, &with.1.open_ports);
+    report.detail = notes.join("; ");
+}
+
+fn note(notes: &mut Vec<String>, case: &Case, tries: &CaseObservation, path: PathWithRemedy) {
+    let outcome = |moments| tries.at(moments).next_back().map_or(Outcome::Error, |one| one.result.outcome);
+    let name = case.spec.path;
+    if path.before && !path.with {
+        notes.push(format!("breaks {name}: {}", outcome(&[Moment::Probe, Moment::Retry])));
+    } else if path.with && !path.after_reload {
+        notes.push(format!("{name} ends as {} after a firewall reload", outcome(&[Moment::AfterReload])));
+    }
+}
+
+fn is_met(expect: Expect, outcome: Outcome) -> bool {
+    match expect {
+        Expect::Ok(_) => outcome == Outcome::Ok,
+        Expect::Blocked => matches!(outcome, Outcome::Rejected | Outcome::Refused | Outcome::Timeout),
+        Expect::Outcome(expected) => outcome == expected,
+    }
+}
+
+fn difference(of: &BTreeSet<u16>, without: &BTreeSet<u16>) -> Vec<u16> {
+    of.difference(without).copied().collect()
+}
+
+/// One entry per distro, in the order of the plan.
+#[must_use]
+pub fn distros(plan: &Plan, endings: &[Ending], cases: &[CaseReport]) -> Vec<DistroReport> {
+    let mut reports: Vec<DistroReport> = Vec::new();
+    for cluster in &plan.clusters {
+        if reports.iter().all(|report| report.id != cluster.distro.id) {
+            reports.push(distro(cluster, plan, endings, cases));
+        }
+    }
+    reports
+}
+
+fn distro(cluster: &ClusterPlan, plan: &Plan, endings: &[Ending], cases: &[CaseReport]) -> DistroReport {
+    let id = &cluster.distro.id;
+    let own: Vec<&CaseReport> = cases.iter().filter(|case| case.distro == *id).collect();
+    let seen = plan.clusters.iter().zip(endings).find_map(|(other, ending)| match ending {
+        Ending::Seen(seen) if other.distro.id == *id => Some(seen),
+        _ => None,
+    });
+    let declared = &cluster.distro.versions;
+    let selinux = format!("{:?}", cluster.distro.policy.selinux).to_lowercase();
+    let mut machine = seen.map(|seen| seen.versions.clone()).unwrap_or_default();
+    machine.declared = Declared {
+        kernel: declared.kernel.clone(),
+        firewalld: declared.firewalld.clone(),
+        nft: declared.nft.clone(),
+        selinux: Some(selinux),
+    };
+    machine.not_covered = not_covered(&machine, seen.map(|seen| seen.not_covered.as_slice()).unwrap_or_default());
+    DistroReport { id: id.clone(), verdict: worst(&own), counts: count(&own), machine }
+}
+
+/// What a namespace host cannot carry of the distro: its kernel, and what the policy could not set.
+fn not_covered(machine: &MachineReport, of_policy: &[String]) -> Vec<String> {
+    let kernel = machine.declared.kernel.iter().map(|kernel| format!("kernel {kernel}"));
+    let versions = [
+        ("firewalld", &machine.declared.firewalld, &machine.firewalld),
+        ("nftables", &machine.declared.nft, &machine.nft),
+    ];
+    let versions = versions.into_iter().filter_map(|(name, declared, real)| match (declared, real) {
+        (Some(declared), Some(real)) if !declared.starts_with(real.as_str()) => Some(format!("{name} {declared}")),
+        _ => None,
+    });
+    kernel.chain(versions).chain(of_policy.iter().cloned()).collect()
+}
+
+fn worst(cases: &[&CaseReport]) -> Verdict {
+    let has = |any_of: &[Verdict]| cases.iter().any(|case| any_of.contains(&case.verdict));
+    if has(&[Verdict::Error]) {
+        Verdict::Error
+    } else if has(&[Verdict::Fail, Verdict::Fixed, Verdict::Flaky]) {
+        Verdict::Fail
+    } else if has(&[Verdict::Known]) {
+        Verdict::Known
+    } else if has(&[Verdict::Pass]) {
+        Verdict::Pass
+    } else {
+        Verdict::Skipped
+    }
+}
+
+fn count(cases: &[&CaseReport]) -> Counts {
+    let mut counts = Counts::default();
+    for case in cases {
+        *match case.verdict {
+            Verdict::Pass => &mut counts.pass,
+            Verdict::Fail => &mut counts.fail,
+            Verdict::Known => &mut counts.known,
+            Verdict::Fixed => &mut counts.fixed,
+            Verdict::Flaky => &mut counts.flaky,
+            Verdict::Skipped => &mut counts.skipped,
+            Verdict::Error => &mut counts.error,
+        } += 1;
+    }
+    counts
+}
+
+/// Failing cases grouped by cause, distro by distro; the states of a distro stand in the order of the plan.
+#[must_use]
+pub fn causes(distros: &[DistroReport], plan: &Plan, endings: &[Ending]) -> Vec<CauseGroup> {
+    let mut groups = Vec::new();
+    for distro in distros {
+        let own = plan.clusters.iter().zip(endings).filter(|(cluster, _)| cluster.distro.id == distro.id);
+        let explained: Vec<Explanation> = own.flat_map(|(_, ending)| ending.explanations()).cloned().collect();
+        groups.extend(group(&explained).into_iter().map(|shared| CauseGroup {
+            distro: distro.id.clone(),
+            way: explained.iter().find(|one| shared.cases.first() == Some(&one.case)).map(|one| one.way.clone()),
+            cause: shared.cause,
+            cases: shared.cases,
+        }));
+    }
+    groups
+}
+
+/// The manifests of every scenario, each once.
+#[must_use]
+pub fn manifests(plan: &Plan) -> Vec<ManifestReport> {
+    let mut reports: Vec<ManifestReport> = Vec::new();
+    for cluster in &plan.clusters {
+        for manifest in &cluster.scenario.manifests {
+            let path = camino::Utf8Path::new(&cluster.scenario.id).join(&manifest.path);
+            if reports.iter().all(|report| report.path != path) {
+                reports.push(ManifestReport { path, sha256: manifest.sha256.clone() });
+            }
+        }
+    }
+    reports
+}
+
+/// The scenarios, in the order of the plan.
+#[must_use]
+pub fn scenarios(plan: &Plan) -> Vec<ScenarioReport> {
+    let mut reports: Vec<ScenarioReport> = Vec::new();
+    for cluster in &plan.clusters {
+        let scenario = &cluster.scenario;
+        if reports.iter().all(|report| report.id != scenario.id) {
+            let (id, title) = (scenario.id.clone(), scenario.title.clone());
+            reports.push(ScenarioReport { id, title, upstream: scenario.upstream.clone() });
+        }
+    }
+    reports
+}

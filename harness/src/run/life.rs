@@ -1,0 +1,227 @@
+//! The life of one cluster: hosts, policy, cluster, workload, probes, remedy, probes again.
+
+use std::{collections::BTreeSet, sync::Arc, time::Instant};
+
+use super::{
+    Explain, explaining,
+    observation::{CaseObservation, LifeError, Moment, Observation},
+    probing::probe_cases,
+    progress::Phase,
+};
+use crate::{
+    catalog::{
+        distro::{Distro, Firewall},
+        scenario::{Remedy, When},
+    },
+    cluster::dataplane::runtime::Dataplane,
+    model::{Outcome, report::MachineReport},
+    plan::ClusterPlan,
+    policy::{self, HostKind},
+    provider::{Command, Machine, MachineError, netns::NetnsLab},
+};
+
+/// What all clusters of a run share.
+pub struct Surroundings {
+    /// The lab that they live in.
+    pub lab: NetnsLab,
+    /// How often a case that does not end as expected is tried again.
+    pub retries: u32,
+    /// Which cases are traced.
+    pub explain: Explain,
+}
+
+/// Lives one cluster from its hosts to its last probe. `tell` hears of each phase as it starts.
+pub async fn live(
+    plan: &ClusterPlan,
+    prefix: &str,
+    surroundings: &Surroundings,
+    tell: impl Fn(Phase) + Sync,
+) -> Result<Observation, LifeError> {
+    let started = Instant::now();
+    tell(Phase::Hosts);
+    let mut life = Life::begin(plan, prefix, surroundings).await?;
+    tell(Phase::Policy);
+    life.apply_policy().await?;
+    life.cluster.connect(plan).await?;
+    life.conditions(When::BeforeCluster).await?;
+    tell(Phase::Cluster);
+    life.cluster.start().await?;
+    life.conditions(When::AfterCluster).await?;
+    tell(Phase::Deploy);
+    life.cluster.deploy().await?;
+    life.conditions(When::AfterDeploy).await?;
+    if let Some(remedy) = &plan.remedy {
+        tell(Phase::Remedy);
+        life.apply_remedy(remedy).await?;
+    }
+    tell(Phase::Probe);
+    life.probe(surroundings.retries).await;
+    let failing = life.to_explain(surroundings.explain);
+    if !failing.is_empty() {
+        tell(Phase::Explain);
+        life.explain(&failing).await;
+    }
+    if plan.remedy.is_some() {
+        tell(Phase::Reload);
+        life.probe_after_reload().await?;
+    }
+    life.seen.versions = life.versions().await?;
+    life.seen.lifetime = started.elapsed();
+    Ok(life.seen)
+}
+
+struct Life<'a> {
+    plan: &'a ClusterPlan,
+    lab: &'a NetnsLab,
+    cluster: Dataplane,
+    seen: Observation,
+}
+
+impl<'a> Life<'a> {
+    async fn begin(plan: &'a ClusterPlan, prefix: &str, surroundings: &'a Surroundings) -> Result<Self, LifeError> {
+        let lab = &surroundings.lab;
+        let cluster = Dataplane::hosts(lab, plan, prefix).await?;
+        let seen = Observation {
+            cases: vec![CaseObservation::default(); plan.cases.len()],
+            node_ips: cluster.node_ips(),
+            ..Observation::default()
+        };
+        Ok(Self { plan, lab, cluster, seen })
+    }
+
+    /// The machines with their distros, counted from 1.
+    fn machines(&self) -> impl Iterator<Item = (u8, &crate::provider::netns::NetnsMachine, &Arc<Distro>)> {
+        (1..)
+            .zip(self.cluster.nodes())
+            .zip(&self.plan.machines)
+            .map(|((number, machine), distro)| (number, machine, distro))
+    }
+
+    async fn apply_policy(&mut self) -> Result<(), LifeError> {
+        let mut not_covered = BTreeSet::new();
+        for (_, machine, distro) in self.machines() {
+            if let Some(firewall) = distro.policy.firewall.kind() {
+                self.lab.install(machine, firewall).await?;
+            }
+            not_covered.extend(policy::apply(machine, &distro.policy, HostKind::Namespace).await?);
+        }
+        self.seen.not_covered.extend(not_covered);
+        Ok(())
+    }
+
+    async fn conditions(&self, when: When) -> Result<(), LifeError> {
+        for condition in self.plan.scenario.conditions.iter().filter(|condition| condition.when == when) {
+            for (number, machine, distro) in self.machines() {
+                let here = condition.on.is_empty() || condition.on.contains(&distro.id);
+                if here && (condition.machines.is_empty() || condition.machines.contains(&number)) {
+                    let line = |source| LifeError::Line { what: "condition", name: condition.name.clone(), source };
+                    run_lines(machine, &condition.run).await.map_err(line)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Applies a remedy on every machine that it is for, then lets the cluster's proxy notice, as it would.
+    async fn apply_remedy(&mut self, remedy: &Remedy) -> Result<(), LifeError> {
+        for (_, machine, distro) in self.machines() {
+            if remedy.applies(distro) {
+                let line = |source| LifeError::Line { what: "remedy", name: remedy.id.clone(), source };
+                run_lines(machine, &remedy.run).await.map_err(line)?;
+            }
+        }
+        if !self.cluster.rules_intact().await? {
+            let all: Vec<usize> = (0..self.plan.cases.len()).collect();
+            self.look(&all, Moment::BeforeResync, false).await;
+            self.cluster.resync().await?;
+        }
+        Ok(())
+    }
+
+    async fn probe(&mut self, retries: u32) {
+        let all: Vec<usize> = (0..self.plan.cases.len()).collect();
+        self.seen.open_ports = self.look(&all, Moment::Probe, true).await;
+        for _ in 0..retries {
+            let again: Vec<usize> = all.iter().copied().filter(|index| !self.last_is_ok(*index)).collect();
+            if !again.is_empty() {
+                self.look(&again, Moment::Retry, false).await;
+            }
+        }
+    }
+
+    fn last_is_ok(&self, index: usize) -> bool {
+        self.seen.cases[index].deciding().next_back().is_some_and(|one| one.result.outcome == Outcome::Ok)
+    }
+
+    /// The cases whose cause is to be found. What the lab itself could not do has none.
+    fn to_explain(&self, explain: Explain) -> Vec<usize> {
+        let wanted = |index: &usize| {
+            let outcome = self.seen.cases[*index].deciding().next_back().map(|one| one.result.outcome);
+            let expected = |outcome| self.plan.cases[*index].spec.expect.allows(outcome);
+            outcome.is_some_and(|outcome| outcome != Outcome::Error && (explain == Explain::All || !expected(outcome)))
+        };
+        (0..self.plan.cases.len()).filter(wanted).collect()
+    }
+
+    /// A cause that cannot be looked for takes nothing from what was observed.
+    async fn explain(&mut self, chosen: &[usize]) {
+        let machines: Vec<Arc<dyn Machine>> =
+            self.cluster.nodes().iter().map(|node| Arc::new(node.clone()) as Arc<dyn Machine>).collect();
+        match explaining::explain(&machines, self.plan, self.cluster.workload(), &self.seen.cases, chosen).await {
+            Ok(explanations) => self.seen.explanations = explanations,
+            Err(error) => tracing::warn!("{}: failed to look for causes: {error}", self.plan.id()),
+        }
+    }
+
+    /// Reloads every firewall that runs; where none does, nothing can change.
+    async fn probe_after_reload(&mut self) -> Result<(), LifeError> {
+        let mut reloaded = false;
+        for (_, machine, distro) in self.machines() {
+            reloaded |= reload_firewall(machine, &distro.policy.firewall).await?;
+        }
+        if reloaded {
+            if !self.cluster.rules_intact().await? {
+                self.cluster.resync().await?;
+            }
+            let all: Vec<usize> = (0..self.plan.cases.len()).collect();
+            self.look(&all, Moment::AfterReload, false).await;
+        }
+        Ok(())
+    }
+
+    async fn look(&mut self, chosen: &[usize], moment: Moment, with_exposure: bool) -> BTreeSet<u16> {
+        let timeout_ms = u64::try_from(self.plan.scenario.probe_timeout.as_millis()).unwrap_or(u64::MAX);
+        let workload = self.cluster.workload();
+        let (cases, seen) = (&self.plan.cases, &mut self.seen.cases);
+        probe_cases(workload, cases, chosen, moment, timeout_ms, with_exposure, seen).await
+    }
+
+    async fn versions(&self) -> Result<MachineReport, LifeError> {
+        let Some((_, machine, _)) = self.machines().next() else { return Ok(MachineReport::default()) };
+        Ok(super::versions::of_machine(machine).await?)
+    }
+}
+
+/// Runs shell lines in order; the first that fails ends them.
+async fn run_lines(machine: &dyn Machine, lines: &[String]) -> Result<(), MachineError> {
+    for line in lines {
+        let command = Command::shell(line);
+        machine.run(&command).await?.success(machine.name(), &command)?;
+    }
+    Ok(())
+}
+
+/// Reloads the machine's firewall if one runs; says whether it did.
+async fn reload_firewall(machine: &dyn Machine, firewall: &Firewall) -> Result<bool, MachineError> {
+    let unit = match firewall {
+        Firewall::None => return Ok(false),
+        Firewall::Firewalld { .. } => "firewalld",
+        Firewall::Ufw { .. } => "ufw",
+    };
+    if !machine.run(&Command::new(["systemctl", "is-active", "--quiet", unit])).await?.ok() {
+        return Ok(false);
+    }
+    let reload = Command::new(["systemctl", "reload", unit]);
+    machine.run(&reload).await?.success(machine.name(), &reload)?;
+    Ok(true)
+}

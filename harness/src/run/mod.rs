@@ -1,0 +1,183 @@
+//! The run: the one place that knows all phases.
+
+pub mod assemble;
+mod contexts;
+mod explaining;
+mod exposure;
+mod life;
+pub mod observation;
+mod probing;
+mod progress;
+pub mod trials;
+mod versions;
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Instant,
+};
+
+use futures_util::{StreamExt as _, stream};
+use jiff::Timestamp;
+
+use self::{assemble::Ending, life::Surroundings, observation::Observation, progress::Progress};
+use crate::{
+    diagnose::Explanation,
+    model::{
+        Outcome,
+        report::{FORMAT, Host, Report, Run},
+    },
+    plan::Plan,
+    provider::{
+        MachineError,
+        netns::{NetnsLab, SandboxError},
+    },
+};
+
+/// How a run is made.
+#[derive(Clone, Debug)]
+pub struct RunOptions {
+    /// Unique name of the run.
+    pub id: String,
+    /// The command line, for the report.
+    pub command: Vec<String>,
+    /// How often a case that does not end as expected is tried again.
+    pub retries: u32,
+    /// Which cases are traced.
+    pub explain: Explain,
+    /// How many clusters live at the same time.
+    pub jobs: usize,
+}
+
+/// Which cases are traced to say why they end as they do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Explain {
+    /// Those that do not end as expected.
+    Failing,
+    /// Every one.
+    All,
+}
+
+/// Why there is no report at all.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The sandbox could not be started.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    /// The lab's own tools could not be asked for their versions.
+    #[error(transparent)]
+    Machine(#[from] MachineError),
+}
+
+/// A finished run.
+#[derive(Debug)]
+pub struct Finished {
+    /// The report.
+    pub report: Report,
+    /// Why cases ended as they did, cluster by cluster.
+    pub explanations: Vec<Explanation>,
+    /// The run was interrupted; cases that had not ended are skipped.
+    pub interrupted: bool,
+}
+
+/// Runs a plan in the `netns` lab with the `dataplane` cluster.
+pub async fn run(plan: &Plan, options: &RunOptions) -> Result<Finished, RunError> {
+    let (started_at, started) = (Timestamp::now(), Instant::now());
+    let lab = NetnsLab::start().await?;
+    let host = versions::of_host(&lab.machine("versions", "lab").await?).await?;
+    let endings: Mutex<Vec<Ending>> = Mutex::new(plan.clusters.iter().map(|_| Ending::Interrupted).collect());
+    let progress = Progress::new(plan.clusters.len());
+    let surroundings = Surroundings { lab, retries: options.retries, explain: options.explain };
+    let interrupted = tokio::select! {
+        () = live_all(plan, options, &surroundings, &progress, &endings) => false,
+        _ = tokio::signal::ctrl_c() => true,
+    };
+    progress.finish();
+    // The sandbox, and with it everything that the lab made, ends here.
+    drop(surroundings);
+    let endings = endings.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let head = Run {
+        id: options.id.clone(),
+        started_at,
+        duration_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        provider: "netns".to_owned(),
+        cluster: "dataplane".to_owned(),
+        host: Host { firewalld: first_firewalld(&endings), ..host },
+        command: options.command.clone(),
+        pathlab: env!("CARGO_PKG_VERSION").to_owned(),
+    };
+    let explanations = endings.iter().flat_map(Ending::explanations).cloned().collect();
+    Ok(Finished { report: assemble(plan, &endings, head), explanations, interrupted })
+}
+
+async fn live_all(
+    plan: &Plan,
+    options: &RunOptions,
+    surroundings: &Surroundings,
+    progress: &Progress,
+    endings: &Mutex<Vec<Ending>>,
+) {
+    let lives = plan.clusters.iter().enumerate().map(|(index, cluster)| async move {
+        let shown = progress.cluster(cluster.id());
+        let lived = life::live(cluster, &format!("c{index}"), surroundings, |phase| shown.phase(phase)).await;
+        // Its verdicts are in; what it held is given back before others need it.
+        let removed = surroundings.lab.remove(&format!("c{index}.")).await;
+        let ending = match lived {
+            Ok(seen) => Ending::Seen(Box::new(seen)),
+            Err(error) => Ending::Broken(error.to_string()),
+        };
+        if let Err(error) = removed {
+            tracing::warn!("{}: {error}", cluster.id());
+        }
+        shown.end(&summary(&ending));
+        endings.lock().unwrap_or_else(PoisonError::into_inner)[index] = ending;
+    });
+    stream::iter(lives).buffer_unordered(options.jobs.max(1)).collect::<()>().await;
+}
+
+/// `8 cases: 6 ok, 2 rejected`, or why there are none.
+fn summary(ending: &Ending) -> String {
+    let seen = match ending {
+        Ending::Seen(seen) => seen,
+        Ending::Broken(reason) => return format!("broke: {reason}"),
+        Ending::Interrupted => return "interrupted".to_owned(),
+    };
+    let mut counts: Vec<(Outcome, usize)> = Vec::new();
+    for outcome in outcomes(seen) {
+        match counts.iter_mut().find(|(counted, _)| *counted == outcome) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((outcome, 1)),
+        }
+    }
+    let counts: Vec<String> = counts.iter().map(|(outcome, count)| format!("{count} {outcome}")).collect();
+    format!("{} cases: {} ({:.1} s)", seen.cases.len(), counts.join(", "), seen.lifetime.as_secs_f64())
+}
+
+fn outcomes(seen: &Observation) -> impl Iterator<Item = Outcome> {
+    let last = |case: &observation::CaseObservation| case.deciding().next_back().map(|one| one.result.outcome);
+    seen.cases.iter().map(move |case| last(case).unwrap_or(Outcome::Error))
+}
+
+fn first_firewalld(endings: &[Ending]) -> Option<String> {
+    endings.iter().find_map(|ending| match ending {
+        Ending::Seen(seen) => seen.versions.firewalld.clone(),
+        _ => None,
+    })
+}
+
+fn assemble(plan: &Plan, endings: &[Ending], run: Run) -> Report {
+    let cases: Vec<_> =
+        plan.clusters.iter().zip(endings).flat_map(|(cluster, ending)| assemble::cases(cluster, ending)).collect();
+    let distros = assemble::distros(plan, endings, &cases);
+    Report {
+        format: FORMAT.to_owned(),
+        run,
+        causes: assemble::causes(&distros, plan, endings),
+        distros,
+        remedies: assemble::remedies(plan, endings),
+        manifests: assemble::manifests(plan),
+        scenarios: assemble::scenarios(plan),
+        differences: Vec::new(),
+        evidence: Vec::new(),
+        cases,
+    }
+}

@@ -1,0 +1,117 @@
+//! What one cluster's life showed: raw material for verdicts and report.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use lab_agent::protocol::ProbeResult;
+
+use crate::{diagnose::Explanation, model::report::TryReport, provider::MachineError};
+
+/// When in a cluster's life a try was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// The first look.
+    Probe,
+    /// Another look at a case that did not end as expected.
+    Retry,
+    /// With a remedy, before the cluster's proxy has written its rules again.
+    BeforeResync,
+    /// With a remedy, after a reload of the firewall.
+    AfterReload,
+}
+
+/// One try of a case.
+#[derive(Clone, Debug)]
+pub struct Try {
+    /// When.
+    pub moment: Moment,
+    /// How it ended.
+    pub result: ProbeResult,
+}
+
+/// All tries of one case.
+#[derive(Clone, Debug, Default)]
+pub struct CaseObservation {
+    /// In order of time. Empty when the case could not be aimed or the agent was lost.
+    pub tries: Vec<Try>,
+    /// Why there is no try.
+    pub error: Option<String>,
+}
+
+/// What one cluster's life showed.
+#[derive(Clone, Debug, Default)]
+pub struct Observation {
+    /// One entry per case of the cluster's plan, in its order.
+    pub cases: Vec<CaseObservation>,
+    /// Node ports that answer from outside.
+    pub open_ports: BTreeSet<u16>,
+    /// Addresses of the nodes, to recognise sources.
+    pub node_ips: Vec<std::net::IpAddr>,
+    /// What of the hosts' policy could not be applied.
+    pub not_covered: Vec<String>,
+    /// Versions on the machine.
+    pub versions: crate::model::report::MachineReport,
+    /// Why cases ended as they did, where it was looked for.
+    pub explanations: Vec<Explanation>,
+    /// How long the cluster lived.
+    pub lifetime: Duration,
+}
+
+/// Why a cluster's life ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum LifeError {
+    /// A machine.
+    #[error(transparent)]
+    Machine(#[from] MachineError),
+    /// The sandbox.
+    #[error(transparent)]
+    Sandbox(#[from] crate::provider::netns::SandboxError),
+    /// A condition or remedy line.
+    #[error("{what} `{name}`: {source}")]
+    Line {
+        /// `condition` or `remedy`.
+        what: &'static str,
+        /// Its name or id.
+        name: String,
+        /// What the machine said.
+        source: MachineError,
+    },
+    /// The cluster.
+    #[error(transparent)]
+    Cluster(#[from] crate::cluster::dataplane::RuntimeError),
+}
+
+impl Moment {
+    /// The word that the report uses.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Probe => "probe",
+            Self::Retry => "retry",
+            Self::BeforeResync => "before-resync",
+            Self::AfterReload => "after-reload",
+        }
+    }
+}
+
+impl CaseObservation {
+    /// The tries of these moments, in order of time.
+    pub fn at(&self, moments: &'static [Moment]) -> impl DoubleEndedIterator<Item = &Try> {
+        self.tries.iter().filter(move |one| moments.contains(&one.moment))
+    }
+
+    /// The tries that decide the verdict.
+    pub fn deciding(&self) -> impl DoubleEndedIterator<Item = &Try> {
+        self.at(&[Moment::Probe, Moment::Retry])
+    }
+}
+
+impl From<&Try> for TryReport {
+    fn from(one: &Try) -> Self {
+        Self {
+            when: one.moment.as_str().to_owned(),
+            outcome: one.result.outcome,
+            detail: one.result.detail.clone(),
+            duration_us: one.result.duration_us,
+        }
+    }
+}
