@@ -227,18 +227,14 @@ fn nginx_and_dnsmasq_take_their_configuration(cluster: &Cluster) {
         let text = cluster.outside.http(ingress, path, "zeus.example").expect("nginx answers");
         text.split(' ').nth(1).map(str::to_owned).unwrap_or_default()
     };
-    for _ in 0..100 {
-        if cluster.outside.http(ingress, "/", "x").is_ok() {
-            break;
-        }
-        thread::sleep(Duration::from_millis(50));
-    }
+    wait_until(|| cluster.outside.http(ingress, "/", "x").is_ok());
     assert_eq!(
         [status("/setup"), status("/setup/x"), status("/setups"), status("/nobody")],
         ["200", "200", "404", "503"]
     );
     let (prober, _) = cluster.pod("probe-remote");
     let answer = |name: &str| prober.datagram(SocketAddr::new(IpAddr::V4(DNS_SERVICE_IP), 53), &query(name));
+    wait_until(|| answer("cluster.local").is_ok());
     let zeus = answer("zeus.default.svc.cluster.local").expect("the DNS answers");
     let IpAddr::V4(address) = cluster.service("zeus").ip() else { panic!("IPv4") };
     assert!(zeus.ends_with(&address.octets()), "{zeus:?}");
@@ -247,6 +243,16 @@ fn nginx_and_dnsmasq_take_their_configuration(cluster: &Cluster) {
     assert!(zeus.ends_with(&address.octets()), "{zeus:?}");
     let absent = answer("hera.default.svc.cluster.local").expect("the DNS answers");
     assert_eq!(absent[3] & 15, 3, "NXDOMAIN");
+}
+
+/// Waits for a program that has just been started.
+fn wait_until(ready: impl Fn() -> bool) {
+    for _ in 0..200 {
+        if ready() {
+            return;
+        }
+        thread::sleep(Duration::from_millis(25));
+    }
 }
 
 /// A DNS query for the address of a name.
