@@ -4,7 +4,10 @@ use std::net::Ipv4Addr;
 
 use camino::Utf8PathBuf;
 
-use super::layout::{self, Node};
+use super::{
+    layout::{self, Node},
+    policies::Policy,
+};
 use crate::cluster::manifest::{Ingress, Labels, Transport};
 
 /// All that the cluster is to be, system pods included.
@@ -20,6 +23,8 @@ pub struct ClusterState {
     pub services: Vec<Service>,
     /// The ingresses, in the order of the manifests.
     pub ingresses: Vec<Ingress>,
+    /// The network policies, in the order of the manifests.
+    pub policies: Vec<Policy>,
     /// The scenario's backend service, an index into `services`.
     pub backend: usize,
 }
