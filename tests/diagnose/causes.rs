@@ -1,14 +1,13 @@
-//! Causes, derived for real: clusters in namespaces, broken in every way that a cause is known for.
+//! Each way of breaking a cluster and the cause that it must give.
 
-mod diagnose_lab;
-
-use diagnose_lab::{
-    available,
-    cluster::{Cluster, From, SERVICE, Try, node_address, pod},
-};
 use pathlab::{
     diagnose::{Explanation, group},
     model::{WayVerdict, report::CauseKind},
+};
+
+use super::lab::{
+    available,
+    cluster::{Cluster, From, SERVICE, Try, node_address, pod},
 };
 
 /// Builds a cluster of so many machines, unless there are no namespaces here.
@@ -38,20 +37,12 @@ fn pod_to_service() -> Try {
     Try { path: "pod-to-service", to: SERVICE.parse().expect("address"), ..POD_TO_POD }
 }
 
-/// Kind, table, chain, rule and owner of a cause.
+/// Kind, table, chain, rule and owner of a cause; empty where it has none.
 fn named(explanation: &Explanation) -> (CauseKind, &str, &str, &str, &str) {
     let cause = &explanation.cause;
-    let text = |field: &'static str, value: &Option<String>| -> String {
-        value.clone().unwrap_or_else(|| format!("no {field}"))
-    };
-    let leak = |text: String| -> &'static str { Box::leak(text.into_boxed_str()) };
-    (
-        cause.kind,
-        leak(text("table", &cause.table)),
-        leak(text("chain", &cause.chain)),
-        leak(text("rule", &cause.rule)),
-        leak(text("owner", &cause.owner)),
-    )
+    let [table, chain, rule, owner] =
+        [&cause.table, &cause.chain, &cause.rule, &cause.owner].map(|field| field.as_deref().unwrap_or_default());
+    (cause.kind, table, chain, rule, owner)
 }
 
 #[tokio::test]
