@@ -3,7 +3,7 @@
 # Installing firewalld, nginx or ufw on Debian and Ubuntu starts and enables them; a preset does the second on
 # Fedora and RHEL. Between guard_begin and guard_end
 #   * policy-rc.d forbids every start (one that is there already is put back afterwards, the same inode),
-#   * the units in question are masked, unless the machine has them already,
+#   * the services in question are masked, unless the machine has them already,
 # and guard_end disables every service that became enabled in between. What must be undone is written to the
 # ledger first, so that guard_end, called by the next run, also cleans up after `kill -9` or a power cut.
 # Services that were enabled before stay so. Works without systemd as well.
@@ -29,8 +29,12 @@ guard_begin() {
     mkdir -p "$ledger.new"
     enabled_links >"$ledger.new/enabled"
     for unit in $1; do
-        is_unit "$unit" || echo "$unit"
-    done >"$ledger.new/masked"
+        is_installed "$unit" || echo "$unit"
+    done >"$ledger.new/units"
+    # A unit in /etc, masked or not, is the administrator's.
+    while read -r unit; do
+        [ -e "$masks/$unit" ] || [ -L "$masks/$unit" ] || echo "$unit"
+    done <"$ledger.new/units" >"$ledger.new/masked"
     mv "$ledger.new" "$ledger"
 
     forbid_starts
@@ -53,9 +57,11 @@ guard_end() {
         if [ "$(readlink "$masks/$unit")" = /dev/null ]; then
             rm "$masks/$unit"
         fi
-        # Debian takes a service without a record for enabled, and would enable it when it is upgraded.
-        is_unit "$unit" && helper update-state "$unit"
     done <"$ledger/masked"
+    # Debian takes a service without a record for enabled, and would enable it when it is upgraded.
+    while read -r unit; do
+        is_installed "$unit" && helper update-state "$unit"
+    done <"$ledger/units"
     reload_systemd
     allow_starts
     # In one step, so that half a ledger is never read.
@@ -75,6 +81,7 @@ obey_signals() {
 # policy-rc.d is what Debian's maintainer scripts ask; others do not start services on installation.
 forbid_starts() {
     command -v dpkg >/dev/null || return 0
+    grep -qs "$mark" "$policy" && return 0
     if [ -e "$policy" ] || [ -L "$policy" ]; then
         ln -P "$policy" "$policy.pathlab-kept"
     fi
@@ -95,11 +102,10 @@ allow_starts() {
     fi
 }
 
-# Does the machine have this unit, masked or not?
-is_unit() {
-    for folder in "$masks" /usr/local/lib/systemd/system /lib/systemd/system /usr/lib/systemd/system; do
-        [ -e "$folder/$1" ] && return 0
-        [ -L "$folder/$1" ] && return 0
+# Does the machine have a package with this unit?
+is_installed() {
+    for folder in /usr/local/lib /lib /usr/lib; do
+        [ -e "$folder/systemd/system/$1" ] && return 0
     done
     return 1
 }
@@ -121,7 +127,7 @@ disable_new_services() {
         /etc/rc*) name=${link##*/S[0-9][0-9]} ;;
         *) name=$(readlink "$link") && name=${name##*/} && name=${name%.service} ;;
         esac
-        if grep -qx "$name.service" "$ledger/masked"; then
+        if grep -qx "$name.service" "$ledger/units"; then
             disable "$link" "$name"
             echo "$name"
         fi

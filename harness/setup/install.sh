@@ -1,16 +1,20 @@
 #!/bin/sh
 # Installs packages, as root, behind the guard: packages.sh calls it.
 #
-#   install.sh apt|dnf "REQUIRED…" "OPTIONAL…" "UNIT…"
+#   install.sh apt|dnf "REQUIRED…" "OPTIONAL…" "UNIT…" "PROGRAM…"
 #
+# REQUIRED and OPTIONAL are packages, UNITs the services that they may bring; PROGRAMs must be here at the end.
 # "a|b" in a list is the first of the two that the package manager knows. A failing required package is an
 # error; a failing optional one is said. HUP, INT and TERM are obeyed between two runs of the package manager,
 # never in the midst of one, which would leave packages half configured.
 set -eu
 
-manager=$1 required=$2 optional=$3 units=$4
+manager=$1 required=$2 optional=$3 units=$4 programs=$5
+here=$(dirname "$0")
+# shellcheck source=programs.sh
+. "$here/programs.sh"
 # shellcheck source=guard.sh
-. "$(dirname "$0")/guard.sh"
+. "$here/guard.sh"
 
 apt() {
     # --no-remove: ufw, for one, would push the user's iptables-persistent out.
@@ -53,6 +57,15 @@ install() {
     esac
 }
 
+# Packages that were unpacked but not configured are, while the guard is still up, then it ends.
+finish_interrupted() {
+    if [ "$manager" = apt ]; then
+        forbid_starts
+        DEBIAN_FRONTEND=noninteractive dpkg --configure --pending --force-confold 9>&-
+    fi
+    guard_end
+}
+
 stop_if_asked() {
     [ -z "$signal" ] || exit $((128 + signal))
 }
@@ -61,12 +74,15 @@ signal=''
 obey_signals
 guard_lock
 trap guard_end EXIT
-guard_end
+if [ -e "$ledger" ]; then
+    echo 'Cleaning up behind a set-up that did not end.'
+    finish_interrupted
+fi
 if [ -z "$required$optional" ]; then
     exit 0
 fi
-guard_begin "$units"
 
+guard_begin "$units"
 refresh
 stop_if_asked
 if [ -n "$required" ]; then
@@ -77,4 +93,11 @@ fi
 for package in $(decide "$optional"); do
     install "$package" || echo "warning: $package could not be installed; Pathlab works without, see above" >&2
     stop_if_asked
+done
+
+for program in $programs; do
+    if ! is_here "$program"; then
+        echo "error: $program is still not here after the installation" >&2
+        exit 1
+    fi
 done

@@ -1,21 +1,21 @@
 #!/bin/sh
 # Checks which programs this machine lacks and installs their packages; quick when all is there.
 #
-#   packages.sh [--required] GROUP…
+#   packages.sh [--quick] GROUP…
 #
-# GROUPs are those of programs.tsv. --required leaves programs that Pathlab can do without alone.
+# GROUPs are those of programs.tsv. --quick: programs that Pathlab can do without are no reason to install.
 # Installing needs root: asks sudo when run by anybody else. Starts and enables no service (guard.sh).
 set -u
 
 here=$(dirname "$0")
 tab=$(printf '\t')
 ledger=/var/lib/pathlab-setup
-# Administrators' programs are not on everybody's PATH.
-PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+# shellcheck source=programs.sh
+. "$here/programs.sh"
 
-wanted_needs='required optional'
-if [ "${1-}" = --required ]; then
-    wanted_needs=required
+quick=false
+if [ "${1-}" = --quick ]; then
+    quick=true
     shift
 fi
 groups=$*
@@ -36,24 +36,11 @@ among() {
     esac
 }
 
-# Is the program, or static library, $1 on this machine?
-is_here() {
-    case $1 in
-    *.a)
-        for file in /usr/lib64/"$1" /usr/lib/"$1" /usr/lib/*/"$1"; do
-            [ -e "$file" ] && return 0
-        done
-        return 1
-        ;;
-    *) command -v "$1" >/dev/null ;;
-    esac
-}
-
-# Sets `required` and `optional` (packages), `units`, `lacking` (programs) and `reasons` from the table.
+# Sets `required` and `optional` (packages), `units`, `lacking` (required programs) and `reasons` from the table.
 survey() {
     required='' optional='' units='' lacking='' reasons=''
     while IFS=$tab read -r group need program apt dnf unit why; do
-        if ! among "$group" "$groups" || ! among "$need" "$wanted_needs" || is_here "$program"; then
+        if ! among "$group" "$groups" || is_here "$program"; then
             continue
         fi
         case $manager in
@@ -61,12 +48,13 @@ survey() {
         dnf) package=$dnf ;;
         *) package=$program ;;
         esac
-        lacking="$lacking $program"
         reasons="$reasons  $program ($need, package $package): $why
 "
-        [ "$package" = - ] && continue
         case $need in
-        required) among "$package" "$required" || required="$required $package" ;;
+        required)
+            lacking="$lacking $program"
+            among "$package" "$required" || required="$required $package"
+            ;;
         *) among "$package" "$optional" || optional="$optional $package" ;;
         esac
         [ "$unit" = - ] || among "$unit" "$units" || units="$units $unit"
@@ -74,11 +62,14 @@ survey() {
 }
 
 survey
-if [ -z "$lacking" ] && [ ! -e "$ledger" ]; then
+if $quick && [ -z "$lacking" ]; then
+    reasons='' required='' optional=''
+fi
+if [ -z "$reasons" ] && [ ! -e "$ledger" ]; then
     exit 0
 fi
 
-if [ -n "$lacking" ]; then
+if [ -n "$reasons" ]; then
     printf 'Pathlab needs programs that this machine lacks:\n%s' "$reasons"
 fi
 if [ "$manager" = none ]; then
@@ -93,13 +84,7 @@ if [ "$(id -u)" -ne 0 ]; then
         exit 1
     fi
 fi
-printf 'Installing with %s%s:%s%s\n' "$manager" "${as_root:+ (sudo asks for your password)}" "$required" "$optional"
+printf 'Installing with %s%s:%s%s\n' "$manager" "${as_root:+, as root through sudo}" "$required" "$optional"
 echo 'No service is started or enabled by this; your own firewall stays as it is.'
-$as_root sh "$here/install.sh" "$manager" "$required" "$optional" "$units" || exit
-
-wanted_needs=required
-survey
-if [ -n "$lacking" ]; then
-    printf 'error: still not here after the installation:\n%s' "$reasons" >&2
-    exit 1
-fi
+# In the place of this shell, so that a signal reaches the one that must clean up.
+exec $as_root sh "$here/install.sh" "$manager" "$required" "$optional" "$units" "$lacking"

@@ -17,7 +17,7 @@ use crate::{
     cluster::dataplane,
     model::{ClusterKind, ProviderKind, Verdict, report::Report},
     report::{self, claim_dir, fresh_dir, terminal::TerminalStyle},
-    run::{self, RunError, RunOptions, trials},
+    run::{self, Explain, RunError, RunOptions, trials},
 };
 
 /// Where reports go when the command line does not say.
@@ -64,6 +64,7 @@ pub fn run(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
         id: dir.file_name().unwrap_or("run").to_owned(),
         command: std::env::args().collect(),
         retries: args.retries,
+        explain: Explain::Failing,
         jobs: args.jobs.map_or_else(default_jobs, |jobs| jobs as usize),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();

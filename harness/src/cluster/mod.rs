@@ -1,4 +1,5 @@
 //! What runs the manifests on the machines.
 
 pub mod dataplane;
+pub mod manifest;
 pub mod workload;

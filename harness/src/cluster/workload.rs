@@ -1,6 +1,10 @@
 //! A deployed workload: all that a probe needs to know of it, whatever runs it.
 
-use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use camino::Utf8PathBuf;
 
@@ -40,6 +44,10 @@ pub struct Addresses {
     pub service: ServiceAddress,
     /// The cluster's DNS service.
     pub dns: Option<IpAddr>,
+    /// The pods behind it.
+    pub dns_pods: Vec<SystemPod>,
+    /// The ingress controllers' pods.
+    pub ingress_pods: Vec<SystemPod>,
     /// Port of the ingress controller on every node, when there is one.
     pub ingress_port: Option<u16>,
     /// The Kubernetes API as pods reach it.
@@ -68,6 +76,15 @@ pub struct PodAddress {
     pub node: usize,
     /// Its host ports.
     pub host_ports: Vec<HostPort>,
+}
+
+/// A pod of the cluster's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SystemPod {
+    /// Its address, and the port where it serves.
+    pub address: SocketAddr,
+    /// Index of its node.
+    pub node: usize,
 }
 
 /// A container port that is published on the node.

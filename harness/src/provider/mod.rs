@@ -1,5 +1,7 @@
 //! The two seams to machines: [`Provider`] makes them, [`Machine`] is one.
 
+pub mod needs;
+
 use std::time::Duration;
 
 use async_trait::async_trait;

@@ -5,10 +5,12 @@ use std::collections::BTreeSet;
 use super::observation::{CaseObservation, Moment, Observation};
 use crate::{
     catalog::scenario::{Expect, ExpectedSource},
+    diagnose::{Explanation, group},
     model::{
         Outcome, RemedyVerdict, Verdict,
         report::{
-            CaseReport, Counts, Declared, DistroReport, MachineReport, ManifestReport, RemedyReport, ScenarioReport,
+            CaseReport, CauseGroup, Counts, Declared, DistroReport, MachineReport, ManifestReport, RemedyReport,
+            ScenarioReport,
         },
     },
     plan::{Case, ClusterPlan, Plan},
@@ -25,26 +27,31 @@ pub enum Ending {
     Interrupted,
 }
 
+impl Ending {
+    /// Why cases ended as they did, where it was looked for.
+    #[must_use]
+    pub fn explanations(&self) -> &[Explanation] {
+        match self {
+            Self::Seen(seen) => &seen.explanations,
+            Self::Broken(_) | Self::Interrupted => &[],
+        }
+    }
+}
+
 /// The report of each case of a cluster.
 #[must_use]
 pub fn cases(cluster: &ClusterPlan, ending: &Ending) -> Vec<CaseReport> {
     match ending {
         Ending::Seen(seen) => {
-            let indexed = cluster.cases.iter().zip(&seen.cases).enumerate();
-            indexed.map(|(index, (case, tries))| observed_case(cluster, case, tries, seen, index)).collect()
+            let observed = cluster.cases.iter().zip(&seen.cases);
+            observed.map(|(case, tries)| observed_case(cluster, case, tries, seen)).collect()
         }
         Ending::Broken(reason) => without_probe(cluster, Verdict::Error, reason),
         Ending::Interrupted => without_probe(cluster, Verdict::Skipped, "the run was interrupted"),
     }
 }
 
-fn observed_case(
-    cluster: &ClusterPlan,
-    case: &Case,
-    tries: &CaseObservation,
-    seen: &Observation,
-    index: usize,
-) -> CaseReport {
+fn observed_case(cluster: &ClusterPlan, case: &Case, tries: &CaseObservation, seen: &Observation) -> CaseReport {
     let Some(last) = tries.deciding().next_back() else {
         let reason = tries.error.as_deref().unwrap_or("no probe was made");
         return blank(cluster, case, Verdict::Error, reason);
@@ -69,7 +76,11 @@ fn observed_case(
         duration_us: last.result.duration_us,
         source_ip: last.result.source_ip,
         backend: last.result.backend.as_ref().map(|backend| backend.pod.clone()),
-        cause: seen.causes.get(index).cloned().flatten(),
+        cause: seen
+            .explanations
+            .iter()
+            .find(|explained| explained.case == case.id)
+            .map(|explained| explained.cause.clone()),
         upstream: judged.upstream,
         ..blank(cluster, case, judged.verdict, "")
     }
@@ -207,8 +218,6 @@ fn note(notes: &mut Vec<String>, case: &Case, tries: &CaseObservation, path: Pat
         notes.push(format!("breaks {name}: {}", outcome(&[Moment::Probe, Moment::Retry])));
     } else if path.with && !path.after_reload {
         notes.push(format!("{name} ends as {} after a firewall reload", outcome(&[Moment::AfterReload])));
-    } else if !path.with {
-        notes.push(format!("{name} still ends as {}", outcome(&[Moment::Probe, Moment::Retry])));
     }
 }
 
@@ -299,6 +308,23 @@ fn count(cases: &[&CaseReport]) -> Counts {
         } += 1;
     }
     counts
+}
+
+/// Failing cases grouped by cause, distro by distro; the states of a distro stand in the order of the plan.
+#[must_use]
+pub fn causes(distros: &[DistroReport], plan: &Plan, endings: &[Ending]) -> Vec<CauseGroup> {
+    let mut groups = Vec::new();
+    for distro in distros {
+        let own = plan.clusters.iter().zip(endings).filter(|(cluster, _)| cluster.distro.id == distro.id);
+        let explained: Vec<Explanation> = own.flat_map(|(_, ending)| ending.explanations()).cloned().collect();
+        groups.extend(group(&explained).into_iter().map(|shared| CauseGroup {
+            distro: distro.id.clone(),
+            way: explained.iter().find(|one| shared.cases.first() == Some(&one.case)).map(|one| one.way.clone()),
+            cause: shared.cause,
+            cases: shared.cases,
+        }));
+    }
+    groups
 }
 
 /// The manifests of every scenario, each once.

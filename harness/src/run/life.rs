@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc, time::Instant};
 
 use super::{
+    Explain, explaining,
     observation::{CaseObservation, LifeError, Moment, Observation},
     probing::probe_cases,
     progress::Phase,
@@ -12,7 +13,7 @@ use crate::{
         distro::{Distro, Firewall},
         scenario::{Remedy, When},
     },
-    cluster::dataplane::Dataplane,
+    cluster::dataplane::runtime::Dataplane,
     model::{Outcome, report::MachineReport},
     plan::ClusterPlan,
     policy::{self, HostKind},
@@ -25,6 +26,8 @@ pub struct Surroundings {
     pub lab: NetnsLab,
     /// How often a case that does not end as expected is tried again.
     pub retries: u32,
+    /// Which cases are traced.
+    pub explain: Explain,
 }
 
 /// Lives one cluster from its hosts to its last probe. `tell` hears of each phase as it starts.
@@ -39,6 +42,7 @@ pub async fn live(
     let mut life = Life::begin(plan, prefix, surroundings).await?;
     tell(Phase::Policy);
     life.apply_policy().await?;
+    life.cluster.connect(plan).await?;
     life.conditions(When::BeforeCluster).await?;
     tell(Phase::Cluster);
     life.cluster.start().await?;
@@ -52,6 +56,11 @@ pub async fn live(
     }
     tell(Phase::Probe);
     life.probe(surroundings.retries).await;
+    let failing = life.to_explain(surroundings.explain);
+    if !failing.is_empty() {
+        tell(Phase::Explain);
+        life.explain(&failing).await;
+    }
     if plan.remedy.is_some() {
         tell(Phase::Reload);
         life.probe_after_reload().await?;
@@ -142,6 +151,26 @@ impl<'a> Life<'a> {
 
     fn last_is_ok(&self, index: usize) -> bool {
         self.seen.cases[index].deciding().next_back().is_some_and(|one| one.result.outcome == Outcome::Ok)
+    }
+
+    /// The cases whose cause is to be found. What the lab itself could not do has none.
+    fn to_explain(&self, explain: Explain) -> Vec<usize> {
+        let wanted = |index: &usize| {
+            let outcome = self.seen.cases[*index].deciding().next_back().map(|one| one.result.outcome);
+            let expected = |outcome| self.plan.cases[*index].spec.expect.allows(outcome);
+            outcome.is_some_and(|outcome| outcome != Outcome::Error && (explain == Explain::All || !expected(outcome)))
+        };
+        (0..self.plan.cases.len()).filter(wanted).collect()
+    }
+
+    /// A cause that cannot be looked for takes nothing from what was observed.
+    async fn explain(&mut self, chosen: &[usize]) {
+        let machines: Vec<Arc<dyn Machine>> =
+            self.cluster.nodes().iter().map(|node| Arc::new(node.clone()) as Arc<dyn Machine>).collect();
+        match explaining::explain(&machines, self.plan, self.cluster.workload(), &self.seen.cases, chosen).await {
+            Ok(explanations) => self.seen.explanations = explanations,
+            Err(error) => tracing::warn!("{}: failed to look for causes: {error}", self.plan.id()),
+        }
     }
 
     /// Reloads every firewall that runs; where none does, nothing can change.

@@ -1,6 +1,8 @@
 //! The run: the one place that knows all phases.
 
 pub mod assemble;
+mod contexts;
+mod explaining;
 mod exposure;
 mod life;
 pub mod observation;
@@ -19,6 +21,7 @@ use jiff::Timestamp;
 
 use self::{assemble::Ending, life::Surroundings, observation::Observation, progress::Progress};
 use crate::{
+    diagnose::Explanation,
     model::{
         Outcome,
         report::{FORMAT, Host, Report, Run},
@@ -39,8 +42,19 @@ pub struct RunOptions {
     pub command: Vec<String>,
     /// How often a case that does not end as expected is tried again.
     pub retries: u32,
+    /// Which cases are traced.
+    pub explain: Explain,
     /// How many clusters live at the same time.
     pub jobs: usize,
+}
+
+/// Which cases are traced to say why they end as they do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Explain {
+    /// Those that do not end as expected.
+    Failing,
+    /// Every one.
+    All,
 }
 
 /// Why there is no report at all.
@@ -59,6 +73,8 @@ pub enum RunError {
 pub struct Finished {
     /// The report.
     pub report: Report,
+    /// Why cases ended as they did, cluster by cluster.
+    pub explanations: Vec<Explanation>,
     /// The run was interrupted; cases that had not ended are skipped.
     pub interrupted: bool,
 }
@@ -70,7 +86,7 @@ pub async fn run(plan: &Plan, options: &RunOptions) -> Result<Finished, RunError
     let host = versions::of_host(&lab.machine("versions", "lab").await?).await?;
     let endings: Mutex<Vec<Ending>> = Mutex::new(plan.clusters.iter().map(|_| Ending::Interrupted).collect());
     let progress = Progress::new(plan.clusters.len());
-    let surroundings = Surroundings { lab, retries: options.retries };
+    let surroundings = Surroundings { lab, retries: options.retries, explain: options.explain };
     let interrupted = tokio::select! {
         () = live_all(plan, options, &surroundings, &progress, &endings) => false,
         _ = tokio::signal::ctrl_c() => true,
@@ -89,7 +105,8 @@ pub async fn run(plan: &Plan, options: &RunOptions) -> Result<Finished, RunError
         command: options.command.clone(),
         pathlab: env!("CARGO_PKG_VERSION").to_owned(),
     };
-    Ok(Finished { report: assemble(plan, &endings, head), interrupted })
+    let explanations = endings.iter().flat_map(Ending::explanations).cloned().collect();
+    Ok(Finished { report: assemble(plan, &endings, head), explanations, interrupted })
 }
 
 async fn live_all(
@@ -150,14 +167,15 @@ fn first_firewalld(endings: &[Ending]) -> Option<String> {
 fn assemble(plan: &Plan, endings: &[Ending], run: Run) -> Report {
     let cases: Vec<_> =
         plan.clusters.iter().zip(endings).flat_map(|(cluster, ending)| assemble::cases(cluster, ending)).collect();
+    let distros = assemble::distros(plan, endings, &cases);
     Report {
         format: FORMAT.to_owned(),
         run,
-        distros: assemble::distros(plan, endings, &cases),
+        causes: assemble::causes(&distros, plan, endings),
+        distros,
         remedies: assemble::remedies(plan, endings),
         manifests: assemble::manifests(plan),
         scenarios: assemble::scenarios(plan),
-        causes: Vec::new(),
         differences: Vec::new(),
         evidence: Vec::new(),
         cases,

@@ -4,10 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use lab_agent::protocol::ProbeResult;
 
-use crate::{
-    model::report::{Cause, TryReport},
-    provider::MachineError,
-};
+use crate::{diagnose::Explanation, model::report::TryReport, provider::MachineError};
 
 /// When in a cluster's life a try was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,8 +50,8 @@ pub struct Observation {
     pub not_covered: Vec<String>,
     /// Versions on the machine.
     pub versions: crate::model::report::MachineReport,
-    /// One entry per case: the cause of its failure, where it was looked for.
-    pub causes: Vec<Option<Cause>>,
+    /// Why cases ended as they did, where it was looked for.
+    pub explanations: Vec<Explanation>,
     /// How long the cluster lived.
     pub lifetime: Duration,
 }
@@ -78,19 +75,9 @@ pub enum LifeError {
         /// What the machine said.
         source: MachineError,
     },
-    /// The manifests.
-    #[error("{0}")]
-    Deploy(String),
-    /// Something did not come in time.
-    #[error("waited {limit:?} for {what}: {last}")]
-    NotReady {
-        /// What was waited for.
-        what: String,
-        /// How long.
-        limit: Duration,
-        /// What was seen last.
-        last: String,
-    },
+    /// The cluster.
+    #[error(transparent)]
+    Cluster(#[from] crate::cluster::dataplane::RuntimeError),
 }
 
 impl Moment {

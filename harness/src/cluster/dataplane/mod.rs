@@ -1,44 +1,37 @@
-//! stub
-use crate::{
-    cluster::workload::Workload,
-    plan::ClusterPlan,
-    provider::{
-        MachineError,
-        netns::{NetnsLab, NetnsMachine},
-    },
-    run::observation::LifeError,
-};
-pub struct Dataplane {
-    w: Workload,
-    n: Vec<NetnsMachine>,
-}
-impl Dataplane {
-    pub async fn hosts(_lab: &NetnsLab, _plan: &ClusterPlan, _prefix: &str) -> Result<Self, LifeError> {
-        todo!()
-    }
-    pub fn node_ips(&self) -> Vec<std::net::IpAddr> {
-        vec![]
-    }
-    pub fn nodes(&self) -> &[NetnsMachine] {
-        &self.n
-    }
-    pub async fn start(&mut self) -> Result<(), LifeError> {
-        Ok(())
-    }
-    pub async fn deploy(&mut self) -> Result<(), LifeError> {
-        Ok(())
-    }
-    pub async fn resync(&self) -> Result<(), LifeError> {
-        Ok(())
-    }
-    pub async fn rules_intact(&self) -> Result<bool, MachineError> {
-        Ok(true)
-    }
-    pub fn workload(&self) -> &Workload {
-        &self.w
-    }
-}
+//! The embedded cluster's pure half: manifests and nodes in, desired state and program text out.
+//!
+//! [`compile`] makes a [`ClusterState`]; the modules [`calico`], [`kube_proxy`], [`portmap`], [`nginx`] and
+//! [`dnsmasq`] write from it what real programs then load. Nothing here starts a process.
 
-pub fn check(_: &crate::plan::Plan) -> Result<(), crate::catalog::CatalogError> {
-    Ok(())
+pub mod calico;
+mod compile;
+pub mod dnsmasq;
+mod generate;
+pub mod iptables;
+pub mod kube_proxy;
+pub mod layout;
+pub mod nginx;
+pub mod portmap;
+mod resolve;
+pub mod runtime;
+mod schedule;
+mod services;
+pub mod state;
+mod system;
+#[cfg(test)]
+mod tests;
+mod text;
+
+pub use self::{
+    compile::{CompileError, Input, compile},
+    layout::{Node, NodeSpec},
+    runtime::{Dataplane, RuntimeError, check},
+    state::{ClusterState, Endpoint, Pod, PodRole, Service, ServicePort},
+    system::INGRESS_PORT,
+};
+
+use super::manifest::Field;
+
+fn field(path: &str) -> Field {
+    Field::keys(path)
 }

@@ -11,6 +11,7 @@ use tokio::{
 };
 
 use super::{
+    mounts::LAB,
     protocol::{Answer, Ask, Launch, SpaceId, receive, receive_bytes, send_bytes},
     sandbox::{Sandbox, SandboxError},
 };
@@ -36,12 +37,19 @@ impl NetnsMachine {
         &self.netns
     }
 
-    /// Starts a program that lives as long as the lab; what it prints goes to `log` on the machine.
-    pub async fn daemon(&self, argv: &[&str], env: &[(String, String)], log: &str) -> Result<(), MachineError> {
+    /// Path, valid on every machine of the lab, of what the daemon of this name printed.
+    #[must_use]
+    pub fn log(&self, daemon: &str) -> String {
+        let space = self.netns.rsplit('/').next().unwrap_or_default();
+        format!("{LAB}/spaces/{space}/{daemon}.log")
+    }
+
+    /// Starts a program that lives as long as the lab; what it prints goes to [`Self::log`].
+    pub async fn daemon(&self, argv: &[&str], env: &[(String, String)], name: &str) -> Result<(), MachineError> {
         let argv: Vec<String> = argv.iter().map(|&word| word.to_owned()).collect();
         let command = Command::new(argv.clone());
         let launch = Launch { space: self.space, argv, env: env.to_vec() };
-        let mut stream = self.ask(&Ask::Daemon { launch, log: log.into() }).await?;
+        let mut stream = self.ask(&Ask::Daemon { launch, log: self.log(name).into() }).await?;
         self.done(&mut stream, |reason| self.not_started(&command, reason)).await
     }
 

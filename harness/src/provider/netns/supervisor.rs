@@ -168,6 +168,10 @@ fn write_file(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
-    fs::write(path, content)?;
-    fs::set_permissions(path, fs::Permissions::from_mode(mode))
+    // Beside it first: what is there may be a link to a place that does not exist here.
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
+    fs::write(&beside, content)?;
+    fs::set_permissions(&beside, fs::Permissions::from_mode(mode))?;
+    fs::rename(&beside, path)
 }

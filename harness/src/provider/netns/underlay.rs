@@ -26,33 +26,26 @@ pub struct HostName {
     pub ip: Ipv4Addr,
 }
 
-/// Why the hosts could not be made.
-#[derive(Debug, thiserror::Error)]
-pub enum HostsError {
-    /// The sandbox refused.
-    #[error(transparent)]
-    Sandbox(#[from] SandboxError),
-    /// A command in a host failed.
-    #[error(transparent)]
-    Machine(#[from] MachineError),
-}
-
 /// MTU of an Ethernet, in bytes.
 const ETHERNET_MTU: u16 = 1500;
 
-/// Makes the outside host and the nodes, and connects them. `prefix` is unique in the lab.
-pub async fn create(
-    lab: &NetnsLab,
-    prefix: &str,
-    outside_ip: Ipv4Addr,
-    nodes: &[HostName],
-    underlay: &Underlay,
-) -> Result<Hosts, HostsError> {
+/// Makes the outside host and the nodes, each alone. `prefix` is unique in the lab.
+pub async fn create(lab: &NetnsLab, prefix: &str, nodes: &[&str]) -> Result<Hosts, SandboxError> {
     let outside = lab.machine(&format!("{prefix}.outside"), "outside").await?;
     let mut hosts = Hosts { outside, nodes: Vec::new() };
     for node in nodes {
-        hosts.nodes.push(lab.machine(&format!("{prefix}.{}", node.name), &node.name).await?);
+        hosts.nodes.push(lab.machine(&format!("{prefix}.{node}"), node).await?);
     }
+    Ok(hosts)
+}
+
+/// Connects the nodes to the outside host's switch. `nodes` are in the hosts' order.
+pub async fn connect(
+    hosts: &Hosts,
+    outside_ip: Ipv4Addr,
+    nodes: &[HostName],
+    underlay: &Underlay,
+) -> Result<(), MachineError> {
     links(&hosts.outside, &switch(outside_ip, underlay, &hosts.nodes)).await?;
     for (machine, node) in hosts.nodes.iter().zip(nodes) {
         links(machine, &uplink(node.ip, outside_ip)).await?;
@@ -62,7 +55,7 @@ pub async fn create(
             machine.run(&command).await?.success(machine.name(), &command)?;
         }
     }
-    Ok(hosts)
+    Ok(())
 }
 
 /// Runs `ip` commands, one a line, all or none reported.

@@ -1,7 +1,5 @@
 //! Whatever dies, and whenever: nothing of a lab is left, and nothing of the host has changed.
 
-mod support;
-
 use std::{
     collections::BTreeSet,
     fs,
@@ -11,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use support::{Lab, command, netns_tier};
+use crate::support::{Lab, command, netns_tier};
 use tempfile::TempDir;
 
 /// Which of the lab's own processes is killed.
@@ -48,6 +46,7 @@ fn no_packet_of_a_lab_passes_an_interface_of_its_host() {
     let script = r#"
         set -e
         ip link set lo up
+        sysctl -q -w net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1
         ip link add uplink type veth peer name far
         ip addr add 192.0.2.77/24 dev uplink; ip link set uplink up; ip link set far up
         ip route add default via 192.0.2.1
@@ -60,7 +59,7 @@ fn no_packet_of_a_lab_passes_an_interface_of_its_host() {
         .args(["--user", "--map-root-user", "--net", "sh", "-c", script, "sh"])
         .arg(dir.path())
         .arg(env!("CARGO_BIN_EXE_lab"))
-        .current_dir(support::root())
+        .current_dir(crate::support::root())
         .output()
         .expect("unshare starts");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -76,11 +75,14 @@ fn a_sandbox_has_no_interface_but_its_own() {
     if !netns_tier() {
         return;
     }
-    let own = r#"ip -o link | awk -F': ' '{print $2}' | grep -Ev '^(lo|eth0(@.*)?|cali.*|vxlan.calico)$' && exit 1 || :"#;
+    let own =
+        r#"ip -o link | awk -F': ' '{print $2}' | grep -Ev '^(lo|eth0(@.*)?|cali.*|vxlan.calico)$' && exit 1 || :"#;
     let route = r#"ip route show default | grep -v 'via 192.0.2.1 dev eth0' && exit 1 || :"#;
-    let dir = support::copy_of_scenario("pod-ip-502", |text| {
-        format!("{text}\nconditions:\n  - {{ name: own interfaces only, when: after-deploy, run: ['{}', '{}'] }}\n",
-            own.replace('\'', "''"), route.replace('\'', "''"))
+    let dir = crate::support::copy_of_scenario("pod-ip-502", |text| {
+        let lines = [own, route].map(|line| format!("'{}'", line.replace('\'', "''"))).join(", ");
+        let condition =
+            format!("conditions:\n  - {{ name: own interfaces only, when: after-deploy, run: [{lines}] }}\n");
+        text.replacen("conditions:\n", &condition, 1)
     });
     let scenario = dir.path().join("pod-ip-502");
     let lab = Lab::run(&["ubuntu", "--remedy", "none", "-s", scenario.to_str().expect("UTF-8")]);
@@ -130,7 +132,8 @@ fn kill_one(victim: Victim, after: Duration) {
     }
     // Namespaces by their inodes: a process of the lab is one that lives in one of them.
     let own = namespace(std::process::id());
-    let spaces: BTreeSet<u64> = chain.iter().filter_map(|pid| namespace(*pid)).filter(|space| Some(*space) != own).collect();
+    let spaces: BTreeSet<u64> =
+        chain.iter().filter_map(|pid| namespace(*pid)).filter(|space| Some(*space) != own).collect();
     let index = match victim {
         Victim::Harness => 0,
         Victim::Sandbox => 1,
@@ -144,7 +147,8 @@ fn kill_one(victim: Victim, after: Duration) {
     child.wait().expect("lab ends");
     let end = Instant::now() + Duration::from_secs(10);
     loop {
-        let left: Vec<u32> = processes().filter(|pid| namespace(*pid).is_some_and(|space| spaces.contains(&space))).collect();
+        let left: Vec<u32> =
+            processes().filter(|pid| namespace(*pid).is_some_and(|space| spaces.contains(&space))).collect();
         if left.is_empty() {
             break;
         }
@@ -202,5 +206,9 @@ impl Host {
 
 fn said(argv: &[&str]) -> String {
     // Without root `nft` may say nothing; then the kernel kept the lab from these rules as well.
-    Command::new(argv[0]).args(&argv[1..]).output().map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default()
+    Command::new(argv[0])
+        .args(&argv[1..])
+        .output()
+        .map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
+        .unwrap_or_default()
 }

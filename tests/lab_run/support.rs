@@ -16,7 +16,9 @@ pub fn root() -> PathBuf {
 /// Whether the tier can run here. Says why not, and panics where it is required (`PATHLAB_REQUIRE`).
 #[must_use]
 pub fn netns_tier() -> bool {
-    let tried = Command::new("unshare").args(["--user", "--map-root-user", "--net", "--mount", "--pid", "--fork", "true"]).output();
+    let tried = Command::new("unshare")
+        .args(["--user", "--map-root-user", "--net", "--mount", "--pid", "--fork", "true"])
+        .output();
     let reason = match tried {
         Ok(output) if output.status.success() => return true,
         Ok(output) => String::from_utf8_lossy(&output.stderr).trim().to_owned(),
@@ -60,7 +62,8 @@ impl Lab {
     pub fn case(&self, id: &str) -> (String, String) {
         let report = self.report();
         let cases = report["cases"].as_array().expect("cases");
-        let case = cases.iter().find(|case| case["id"] == id).unwrap_or_else(|| panic!("no case {id}: {}", self.said()));
+        let case =
+            cases.iter().find(|case| case["id"] == id).unwrap_or_else(|| panic!("no case {id}: {}", self.said()));
         let text = |key: &str| case[key].as_str().expect("a text").to_owned();
         (text("outcome"), text("verdict"))
     }
@@ -75,11 +78,7 @@ impl Lab {
 
     /// Everything that it printed.
     pub fn said(&self) -> String {
-        format!(
-            "{}\n{}",
-            String::from_utf8_lossy(&self.output.stdout),
-            String::from_utf8_lossy(&self.output.stderr)
-        )
+        format!("{}\n{}", String::from_utf8_lossy(&self.output.stdout), String::from_utf8_lossy(&self.output.stderr))
     }
 }
 

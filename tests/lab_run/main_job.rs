@@ -1,11 +1,9 @@
 //! The main job, as a user runs it: the seed scenario on real firewalld, netfilter and nginx.
 
-mod support;
-
 use std::{fs, path::Path};
 
+use crate::support::{Lab, copy_of_scenario, netns_tier};
 use serde_json::{Value, json};
-use support::{Lab, copy_of_scenario, netns_tier};
 
 #[test]
 fn the_reported_bug_shows_and_the_remedies_are_told_apart() {
@@ -27,7 +25,11 @@ fn the_reported_bug_shows_and_the_remedies_are_told_apart() {
     }
     for remedy in ["trusted-source", "trusted-interface"] {
         let remedy = lab.remedy("rhel-9.5", remedy);
-        assert_eq!((&remedy["verdict"], &remedy["opens"], &remedy["fixed"]), (&json!("fixes"), &json!([]), &json!(2)), "{remedy}");
+        assert_eq!(
+            (&remedy["verdict"], &remedy["opens"], &remedy["fixed"]),
+            (&json!("fixes"), &json!([]), &json!(2)),
+            "{remedy}"
+        );
         assert_eq!(remedy["survives_reload"], true, "{remedy}");
     }
     let off = lab.remedy("rhel-9.5", "firewalld-off");
@@ -92,7 +94,8 @@ fn a_report_follows_its_published_schema() {
         return;
     }
     let lab = Lab::run(&["rocky", "--remedy", "trusted-source"]);
-    let schema = std::process::Command::new(env!("CARGO_BIN_EXE_lab")).args(["schema", "report"]).output().expect("lab starts");
+    let schema =
+        std::process::Command::new(env!("CARGO_BIN_EXE_lab")).args(["schema", "report"]).output().expect("lab starts");
     let schema: Value = serde_json::from_slice(&schema.stdout).expect("a JSON Schema");
     let validator = jsonschema::validator_for(&schema).expect("a valid schema");
     let report = lab.report();

@@ -1,0 +1,100 @@
+//! What the CNI plugin `portmap` programs for host ports. It does so once, when a pod starts: what somebody
+//! flushes afterwards does not come back.
+
+use sha2::{Digest, Sha512};
+
+use super::{
+    iptables::{IptablesProgram, JumpRule, Position, Table},
+    state::{ClusterState, HostPort, Pod},
+    text::hex,
+};
+
+/// The network's name in Calico's CNI configuration; part of what the plugin hashes.
+const NETWORK: &str = "k8s-pod-network";
+
+const MASQUERADE_MARK: &str = "0x2000/0x2000";
+
+/// What the plugin programs on a node; none when no pod there has a host port.
+#[must_use]
+pub fn program(state: &ClusterState, node: usize) -> Option<IptablesProgram> {
+    let pods: Vec<&Pod> = state.pods_on(node).filter(|pod| !pod.host_ports.is_empty()).collect();
+    if pods.is_empty() {
+        return None;
+    }
+    let mut program = IptablesProgram::new(jumps());
+    for chain in ["CNI-HOSTPORT-SETMARK", "CNI-HOSTPORT-MASQ", "CNI-HOSTPORT-DNAT"] {
+        program.chain(Table::Nat, chain);
+    }
+    program.rule(
+        Table::Nat,
+        format!("CNI-HOSTPORT-SETMARK -m comment --comment \"CNI portfwd masquerade mark\" -j MARK --set-xmark {MASQUERADE_MARK}"),
+    );
+    program.rule(Table::Nat, format!("CNI-HOSTPORT-MASQ -m mark --mark {MASQUERADE_MARK} -j MASQUERADE"));
+    for pod in pods {
+        add_pod(&mut program, pod);
+    }
+    Some(program)
+}
+
+fn jumps() -> Vec<JumpRule> {
+    let local: &[&str] = &["-m", "addrtype", "--dst-type", "LOCAL"];
+    let to_dnat = |chain| JumpRule {
+        table: Table::Nat,
+        chain,
+        position: Position::Last,
+        matches: local,
+        comment: None,
+        target: "CNI-HOSTPORT-DNAT",
+    };
+    let masquerade = JumpRule {
+        table: Table::Nat,
+        chain: "POSTROUTING",
+        position: Position::First,
+        matches: &[],
+        comment: Some("CNI portfwd requiring masquerade"),
+        target: "CNI-HOSTPORT-MASQ",
+    };
+    vec![masquerade, to_dnat("PREROUTING"), to_dnat("OUTPUT")]
+}
+
+fn add_pod(program: &mut IptablesProgram, pod: &Pod) {
+    let id = hash(&format!("{}/{}", pod.namespace, pod.name));
+    let chain = format!("CNI-DN-{}", &hash(&format!("{NETWORK}{id}"))[..21]);
+    program.chain(Table::Nat, chain.clone());
+    for transport in [crate::cluster::manifest::Transport::Tcp, crate::cluster::manifest::Transport::Udp] {
+        let ports: Vec<String> = pod
+            .host_ports
+            .iter()
+            .filter(|port| port.transport == transport)
+            .map(|port| port.host_port.to_string())
+            .collect();
+        // The match takes 15 ports at most.
+        for ports in ports.chunks(15) {
+            let comment = format!("dnat name: '{NETWORK}' id: '{}'", &id[..16]);
+            program.rule(
+                Table::Nat,
+                format!(
+                    "CNI-HOSTPORT-DNAT -m comment --comment \"{comment}\" -p {transport} -m multiport --destination-ports {} -j {chain}",
+                    ports.join(","),
+                ),
+            );
+        }
+    }
+    for port in &pod.host_ports {
+        add_port(program, &chain, pod, port);
+    }
+}
+
+fn add_port(program: &mut IptablesProgram, chain: &str, pod: &Pod, port: &HostPort) {
+    let HostPort { transport, host_port, host_ip, port } = port;
+    let address = host_ip.map(|ip| format!(" -d {ip}")).unwrap_or_default();
+    let to = format!("{chain} -p {transport} -m {transport} --dport {host_port}{address}");
+    let ip = pod.ip;
+    program.rule(Table::Nat, format!("{to} -s {ip}/32 -j CNI-HOSTPORT-SETMARK"));
+    program.rule(Table::Nat, format!("{to} -s 127.0.0.1/32 -j CNI-HOSTPORT-SETMARK"));
+    program.rule(Table::Nat, format!("{to} -j DNAT --to-destination {ip}:{port}"));
+}
+
+fn hash(text: &str) -> String {
+    hex(&Sha512::digest(text))
+}

@@ -1,0 +1,254 @@
+//! The embedded cluster at work: hosts, pods and rules in a namespace lab, from a [`ClusterState`].
+//!
+//! The order is that of a real node: hosts come up with their own policy, the cluster's devices and daemons
+//! start, pods and rules follow. Whoever flushes the rules afterwards is noticed as kube-proxy notices it.
+
+mod addresses;
+mod pods;
+mod ready;
+mod rules;
+
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
+
+use futures_util::future::{try_join, try_join_all};
+use miette::Diagnostic;
+
+use self::pods::PodSpace;
+use super::{
+    calico, compile,
+    compile::Input,
+    layout::{NodeSpec, OUTSIDE_IP, SERVICE_CIDR},
+    state::ClusterState,
+};
+use crate::{
+    cluster::workload::{AgentSocket, Workload},
+    model::Vantage,
+    plan::{ClusterPlan, Plan},
+    probe::{AimError, aim},
+    provider::{
+        Command, Machine, MachineError,
+        netns::{
+            NetnsLab, NetnsMachine, SandboxError,
+            underlay::{self, HostName, Hosts, links},
+        },
+    },
+};
+
+/// Where every agent of a lab listens, on its machine or in its pod.
+const AGENT_SOCKET: &str = "/run/agent.sock";
+
+/// Ports on which a MicroK8s node listens beside the workload's own: API server, kubelet, controller-manager,
+/// scheduler, dqlite and the cluster agent. An echo stands in for each, so that exposure can be measured.
+const NODE_DAEMON_PORTS: [u16; 7] = [16443, 10250, 10257, 10259, 12379, 19001, 25000];
+
+/// Why the cluster could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum RuntimeError {
+    /// The sandbox.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    /// A machine or pod.
+    #[error(transparent)]
+    Machine(#[from] MachineError),
+    /// The manifests.
+    #[error("{0}")]
+    Compile(Box<super::CompileError>),
+    /// A program did not come up.
+    #[error("{what} on {machine} was not ready within {limit:?}: {last}")]
+    NotReady {
+        /// What was waited for.
+        what: String,
+        /// Where.
+        machine: String,
+        /// How long.
+        limit: Duration,
+        /// What was seen last, and what the program printed.
+        last: String,
+    },
+}
+
+/// A cluster in the making, or at work.
+pub struct Dataplane {
+    lab: NetnsLab,
+    prefix: String,
+    state: ClusterState,
+    hosts: Hosts,
+    pods: Vec<PodSpace>,
+    workload: Workload,
+}
+
+/// The desired state for a cluster of the plan.
+pub fn desired(plan: &ClusterPlan) -> Result<ClusterState, super::CompileError> {
+    let nodes: Vec<NodeSpec> = (1..)
+        .zip(&plan.machines)
+        .map(|(number, distro)| NodeSpec { name: format!("node-{number}"), distro_id: distro.id.clone() })
+        .collect();
+    let scenario = &plan.scenario;
+    let (manifests, backend, underlay) = (&scenario.manifests, &scenario.backend, &scenario.underlay);
+    compile(&Input { manifests, nodes: &nodes, backend, underlay })
+}
+
+/// Checks that every cluster of a plan can be made: its manifests, and that each path has something to aim at.
+pub fn check(plan: &Plan) -> Result<(), CheckError> {
+    for cluster in &plan.clusters {
+        let state = desired(cluster)?;
+        let addresses = addresses::of(&state);
+        for case in &cluster.cases {
+            aim(&case.spec, &addresses, 0, 0).map_err(|error| CheckError::Aim { case: case.id.clone(), error })?;
+        }
+    }
+    Ok(())
+}
+
+/// Why a cluster of a plan cannot be made.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+pub enum CheckError {
+    /// The manifests.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Compile(#[from] super::CompileError),
+    /// A path that has nothing to aim at.
+    #[error("{case} has nothing to aim at: {error}")]
+    Aim {
+        /// Its id.
+        case: String,
+        /// What is missing.
+        error: AimError,
+    },
+}
+
+impl Dataplane {
+    /// Makes the hosts, not connected yet: some of their settings reach only interfaces that come later.
+    pub async fn hosts(lab: &NetnsLab, plan: &ClusterPlan, prefix: &str) -> Result<Self, RuntimeError> {
+        let state = desired(plan).map_err(|error| RuntimeError::Compile(Box::new(error)))?;
+        let names: Vec<&str> = state.nodes.iter().map(|node| node.name.as_str()).collect();
+        let hosts = underlay::create(lab, prefix, &names).await?;
+        let workload = Workload { addresses: addresses::of(&state), agents: BTreeMap::new() };
+        Ok(Self { lab: lab.clone(), prefix: prefix.to_owned(), state, hosts, pods: Vec::new(), workload })
+    }
+
+    /// Connects the hosts to their underlay.
+    pub async fn connect(&self, plan: &ClusterPlan) -> Result<(), RuntimeError> {
+        let names: Vec<HostName> =
+            self.state.nodes.iter().map(|node| HostName { name: node.name.clone(), ip: node.ip }).collect();
+        Ok(underlay::connect(&self.hosts, OUTSIDE_IP, &names, &plan.scenario.underlay).await?)
+    }
+
+    /// The nodes, in order.
+    #[must_use]
+    pub fn nodes(&self) -> &[NetnsMachine] {
+        &self.hosts.nodes
+    }
+
+    /// What the cluster is to be.
+    #[must_use]
+    pub const fn state(&self) -> &ClusterState {
+        &self.state
+    }
+
+    /// Addresses of the nodes on which a backend may see them.
+    #[must_use]
+    pub fn node_ips(&self) -> Vec<IpAddr> {
+        self.state.nodes.iter().flat_map(|node| [IpAddr::V4(node.ip), IpAddr::V4(node.block)]).collect()
+    }
+
+    /// What probes need to know.
+    #[must_use]
+    pub const fn workload(&self) -> &Workload {
+        &self.workload
+    }
+
+    /// Starts what a node runs before any pod: devices, settings, daemons.
+    pub async fn start(&mut self) -> Result<(), RuntimeError> {
+        let nodes = self.hosts.nodes.iter().enumerate().map(|(index, machine)| self.start_node(index, machine));
+        try_join(try_join_all(nodes), self.start_outside()).await?;
+        self.add_agent(Vantage::Outside, &self.hosts.outside.clone(), IpAddr::V4(OUTSIDE_IP));
+        let backend = self.state.backend_node().index;
+        let remote = (0..self.state.nodes.len()).find(|index| *index != backend);
+        for (vantage, index) in [(Vantage::Node, Some(backend)), (Vantage::RemoteNode, remote)] {
+            if let Some(index) = index {
+                self.add_agent(vantage, &self.hosts.nodes[index].clone(), IpAddr::V4(self.state.nodes[index].ip));
+            }
+        }
+        Ok(())
+    }
+
+    async fn start_node(&self, index: usize, machine: &NetnsMachine) -> Result<(), RuntimeError> {
+        let setup = calico::node_links(&self.state, index, "eth0");
+        links(machine, &setup.ip_batch).await?;
+        if !setup.bridge_batch.is_empty() {
+            must(machine, Command::new(["bridge", "-batch", "-"]).stdin(setup.bridge_batch)).await?;
+        }
+        set_sysctls(machine, &setup.sysctls).await?;
+        for argv in setup.commands {
+            must(machine, Command::new(argv)).await?;
+        }
+        let identity = identity(&self.state.nodes[index].name, &self.state.nodes[index]);
+        machine.daemon(&["lab-agent", "serve", "--socket", AGENT_SOCKET], &identity, "agent").await?;
+        let ports: Vec<String> = NODE_DAEMON_PORTS.iter().map(|port| format!("--http={port}")).collect();
+        let argv: Vec<&str> = ["lab-agent", "echo"].into_iter().chain(ports.iter().map(String::as_str)).collect();
+        Ok(machine.daemon(&argv, &identity, "node-daemons").await?)
+    }
+
+    /// The outside host reaches services and pods through the nodes; it forwards nothing.
+    async fn start_outside(&self) -> Result<(), RuntimeError> {
+        let mut routes = format!("route add {SERVICE_CIDR} via {}\n", self.state.nodes[0].ip);
+        for node in &self.state.nodes {
+            routes.push_str(&format!("route add {} via {}\n", node.block_cidr(), node.ip));
+        }
+        let outside = &self.hosts.outside;
+        links(outside, &routes).await?;
+        Ok(outside.daemon(&["lab-agent", "serve", "--socket", AGENT_SOCKET], &[], "agent").await?)
+    }
+
+    fn add_agent(&mut self, vantage: Vantage, machine: &NetnsMachine, address: IpAddr) {
+        let machine: Arc<dyn Machine> = Arc::new(machine.clone());
+        self.workload.agents.insert(vantage, AgentSocket { machine, socket: AGENT_SOCKET.into(), address });
+    }
+
+    /// Starts the pods, writes the rules, and waits until everything answers.
+    pub async fn deploy(&mut self) -> Result<(), RuntimeError> {
+        self.pods = pods::start(&self.lab, &self.prefix, &self.state, &self.hosts).await?;
+        for space in &self.pods {
+            if let Some(vantage) = space.vantage(&self.state) {
+                let (machine, ip) = (space.machine.clone(), IpAddr::V4(self.state.pods[space.pod].ip));
+                let machine: Arc<dyn Machine> = Arc::new(machine);
+                let agent = AgentSocket { machine, socket: AGENT_SOCKET.into(), address: ip };
+                self.workload.agents.insert(vantage, agent);
+            }
+        }
+        try_join(rules::write_all(&self.state, &self.hosts.nodes), ready::wait(self)).await?;
+        Ok(())
+    }
+
+    /// Whether the rules that the cluster's proxy watches are all there.
+    pub async fn rules_intact(&self) -> Result<bool, RuntimeError> {
+        rules::intact(&self.state, &self.hosts.nodes).await
+    }
+
+    /// Writes those rules again, as the proxy does once it has noticed. Host ports stay as they are.
+    pub async fn resync(&self) -> Result<(), RuntimeError> {
+        rules::sync(&self.state, &self.hosts.nodes).await
+    }
+}
+
+/// Who an agent is, as environment.
+fn identity(pod: &str, node: &super::Node) -> Vec<(String, String)> {
+    [("PATHLAB_POD", pod), ("PATHLAB_NODE", &node.name), ("PATHLAB_DISTRO", &node.distro_id)]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .to_vec()
+}
+
+async fn set_sysctls(machine: &NetnsMachine, sysctls: &[calico::Sysctl]) -> Result<(), RuntimeError> {
+    if sysctls.is_empty() {
+        return Ok(());
+    }
+    let settings = sysctls.iter().map(|sysctl| format!("{}={}", sysctl.path, sysctl.value));
+    must(machine, Command::new(["sysctl", "-q", "-w"].map(str::to_owned).into_iter().chain(settings))).await
+}
+
+/// Runs a program that must succeed.
+async fn must(machine: &NetnsMachine, command: Command) -> Result<(), RuntimeError> {
+    machine.run(&command).await?.success(machine.name(), &command)?;
+    Ok(())
+}
