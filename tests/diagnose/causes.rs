@@ -126,10 +126,7 @@ async fn a_policy_drops() {
 #[tokio::test]
 async fn ufw_drops_what_it_routes() {
     let cluster = cluster!(1);
-    cluster.machines[0]
-        .sh("for d in /etc/ufw /etc/default /lib/ufw; do cp -r $d /run/copy && mount --bind /run/copy $d && mv /run/copy /run/copy$(echo $d | tr / -); done; \
-             sed -i s/IPV6=yes/IPV6=no/ /etc/default/ufw; sed -i '/ip_forward/d' /etc/ufw/sysctl.conf; ufw --force enable; echo 1 > /proc/sys/net/ipv4/ip_forward")
-        .await;
+    cluster.start_ufw(0).await;
     let explained = cluster.explain(&[pod_to_pod()]).await;
     assert_eq!(named(&explained[0]), (CauseKind::FirewallDrop, "ip filter", "FORWARD", "policy drop", "ufw"));
 }
