@@ -45,7 +45,7 @@ const PORTS: u16 = 4_000;
 /// Time limit of a repeated probe: a packet that vanishes has done so long before.
 const SHORT: Duration = Duration::from_millis(600);
 /// The same where data has to flow until it stalls, or a resolver has to ask.
-const LONG: Duration = Duration::from_millis(1000);
+const LONG: Duration = Duration::from_secs(1);
 
 static NEXT_PORT: AtomicU16 = AtomicU16::new(0);
 

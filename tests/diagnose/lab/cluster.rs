@@ -293,10 +293,10 @@ setsid firewalld --nofork --nopid >/run/fw.log 2>&1 &
 i=0; until firewall-cmd --state >/dev/null 2>&1; do sleep 0.1; i=$((i+1)); [ $i -lt 200 ]; done
 "#;
 
-const UFW: &str = r#"
+const UFW: &str = r"
 mkdir /run/default /run/lib; cp /etc/default/ufw /run/default/; cp /lib/ufw/* /run/lib/
 mount --bind /run/default /etc/default; mount --bind /run/lib /lib/ufw; mount -t tmpfs t /etc/ufw
 cp /usr/share/ufw/iptables/*.rules /usr/share/ufw/ufw.conf /etc/ufw/; mkdir /etc/ufw/applications.d; : >/etc/ufw/sysctl.conf
 sed -i s/IPV6=yes/IPV6=no/ /etc/default/ufw
 ufw --force enable
-"#;
+";
