@@ -4,12 +4,11 @@ use std::collections::BTreeSet;
 
 use super::observation::{CaseObservation, Moment, Observation};
 use crate::{
-    catalog::scenario::{Expect, ExpectedSource},
     diagnose::{Explanation, group},
     model::{
         Outcome, RemedyVerdict, Verdict,
         report::{
-            CaseReport, CauseGroup, Counts, Declared, DistroReport, MachineReport, ManifestReport, RemedyReport,
+            CaseReport, Cause, CauseGroup, Counts, Declared, DistroReport, MachineReport, ManifestReport, RemedyReport,
             ScenarioReport,
         },
     },
@@ -76,14 +75,16 @@ fn observed_case(cluster: &ClusterPlan, case: &Case, tries: &CaseObservation, se
         duration_us: last.result.duration_us,
         source_ip: last.result.source_ip,
         backend: last.result.backend.as_ref().map(|backend| backend.pod.clone()),
-        cause: seen
-            .explanations
-            .iter()
-            .find(|explained| explained.case == case.id)
-            .map(|explained| explained.cause.clone()),
+        cause: cause(case, last.result.outcome, seen),
         upstream: judged.upstream,
         ..blank(cluster, case, judged.verdict, "")
     }
+}
+
+/// Why a case failed; what ends as expected has no cause, even where its way was traced.
+fn cause(case: &Case, outcome: Outcome, seen: &Observation) -> Option<Cause> {
+    let explained = seen.explanations.iter().find(|explained| explained.case == case.id)?;
+    (!case.spec.expect.allows(outcome)).then(|| explained.cause.clone())
 }
 
 fn without_probe(cluster: &ClusterPlan, verdict: Verdict, reason: &str) -> Vec<CaseReport> {
@@ -101,7 +102,7 @@ fn blank(cluster: &ClusterPlan, case: &Case, verdict: Verdict, detail: &str) -> 
         to: path.to,
         protocol: path.protocol,
         payload: path.payload,
-        expected: expected(case.spec.expect),
+        expected: case.spec.expect.to_string(),
         outcome: Outcome::Error,
         verdict,
         detail: detail.to_owned(),
@@ -111,18 +112,6 @@ fn blank(cluster: &ClusterPlan, case: &Case, verdict: Verdict, detail: &str) -> 
         backend: None,
         cause: None,
         upstream: None,
-    }
-}
-
-/// How the report says what was expected.
-#[must_use]
-pub fn expected(expect: Expect) -> String {
-    match expect {
-        Expect::Ok(ExpectedSource::Any) => "ok".to_owned(),
-        Expect::Ok(ExpectedSource::Preserved) => "ok, source preserved".to_owned(),
-        Expect::Ok(ExpectedSource::Node) => "ok, source node".to_owned(),
-        Expect::Blocked => "blocked".to_owned(),
-        Expect::Outcome(outcome) => outcome.to_string(),
     }
 }
 
@@ -189,7 +178,7 @@ fn compare(report: &mut RemedyReport, before: Seen<'_>, with: Seen<'_>) {
         let Some((_, tries_before)) = same else { continue };
         let met = |tries: &CaseObservation, moments| {
             let last = tries.at(moments).next_back().map(|one| one.result.outcome);
-            last.map(|outcome| is_met(case.spec.expect, outcome))
+            last.map(|outcome| case.spec.expect.allows(outcome))
         };
         let now = met(tries, &[Moment::Probe, Moment::Retry]).unwrap_or(false);
         let path = PathWithRemedy {
@@ -218,14 +207,6 @@ fn note(notes: &mut Vec<String>, case: &Case, tries: &CaseObservation, path: Pat
         notes.push(format!("breaks {name}: {}", outcome(&[Moment::Probe, Moment::Retry])));
     } else if path.with && !path.after_reload {
         notes.push(format!("{name} ends as {} after a firewall reload", outcome(&[Moment::AfterReload])));
-    }
-}
-
-fn is_met(expect: Expect, outcome: Outcome) -> bool {
-    match expect {
-        Expect::Ok(_) => outcome == Outcome::Ok,
-        Expect::Blocked => matches!(outcome, Outcome::Rejected | Outcome::Refused | Outcome::Timeout),
-        Expect::Outcome(expected) => outcome == expected,
     }
 }
 

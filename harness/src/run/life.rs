@@ -56,7 +56,7 @@ pub async fn live(
     }
     tell(Phase::Probe);
     life.probe(surroundings.retries).await;
-    let failing = life.to_explain(surroundings.explain);
+    let failing = life.to_explain(&surroundings.explain);
     if !failing.is_empty() {
         tell(Phase::Explain);
         life.explain(&failing).await;
@@ -154,11 +154,14 @@ impl<'a> Life<'a> {
     }
 
     /// The cases whose cause is to be found. What the lab itself could not do has none.
-    fn to_explain(&self, explain: Explain) -> Vec<usize> {
+    fn to_explain(&self, explain: &Explain) -> Vec<usize> {
         let wanted = |index: &usize| {
             let outcome = self.seen.cases[*index].deciding().next_back().map(|one| one.result.outcome);
-            let expected = |outcome| self.plan.cases[*index].spec.expect.allows(outcome);
-            outcome.is_some_and(|outcome| outcome != Outcome::Error && (explain == Explain::All || !expected(outcome)))
+            let case = &self.plan.cases[*index];
+            outcome.is_some_and(|outcome| match explain {
+                Explain::Failing => outcome != Outcome::Error && !case.spec.expect.allows(outcome),
+                Explain::Only(id) => case.id == *id,
+            })
         };
         (0..self.plan.cases.len()).filter(wanted).collect()
     }

@@ -49,12 +49,12 @@ pub struct RunOptions {
 }
 
 /// Which cases are traced to say why they end as they do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Explain {
     /// Those that do not end as expected.
     Failing,
-    /// Every one.
-    All,
+    /// This one, however it ends.
+    Only(String),
 }
 
 /// Why there is no report at all.
@@ -86,10 +86,10 @@ pub async fn run(plan: &Plan, options: &RunOptions) -> Result<Finished, RunError
     let host = versions::of_host(&lab.machine("versions", "lab").await?).await?;
     let endings: Mutex<Vec<Ending>> = Mutex::new(plan.clusters.iter().map(|_| Ending::Interrupted).collect());
     let progress = Progress::new(plan.clusters.len());
-    let surroundings = Surroundings { lab, retries: options.retries, explain: options.explain };
+    let surroundings = Surroundings { lab, retries: options.retries, explain: options.explain.clone() };
     let interrupted = tokio::select! {
         () = live_all(plan, options, &surroundings, &progress, &endings) => false,
-        _ = tokio::signal::ctrl_c() => true,
+        () = interrupt() => true,
     };
     progress.finish();
     // The sandbox, and with it everything that the lab made, ends here.
@@ -107,6 +107,18 @@ pub async fn run(plan: &Plan, options: &RunOptions) -> Result<Finished, RunError
     };
     let explanations = endings.iter().flat_map(Ending::explanations).cloned().collect();
     Ok(Finished { report: assemble(plan, &endings, head), explanations, interrupted })
+}
+
+/// Ends when somebody wants the run to end: Ctrl-C, a terminal that closes, a service manager.
+async fn interrupt() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let signals = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+    let waiting = signals.into_iter().filter_map(|kind| signal(kind).ok()).map(|mut signal| {
+        Box::pin(async move {
+            signal.recv().await;
+        })
+    });
+    futures_util::future::select_all(waiting).await;
 }
 
 async fn live_all(
