@@ -69,6 +69,12 @@ pub fn judge(scenario: &Scenario, distro: &str, remedy: Option<&str>, case: &Cas
     }
 }
 
+/// Whether all is as expected: the outcome, and the source address where the expectation names one.
+#[must_use]
+pub fn meets(expect: Expect, observed: &Observed) -> bool {
+    unmet(expect, observed).is_none()
+}
+
 /// What is not as expected: none when all is, else a note where outcome and expectation do not say it.
 fn unmet(expect: Expect, observed: &Observed) -> Option<Option<String>> {
     let outcome = observed.outcome;
