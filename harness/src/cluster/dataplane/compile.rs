@@ -107,7 +107,7 @@ pub fn compile(input: &Input<'_>) -> Result<ClusterState, CompileError> {
     }
     let pods = builder.pods;
     services.extend(system::services(&nodes, &pods, &mut allocator));
-    let underlay_mtu = input.underlay.mtu;
+    let underlay_mtu = input.underlay.host_mtu();
     let policies = policies::resolve(&objects, &pods);
     Ok(ClusterState { underlay_mtu, pods, services, backend, policies, ingresses: objects.ingresses, nodes })
 }

@@ -15,7 +15,7 @@ use crate::cluster::manifest::{Ingress, Labels, Transport};
 pub struct ClusterState {
     /// The nodes.
     pub nodes: Vec<Node>,
-    /// MTU of the underlay, in bytes.
+    /// MTU of the nodes' interfaces on the underlay, in bytes; Calico goes by it.
     pub underlay_mtu: u16,
     /// The pods, in the order in which they get their addresses.
     pub pods: Vec<Pod>,
