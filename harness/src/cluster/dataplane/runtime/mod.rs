@@ -18,7 +18,7 @@ use super::{
     calico, compile,
     compile::Input,
     layout::{NodeSpec, OUTSIDE_IP, SERVICE_CIDR},
-    state::ClusterState,
+    state::{ClusterState, PodRole},
 };
 use crate::{
     cluster::workload::{AgentSocket, Workload},
@@ -229,6 +229,21 @@ impl Dataplane {
         }
         try_join(rules::write_all(&self.state, &self.hosts.nodes), ready::wait(self)).await?;
         Ok(())
+    }
+
+    /// Logs of the cluster's components on a node: component and path, valid on every machine of the lab.
+    #[must_use]
+    pub fn logs(&self, node: usize) -> Vec<(String, String)> {
+        let log = |space: &PodSpace| {
+            let pod = &self.state.pods[space.pod];
+            let (component, daemon) = match pod.role {
+                PodRole::Ingress => ("ingress", "nginx"),
+                PodRole::Dns => ("dns", "dnsmasq"),
+                PodRole::Workload | PodRole::LocalProber | PodRole::RemoteProber => return None,
+            };
+            (pod.node == node).then(|| (component.to_owned(), space.machine.log(daemon)))
+        };
+        self.pods.iter().filter_map(log).collect()
     }
 
     /// Whether the rules that the cluster's proxy watches are all there.
