@@ -7,7 +7,7 @@ use pathlab::{
     catalog::CatalogError,
     cli::{
         args::{Cli, Command},
-        completions,
+        completions, doctor,
         exit::Exit,
         failure::Failure,
         list, plan, report, run, schema,
@@ -45,7 +45,7 @@ fn carry_out(command: &Command) -> Result<Exit, Failure> {
         Command::Run(args) => return run::run(args, out),
         Command::Explain(_) => return Err(not_built("explain")),
         Command::Report(args) => report::run(args, out)?,
-        Command::Doctor => return Err(not_built("doctor")),
+        Command::Doctor(args) => return Ok(doctor::run(args, out)?),
     }
     Ok(Exit::AsExpected)
 }

@@ -16,6 +16,7 @@ use super::{
 use crate::{
     cluster::dataplane,
     model::{ClusterKind, ProviderKind, Verdict, report::Report},
+    provider::needs::{self, Check, Status},
     report::{self, claim_dir, fresh_dir, terminal::TerminalStyle},
     run::{self, Explain, RunError, RunOptions, trials},
 };
@@ -32,6 +33,9 @@ enum LabError {
     /// A part that this version does not have.
     #[error("{0}")]
     Missing(String, #[help] &'static str),
+    /// This machine has not what the sandbox needs.
+    #[error("{0}")]
+    Lacking(String, #[help] String),
     /// The sandbox.
     #[error(transparent)]
     #[diagnostic(help("`lab doctor` says what this machine lacks and how to get it"))]
@@ -74,7 +78,7 @@ pub fn run(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
         Err(error) => {
             // Nothing was observed, so there is nothing to keep; the folder is the run's own, and empty.
             drop(std::fs::remove_dir(&dir));
-            return Err(Failure::lab(LabError::Run(error)));
+            return Err(Failure::lab(explained(error)));
         }
     };
     report::write_all(&finished.report, &dir).map_err(|error| lab_report(&error))?;
@@ -93,7 +97,27 @@ fn check(selected: &Selected) -> Result<(), Failure> {
         let help = "use `--provider netns --cluster dataplane`, the default";
         return Err(Failure::lab(LabError::Missing(what, help)));
     }
-    dataplane::check(&selected.plan).map_err(Failure::input)
+    dataplane::check(&selected.plan).map_err(Failure::input)?;
+    match lacking("no lab can be built on this machine yet", &needs::missing_programs()) {
+        Some(error) => Err(Failure::lab(error)),
+        None => Ok(()),
+    }
+}
+
+/// A failure of the sandbox with what this machine lacks, where that is it.
+fn explained(error: RunError) -> LabError {
+    lacking(&with_sources(&error), &needs::check_netns()).unwrap_or(LabError::Run(error))
+}
+
+/// An error that names everything missing and how to get it; none when nothing is.
+fn lacking(what: &str, checks: &[Check]) -> Option<LabError> {
+    let missing = checks.iter().filter(|check| check.status == Status::Missing);
+    let lines: Vec<_> = missing
+        .map(|check| {
+            format!("{}: {}\n  → {}", check.name, check.detail, check.fix.as_deref().unwrap_or("see `lab doctor`"))
+        })
+        .collect();
+    (!lines.is_empty()).then(|| LabError::Lacking(what.to_owned(), lines.join("\n")))
 }
 
 fn report_dir(named: Option<&Utf8Path>) -> Result<Utf8PathBuf, Failure> {
