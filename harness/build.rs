@@ -2,7 +2,8 @@
 //!
 //! A nested cargo run of its own, since no dependency kind gives a binary of another profile with its own
 //! flags. It has a target directory of its own below the outer one: cached, and never behind the lock that
-//! the outer cargo holds. Versions come from the same lock file, and it is offline whenever the outer one is.
+//! the outer cargo holds. Versions come from the same lock file; with the crates fetched (`cargo fetch --locked`) it
+//! needs no network.
 
 use std::{
     env,
@@ -51,9 +52,6 @@ fn build(target: &str, target_dir: &Path) -> Result<(), Box<dyn Error>> {
     let mut cargo = Command::new(variable("CARGO")?);
     cargo.args(["build", "--locked", "--profile", "agent", "--bin", "lab-agent", "--target", target]);
     cargo.arg("--manifest-path").arg(manifest).arg("--target-dir").arg(target_dir);
-    if env::var_os("CARGO_NET_OFFLINE").is_some_and(|offline| offline == "true") {
-        cargo.arg("--offline");
-    }
     for (name, _) in env::vars_os().filter(|(name, _)| is_of_the_outer_build(name)) {
         cargo.env_remove(name);
     }

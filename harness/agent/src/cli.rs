@@ -88,8 +88,10 @@ mod tests {
         Arguments::try_parse_from([&["lab-agent"], arguments].concat()).expect("valid arguments").work()
     }
 
-    fn ports(http: &[u16], stream: &[u16]) -> Option<EchoPorts> {
-        Some(EchoPorts { http: http.to_vec(), stream: stream.to_vec() })
+    /// HTTP and stream ports of the echo.
+    fn ports(arguments: &[&str]) -> (Vec<u16>, Vec<u16>) {
+        let EchoPorts { http, stream } = work(arguments).echo.expect("an echo");
+        (http, stream)
     }
 
     #[test]
@@ -99,11 +101,11 @@ mod tests {
 
     #[test]
     fn given_ports_replace_the_defaults() {
-        assert_eq!(work(&[]).echo, ports(&[8080], &[8081]));
-        assert_eq!(work(&["echo"]).echo, ports(&[8080], &[8081]));
-        assert_eq!(work(&["echo", "--socket", "/run/a"]).echo, ports(&[8080], &[8081]));
-        assert_eq!(work(&["echo", "--http=9090"]).echo, ports(&[9090], &[]));
-        assert_eq!(work(&["echo", "--stream=1", "--stream", "2"]).echo, ports(&[], &[1, 2]));
+        assert_eq!(ports(&[]), (vec![8080], vec![8081]));
+        assert_eq!(ports(&["echo"]), (vec![8080], vec![8081]));
+        assert_eq!(ports(&["echo", "--socket", "/run/a"]), (vec![8080], vec![8081]));
+        assert_eq!(ports(&["echo", "--http=9090"]), (vec![9090], vec![]));
+        assert_eq!(ports(&["echo", "--stream=1", "--stream", "2"]), (vec![], vec![1, 2]));
     }
 
     #[test]

@@ -147,10 +147,10 @@ async fn closed(reader: &mut OwnedReadHalf) {
 mod tests {
     use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
 
-    use lab_agent::protocol::{Identity, Reply};
+    use lab_agent::protocol::{Endpoint, Identity, Probe, ProbeKind, Reply, Request};
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
-        net::UnixStream,
+        net::{TcpListener, UnixStream},
     };
 
     use super::Control;
@@ -201,6 +201,26 @@ mod tests {
         fs::write(&path, "precious").expect("writes");
         assert!(Control::bind(&path).is_err());
         assert_eq!(fs::read_to_string(&path).expect("reads"), "precious");
+    }
+
+    #[tokio::test]
+    async fn closing_the_connection_ends_the_probes() {
+        let folder = Folder::new("cancel");
+        let path = folder.0.join("agent.sock");
+        Control::bind(&path).expect("listens").start(Identity::default());
+        let silent = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let to = Endpoint { host: "127.0.0.1".into(), port: silent.local_addr().expect("bound").port() };
+        let kind = ProbeKind::Tcp { to, bytes: 0 };
+        let probe = Probe { id: 1, kind, timeout_ms: 3_600_000, expected_pods: vec![], repeat: 0, source_port: None };
+        let request = Request::Probe { probes: vec![probe], concurrency: 1 };
+        let mut line = serde_json::to_vec(&request).expect("serializes");
+        line.push(b'\n');
+        let mut client = UnixStream::connect(&path).await.expect("listens");
+        client.write_all(&line).await.expect("takes the request");
+        let (mut server, _) = silent.accept().await.expect("the probe comes");
+        drop(client);
+        let mut question = Vec::new();
+        server.read_to_end(&mut question).await.expect("the probe goes");
     }
 
     #[tokio::test]

@@ -26,15 +26,8 @@ use crate::resolver::Resolver;
 /// Makes the probe, as often as it says, and classifies what happened.
 pub async fn run(probe: Probe) -> ProbeResult {
     let start = Instant::now();
-    let mut attempt = Attempt {
-        deadline: start + Duration::from_millis(probe.timeout_ms),
-        source_port: probe.source_port,
-        expected_pods: &probe.expected_pods,
-        local_addr: None,
-        peer_addr: None,
-        source_ip: None,
-        backend: None,
-    };
+    let deadline = start + Duration::from_millis(probe.timeout_ms);
+    let mut attempt = Attempt::new(deadline, probe.source_port, &probe.expected_pods);
     let times = probe.repeat.max(1);
     let mut ended = Ok(String::new());
     for turn in 1..=times {

@@ -12,8 +12,6 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 /// What a cluster is at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// Waits for its turn.
-    Waiting,
     /// Its machines are made.
     Hosts,
     /// Their host policy is applied.
@@ -35,7 +33,6 @@ pub enum Phase {
 impl fmt::Display for Phase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
-            Self::Waiting => "waiting",
             Self::Hosts => "making hosts",
             Self::Policy => "applying the host policy",
             Self::Cluster => "starting the cluster",

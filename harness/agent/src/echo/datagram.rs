@@ -95,3 +95,42 @@ fn socket_address(address: &SockaddrStorage) -> Option<SocketAddr> {
     address.family()?;
     address.as_sockaddr_in().map(v4).or_else(|| address.as_sockaddr_in6().map(v6))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{net::SocketAddr, sync::Arc};
+
+    use lab_agent::protocol::Identity;
+    use nix::sys::socket::{setsockopt, sockopt};
+    use tokio::net::UdpSocket;
+
+    use super::serve;
+    use crate::{echo::Echo, frame::Frame, listen};
+
+    /// Asks at 127.0.0.2, an address that the route back would not choose. A connected socket hears only that address.
+    async fn answered_from_where_it_was_asked(server: UdpSocket) {
+        let port = server.local_addr().expect("bound").port();
+        tokio::spawn(serve(server, Arc::new(Identity { pod: "zeus".into(), ..Identity::default() })));
+        let client = UdpSocket::bind("127.0.0.1:0").await.expect("a free port");
+        client.connect(SocketAddr::from(([127, 0, 0, 2], port))).await.expect("connects");
+        client.send(&Frame { nonce: 7, header: &[], payload: b"abc" }.encode()).await.expect("sends");
+        let mut buffer = [0; 1000];
+        let length = client.recv(&mut buffer).await.expect("an answer");
+        let (answer, _) = Frame::decode(&buffer[..length]).expect("a frame").expect("a whole one");
+        assert_eq!((answer.nonce, answer.payload), (7, &b"abc"[..]));
+        let echo: Echo = serde_json::from_slice(answer.header).expect("an echo");
+        assert_eq!((&*echo.pod, echo.source.to_string(), echo.received), ("zeus", "127.0.0.1".to_owned(), 3));
+    }
+
+    #[tokio::test]
+    async fn on_every_address_of_both_families() {
+        answered_from_where_it_was_asked(listen::udp(0).expect("a free port")).await;
+    }
+
+    #[tokio::test]
+    async fn on_every_address_without_ipv6() {
+        let server = UdpSocket::bind("0.0.0.0:0").await.expect("a free port");
+        setsockopt(&server, sockopt::Ipv4PacketInfo, &true).expect("supported");
+        answered_from_where_it_was_asked(server).await;
+    }
+}

@@ -26,7 +26,12 @@ pub struct Attempt<'a> {
     pub backend: Option<Identity>,
 }
 
-impl Attempt<'_> {
+impl<'a> Attempt<'a> {
+    /// A probe of whose way nothing is known yet.
+    pub const fn new(deadline: Instant, source_port: Option<u16>, expected_pods: &'a [String]) -> Self {
+        Self { deadline, source_port, expected_pods, local_addr: None, peer_addr: None, source_ip: None, backend: None }
+    }
+
     /// Notes who answered and judges whether that is right, and whether all that was sent had come.
     pub fn judge(&mut self, echo: &Echo, sent: usize) -> Result<String, Failure> {
         let backend = echo.identity();
@@ -64,15 +69,7 @@ mod tests {
         )
         .expect("an echo");
         let judge = |expected: &[String], sent| {
-            let mut attempt = Attempt {
-                deadline: Instant::now(),
-                source_port: None,
-                expected_pods: expected,
-                local_addr: None,
-                peer_addr: None,
-                source_ip: None,
-                backend: None,
-            };
+            let mut attempt = Attempt::new(Instant::now(), None, expected);
             let result = attempt.judge(&echo, sent).map_err(|failure| (failure.outcome, failure.detail));
             assert_eq!(attempt.backend.expect("noted").node, "n1");
             result

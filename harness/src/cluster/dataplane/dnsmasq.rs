@@ -12,6 +12,20 @@ const DOMAIN: &str = "cluster.local";
 /// Where the names stand, in the DNS pod.
 pub const HOSTS_PATH: &str = "/run/dnsmasq.hosts";
 
+/// The head of the configuration. With `no-daemon` it stays in the foreground, says all on standard error, and does
+/// not try to become somebody else, which it could not in a user namespace.
+const HEAD: &str = "\
+no-daemon
+pid-file=/run/dnsmasq.pid
+no-resolv
+no-hosts
+no-poll
+port=53
+bind-interfaces
+local=/in-addr.arpa/
+local-ttl=5
+";
+
 /// Files of the DNS pod.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DnsFiles {
@@ -25,27 +39,10 @@ pub struct DnsFiles {
 /// other names are refused, for there is no server to ask.
 #[must_use]
 pub fn files(state: &ClusterState, dns: &Pod) -> DnsFiles {
-    let mut config = Text::from(
-        format!(
-            "keep-in-foreground\n\
-         log-facility=-\n\
-         user=root\n\
-         group=\n\
-         pid-file=/run/dnsmasq.pid\n\
-         no-resolv\n\
-         no-hosts\n\
-         no-poll\n\
-         port=53\n\
-         listen-address={}\n\
-         bind-interfaces\n\
-         addn-hosts={HOSTS_PATH}\n\
-         local=/{DOMAIN}/\n\
-         local=/in-addr.arpa/\n\
-         local-ttl=5\n",
-            dns.ip
-        )
-        .as_str(),
-    );
+    let mut config = Text::from(HEAD);
+    config.line(format!("listen-address={}", dns.ip));
+    config.line(format!("addn-hosts={HOSTS_PATH}"));
+    config.line(format!("local=/{DOMAIN}/"));
     let mut hosts = Text::default();
     for service in &state.services {
         let name = service_name(service);

@@ -1,7 +1,5 @@
 //! Whatever dies, and whenever: nothing of a lab is left, and nothing of the host has changed.
 
-mod support;
-
 use std::{
     collections::BTreeSet,
     fs,
@@ -11,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use support::{Lab, command, netns_tier};
+use crate::support::{Lab, command, netns_tier};
 use tempfile::TempDir;
 
 /// Which of the lab's own processes is killed.
@@ -61,7 +59,7 @@ fn no_packet_of_a_lab_passes_an_interface_of_its_host() {
         .args(["--user", "--map-root-user", "--net", "sh", "-c", script, "sh"])
         .arg(dir.path())
         .arg(env!("CARGO_BIN_EXE_lab"))
-        .current_dir(support::root())
+        .current_dir(crate::support::root())
         .output()
         .expect("unshare starts");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -80,7 +78,7 @@ fn a_sandbox_has_no_interface_but_its_own() {
     let own =
         r#"ip -o link | awk -F': ' '{print $2}' | grep -Ev '^(lo|eth0(@.*)?|cali.*|vxlan.calico)$' && exit 1 || :"#;
     let route = r#"ip route show default | grep -v 'via 192.0.2.1 dev eth0' && exit 1 || :"#;
-    let dir = support::copy_of_scenario("pod-ip-502", |text| {
+    let dir = crate::support::copy_of_scenario("pod-ip-502", |text| {
         let lines = [own, route].map(|line| format!("'{}'", line.replace('\'', "''"))).join(", ");
         let condition =
             format!("conditions:\n  - {{ name: own interfaces only, when: after-deploy, run: [{lines}] }}\n");

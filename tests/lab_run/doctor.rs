@@ -1,21 +1,18 @@
 //! `lab doctor` on machines that really lack something: made in namespaces of the test's own.
 
-#[path = "support/tier.rs"]
-mod tier;
-
 use std::process::{Command, Output};
 
 use serde_json::Value;
-use tier::netns_tier;
+
+use super::support::{netns_tier, root};
 
 const LAB: &str = env!("CARGO_BIN_EXE_lab");
-const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 /// Runs `lab` with these arguments on a machine that a shell line has changed, and returns how it ended.
 fn lab(change: &str, arguments: &str) -> Output {
     let mut machine = Command::new("unshare");
     machine.args(["--user", "--map-root-user", "--net", "--mount", "--pid", "--fork", "--mount-proc", "sh", "-euc"]);
-    machine.arg(format!("{change}; exec '{LAB}' {arguments}")).current_dir(REPOSITORY);
+    machine.arg(format!("{change}; exec '{LAB}' {arguments}")).current_dir(root());
     machine.output().expect("unshare runs")
 }
 

@@ -1,11 +1,9 @@
 //! The main job, as a user runs it: the seed scenario on real firewalld, netfilter and nginx.
 
-mod support;
-
 use std::{fs, path::Path};
 
+use crate::support::{Lab, copy_of_scenario, netns_tier};
 use serde_json::{Value, json};
-use support::{Lab, copy_of_scenario, netns_tier};
 
 #[test]
 fn the_reported_bug_shows_and_the_remedies_are_told_apart() {

@@ -1,0 +1,6 @@
+//! `lab run` and `lab doctor` as a user runs them, in real namespaces.
+
+mod doctor;
+mod leaves_nothing;
+mod main_job;
+mod support;
