@@ -35,7 +35,7 @@ fn main() {
     println!();
     for aim in &aims {
         let word = if aim.met { "met" } else { "MISSED" };
-        println!("{:<48} {:>10}   aim {:<8} {word}", aim.what, aim.value, aim.aim);
+        println!("{:<48} {:>10}   aim {:<8} {word}", aim.what, aim.value, aim.wanted);
     }
 }
 
@@ -43,13 +43,13 @@ fn main() {
 struct Aim {
     what: &'static str,
     value: String,
-    aim: String,
+    wanted: String,
     met: bool,
 }
 
 impl Aim {
     fn at_most(what: &'static str, value: f64, limit: f64, unit: &str) -> Self {
-        Self { what, value: format!("{value:.2} {unit}"), aim: format!("≤ {limit} {unit}"), met: value <= limit }
+        Self { what, value: format!("{value:.2} {unit}"), wanted: format!("≤ {limit} {unit}"), met: value <= limit }
     }
 }
 
