@@ -146,7 +146,7 @@ pub fn remedies(plan: &Plan, endings: &[Ending]) -> Vec<RemedyReport> {
             (_, Ending::Broken(reason)) => report.detail.clone_from(reason),
             (_, Ending::Interrupted) => "the run was interrupted".clone_into(&mut report.detail),
             (_, Ending::Seen(_)) => {
-                "not compared: there is no as-installed run beside it".clone_into(&mut report.detail)
+                "not compared: there is no as-installed run beside it".clone_into(&mut report.detail);
             }
         }
         reports.push(report);

@@ -202,12 +202,10 @@ impl Dataplane {
 
     /// The outside host reaches services and pods through the nodes; it forwards nothing.
     async fn start_outside(&self) -> Result<(), RuntimeError> {
-        let mut routes = format!("route add {SERVICE_CIDR} via {}\n", self.state.nodes[0].ip);
-        for node in &self.state.nodes {
-            routes.push_str(&format!("route add {} via {}\n", node.block_cidr(), node.ip));
-        }
+        let mut routes = vec![format!("route add {SERVICE_CIDR} via {}\n", self.state.nodes[0].ip)];
+        routes.extend(self.state.nodes.iter().map(|node| format!("route add {} via {}\n", node.block_cidr(), node.ip)));
         let outside = &self.hosts.outside;
-        links(outside, &routes).await?;
+        links(outside, &routes.concat()).await?;
         Ok(outside.daemon(&["lab-agent", "serve", "--socket", AGENT_SOCKET], &[], "agent").await?)
     }
 
