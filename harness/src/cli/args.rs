@@ -126,6 +126,14 @@ pub enum Format {
     Json,
 }
 
+/// `lab doctor`.
+#[derive(Clone, Debug, Args)]
+pub struct DoctorArgs {
+    /// How it is printed.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: Format,
+}
+
 /// `lab list`.
 #[derive(Clone, Debug, Args)]
 pub struct ListArgs {
@@ -164,14 +172,6 @@ pub struct ReportArgs {
     /// Folder of the finished run.
     #[arg(value_name = "DIR")]
     pub dir: Utf8PathBuf,
-}
-
-/// `lab doctor`.
-#[derive(Clone, Debug, Args)]
-pub struct DoctorArgs {
-    /// How it is printed.
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub format: Format,
 }
 
 /// `lab schema`.

@@ -25,8 +25,8 @@ struct Provider {
     checks: Vec<Check>,
 }
 
-/// Examines this machine, prints what was found, and returns the exit status: 0 when the default provider can
-/// run, else 3.
+/// Examines this machine and prints what was found. A default provider that cannot run is a lab that could not
+/// be built.
 pub fn run(args: &DoctorArgs, out: &mut dyn Write) -> io::Result<Exit> {
     let diagnosis = Diagnosis {
         providers: vec![
@@ -43,11 +43,8 @@ pub fn run(args: &DoctorArgs, out: &mut dyn Write) -> io::Result<Exit> {
             writeln!(out)?;
         }
     }
-    Ok(if diagnosis.providers.iter().any(|provider| provider.default && provider.ready) {
-        Exit::AsExpected
-    } else {
-        Exit::LabBroken
-    })
+    let ready = diagnosis.providers.iter().any(|provider| provider.default && provider.ready);
+    Ok(if ready { Exit::AsExpected } else { Exit::LabBroken })
 }
 
 fn provider(name: &'static str, default: bool, checks: Vec<Check>) -> Provider {
@@ -86,8 +83,7 @@ fn conclusion(diagnosis: &Diagnosis) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{args::DoctorArgs, exit::Exit};
-    use super::{Check, Diagnosis, Format, Status, provider, run, text};
+    use super::{Check, Diagnosis, DoctorArgs, Exit, Format, Status, provider, run, text};
 
     fn check(name: &str, status: Status, detail: &str, fix: Option<&str>) -> Check {
         Check { name: name.to_owned(), status, detail: detail.to_owned(), fix: fix.map(str::to_owned) }
@@ -127,11 +123,11 @@ mod tests {
     #[test]
     fn json_status_and_machine_agree() {
         let mut out = Vec::new();
-        let status = run(&DoctorArgs { format: Format::Json }, &mut out).expect("a vector takes everything");
+        let exit = run(&DoctorArgs { format: Format::Json }, &mut out).expect("a vector takes everything");
         let json: serde_json::Value = serde_json::from_slice(&out).expect("JSON");
         let netns = &json["providers"][0];
         assert_eq!(netns["name"], "netns");
-        assert_eq!(status == Exit::AsExpected, netns["ready"].as_bool().expect("a boolean"));
+        assert_eq!(exit == Exit::AsExpected, netns["ready"].as_bool().expect("a boolean"));
         let none_missing =
             netns["checks"].as_array().expect("a list").iter().all(|check| check["status"] != Status::Missing.as_str());
         assert_eq!(netns["ready"], none_missing);

@@ -66,6 +66,7 @@ pub fn run(args: &ExplainArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
         command: std::env::args().collect(),
         retries: 0,
         explain: Explain::Only(args.case.clone()),
+        evidence: false,
         jobs: 1,
     };
     let finished = in_lab(&selected.plan, &options)?;

@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     cluster::dataplane,
+    diagnose::evidence,
     model::{ClusterKind, ProviderKind, Verdict, report::Report},
     plan::Plan,
     provider::needs::{Check, Status, check_netns, missing_programs},
@@ -80,7 +81,7 @@ pub struct ReportProblem(String);
 impl ReportProblem {
     /// The problem as one line.
     #[must_use]
-    pub fn new(error: &report::ReportError) -> Self {
+    pub fn new(error: &dyn std::error::Error) -> Self {
         Self(with_sources(error))
     }
 }
@@ -102,12 +103,17 @@ pub fn run(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
         command: std::env::args().collect(),
         retries: args.retries,
         explain: Explain::Failing,
+        evidence: true,
         jobs: args.jobs.map_or_else(default_jobs, |jobs| jobs as usize),
     };
-    let finished = in_lab(plan, &options).inspect_err(|_| {
+    let mut finished = in_lab(plan, &options).inspect_err(|_| {
         // Nothing was observed, so there is nothing to keep; the folder is the run's own, and empty.
         drop(std::fs::remove_dir(&dir));
     })?;
+    for (name, evidence) in &finished.evidence {
+        let file = evidence::write(evidence, &dir, name);
+        finished.report.evidence.push(file.map_err(|error| Failure::lab(ReportProblem::new(&error)))?);
+    }
     report::write_all(&finished.report, &dir).map_err(|error| lab_report(&error))?;
     trials::run(&finished.report.cases, args.format.map(Into::into), &dir.join("trials.txt"));
     if args.format.is_none() {

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::observation::{CaseObservation, Moment, Observation, Try};
 use crate::{
-    diagnose::{Explanation, group},
+    diagnose::{Explanation, difference, evidence::Evidence, group},
     model::{
-        Outcome, RemedyVerdict, Verdict,
+        Difference, Outcome, RemedyVerdict, Verdict,
         report::{
             CaseReport, Cause, CauseGroup, Counts, Declared, DistroReport, MachineReport, ManifestReport, RemedyReport,
             ScenarioReport,
@@ -149,7 +149,7 @@ pub fn remedies(plan: &Plan, endings: &[Ending]) -> Vec<RemedyReport> {
             (_, Ending::Broken(reason)) => report.detail.clone_from(reason),
             (_, Ending::Interrupted) => "the run was interrupted".clone_into(&mut report.detail),
             (_, Ending::Seen(_)) => {
-                "not compared: there is no as-installed run beside it".clone_into(&mut report.detail)
+                "not compared: there is no as-installed run beside it".clone_into(&mut report.detail);
             }
         }
         reports.push(report);
@@ -303,12 +303,45 @@ pub fn causes(distros: &[DistroReport], plan: &Plan, endings: &[Ending]) -> Vec<
         let explained: Vec<Explanation> = own.flat_map(|(_, ending)| ending.explanations()).cloned().collect();
         groups.extend(group(&explained).into_iter().map(|shared| CauseGroup {
             distro: distro.id.clone(),
-            way: explained.iter().find(|one| shared.cases.first() == Some(&one.case)).map(|one| one.way.clone()),
+            way: Some(shared.way),
             cause: shared.cause,
             cases: shared.cases,
         }));
     }
     groups
+}
+
+/// What differs between the distros of each scenario, as installed.
+#[must_use]
+pub fn differences(plan: &Plan, endings: &[Ending]) -> Vec<Difference> {
+    let mut all = Vec::new();
+    for scenario in scenarios(plan) {
+        let (mut evidence, mut causes) = (Vec::new(), Vec::new());
+        for (cluster, ending) in plan.clusters.iter().zip(endings) {
+            if let Ending::Seen(seen) = ending
+                && cluster.scenario.id == scenario.id
+                && cluster.remedy.is_none()
+            {
+                evidence.extend(seen.evidence.iter().cloned());
+                causes.extend(seen.explanations.iter().map(|explained| &explained.cause));
+            }
+        }
+        all.extend(difference::differences(&evidence, &causes, Some(&scenario.id)));
+    }
+    all
+}
+
+/// What was collected, under names that are unique in the run.
+#[must_use]
+pub fn evidence(plan: &Plan, endings: Vec<Ending>) -> Vec<(String, Evidence)> {
+    let mut all = Vec::new();
+    for (cluster, ending) in plan.clusters.iter().zip(endings) {
+        if let Ending::Seen(seen) = ending {
+            let name = |one: &Evidence| format!("{}.{}.{}", cluster.scenario.id, cluster.distro.id, one.machine);
+            all.extend(seen.evidence.into_iter().map(|one| (name(&one), one)));
+        }
+    }
+    all
 }
 
 /// The manifests of every scenario, each once.

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Instant};
 
+use futures_util::future::try_join_all;
+
 use super::{
     Explain, explaining,
     observation::{CaseObservation, LifeError, Moment, Observation},
@@ -14,6 +16,7 @@ use crate::{
         scenario::{Remedy, When},
     },
     cluster::dataplane::runtime::Dataplane,
+    diagnose::evidence::{self, Evidence, Item},
     model::{Outcome, report::MachineReport},
     plan::ClusterPlan,
     policy::{self, HostKind},
@@ -28,6 +31,8 @@ pub struct Surroundings {
     pub retries: u32,
     /// Which cases are traced.
     pub explain: Explain,
+    /// Whether evidence is collected from the machines, as installed.
+    pub evidence: bool,
 }
 
 /// Lives one cluster from its hosts to its last probe. `tell` hears of each phase as it starts.
@@ -64,6 +69,9 @@ pub async fn live(
     if plan.remedy.is_some() {
         tell(Phase::Reload);
         life.probe_after_reload().await?;
+    } else if surroundings.evidence {
+        tell(Phase::Evidence);
+        life.seen.evidence = life.evidence().await?;
     }
     life.seen.versions = life.versions().await?;
     life.seen.lifetime = started.elapsed();
@@ -174,6 +182,19 @@ impl<'a> Life<'a> {
             Ok(explanations) => self.seen.explanations = explanations,
             Err(error) => tracing::warn!("{}: failed to look for causes: {error}", self.plan.id()),
         }
+    }
+
+    /// The same set from every machine, whether something fails on it or not: what differs is the point.
+    async fn evidence(&self) -> Result<Vec<Evidence>, LifeError> {
+        let machines: Vec<_> = self.machines().collect();
+        let all = machines.into_iter().map(|(number, machine, distro)| async move {
+            let mut items = evidence::standard();
+            for (component, log) in self.cluster.logs(usize::from(number) - 1) {
+                items.push(Item::log(&component, Command::new(["cat", &log])));
+            }
+            evidence::collect(machine, &distro.id, &items).await
+        });
+        Ok(try_join_all(all).await?)
     }
 
     /// Reloads every firewall that runs; where none does, nothing can change.

@@ -21,7 +21,7 @@ use jiff::Timestamp;
 
 use self::{assemble::Ending, life::Surroundings, observation::Observation, progress::Progress};
 use crate::{
-    diagnose::Explanation,
+    diagnose::{Explanation, evidence::Evidence},
     model::{
         Outcome,
         report::{FORMAT, Host, Report, Run},
@@ -44,6 +44,8 @@ pub struct RunOptions {
     pub retries: u32,
     /// Which cases are traced.
     pub explain: Explain,
+    /// Whether evidence is collected from the machines, as installed.
+    pub evidence: bool,
     /// How many clusters live at the same time.
     pub jobs: usize,
 }
@@ -75,6 +77,8 @@ pub struct Finished {
     pub report: Report,
     /// Why cases ended as they did, cluster by cluster.
     pub explanations: Vec<Explanation>,
+    /// What was collected from the machines, under names that are unique in the run.
+    pub evidence: Vec<(String, Evidence)>,
     /// The run was interrupted; cases that had not ended are skipped.
     pub interrupted: bool,
 }
@@ -86,7 +90,8 @@ pub async fn run(plan: &Plan, options: &RunOptions) -> Result<Finished, RunError
     let host = versions::of_host(&lab.machine("versions", "lab").await?).await?;
     let endings: Mutex<Vec<Ending>> = Mutex::new(plan.clusters.iter().map(|_| Ending::Interrupted).collect());
     let progress = Progress::new(plan.clusters.len());
-    let surroundings = Surroundings { lab, retries: options.retries, explain: options.explain.clone() };
+    let surroundings =
+        Surroundings { lab, retries: options.retries, explain: options.explain.clone(), evidence: options.evidence };
     let interrupted = tokio::select! {
         () = live_all(plan, options, &surroundings, &progress, &endings) => false,
         () = interrupt() => true,
@@ -106,7 +111,8 @@ pub async fn run(plan: &Plan, options: &RunOptions) -> Result<Finished, RunError
         pathlab: env!("CARGO_PKG_VERSION").to_owned(),
     };
     let explanations = endings.iter().flat_map(Ending::explanations).cloned().collect();
-    Ok(Finished { report: assemble(plan, &endings, head), explanations, interrupted })
+    let report = assemble(plan, &endings, head);
+    Ok(Finished { report, explanations, evidence: assemble::evidence(plan, endings), interrupted })
 }
 
 /// Ends when somebody wants the run to end: Ctrl-C, a terminal that closes, a service manager.
@@ -188,7 +194,7 @@ fn assemble(plan: &Plan, endings: &[Ending], run: Run) -> Report {
         remedies: assemble::remedies(plan, endings),
         manifests: assemble::manifests(plan),
         scenarios: assemble::scenarios(plan),
-        differences: Vec::new(),
+        differences: assemble::differences(plan, endings),
         evidence: Vec::new(),
         cases,
     }

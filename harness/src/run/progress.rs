@@ -26,6 +26,8 @@ pub enum Phase {
     Probe,
     /// The firewall is reloaded, and the cases are probed again.
     Reload,
+    /// Evidence is collected from the machines.
+    Evidence,
     /// The causes of failures are looked for.
     Explain,
 }
@@ -40,6 +42,7 @@ impl fmt::Display for Phase {
             Self::Remedy => "applying the remedy",
             Self::Probe => "probing",
             Self::Reload => "reloading the firewall and probing again",
+            Self::Evidence => "collecting evidence",
             Self::Explain => "looking for causes",
         })
     }
@@ -108,15 +111,12 @@ impl ClusterProgress<'_> {
     /// The cluster has ended, with this to say.
     pub fn end(&self, summary: &str) {
         let ended = self.run.ended.fetch_add(1, Ordering::Relaxed) + 1;
-        match (&self.bar, &self.run.bars) {
-            (Some(bar), Some((_, total))) => {
-                bar.finish_and_clear();
-                total.inc(1);
-            }
-            _ => {
-                let width = self.run.clusters.to_string().len();
-                eprintln!("[{ended:width$}/{}] {}  {summary}", self.run.clusters, self.id);
-            }
+        if let (Some(bar), Some((_, total))) = (&self.bar, &self.run.bars) {
+            bar.finish_and_clear();
+            total.inc(1);
+        } else {
+            let width = self.run.clusters.to_string().len();
+            eprintln!("[{ended:width$}/{}] {}  {summary}", self.run.clusters, self.id);
         }
     }
 }

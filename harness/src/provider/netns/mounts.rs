@@ -151,11 +151,12 @@ fn copy_folder(from: &Path, to: &Path, top: bool) -> io::Result<()> {
                 fs::create_dir(&target)?;
                 copy_folder(&source, &target, false)?;
             }
-        } else if kind.is_file() && entry.metadata().is_ok_and(|meta| meta.len() <= LARGEST) {
-            if let Ok(content) = fs::read(&source) {
-                fs::write(&target, content)?;
-                fs::set_permissions(&target, entry.metadata()?.permissions())?;
-            }
+        } else if kind.is_file()
+            && entry.metadata().is_ok_and(|meta| meta.len() <= LARGEST)
+            && let Ok(content) = fs::read(&source)
+        {
+            fs::write(&target, content)?;
+            fs::set_permissions(&target, entry.metadata()?.permissions())?;
         }
     }
     Ok(())

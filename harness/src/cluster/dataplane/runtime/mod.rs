@@ -18,7 +18,7 @@ use super::{
     calico, compile,
     compile::Input,
     layout::{NodeSpec, OUTSIDE_IP, SERVICE_CIDR},
-    state::ClusterState,
+    state::{ClusterState, PodRole},
 };
 use crate::{
     cluster::workload::{AgentSocket, Workload},
@@ -202,12 +202,10 @@ impl Dataplane {
 
     /// The outside host reaches services and pods through the nodes; it forwards nothing.
     async fn start_outside(&self) -> Result<(), RuntimeError> {
-        let mut routes = format!("route add {SERVICE_CIDR} via {}\n", self.state.nodes[0].ip);
-        for node in &self.state.nodes {
-            routes.push_str(&format!("route add {} via {}\n", node.block_cidr(), node.ip));
-        }
+        let mut routes = vec![format!("route add {SERVICE_CIDR} via {}\n", self.state.nodes[0].ip)];
+        routes.extend(self.state.nodes.iter().map(|node| format!("route add {} via {}\n", node.block_cidr(), node.ip)));
         let outside = &self.hosts.outside;
-        links(outside, &routes).await?;
+        links(outside, &routes.concat()).await?;
         Ok(outside.daemon(&["lab-agent", "serve", "--socket", AGENT_SOCKET], &[], "agent").await?)
     }
 
@@ -229,6 +227,21 @@ impl Dataplane {
         }
         try_join(rules::write_all(&self.state, &self.hosts.nodes), ready::wait(self)).await?;
         Ok(())
+    }
+
+    /// Logs of the cluster's components on a node: component and path, valid on every machine of the lab.
+    #[must_use]
+    pub fn logs(&self, node: usize) -> Vec<(String, String)> {
+        let log = |space: &PodSpace| {
+            let pod = &self.state.pods[space.pod];
+            let (component, daemon) = match pod.role {
+                PodRole::Ingress => ("ingress", "nginx"),
+                PodRole::Dns => ("dns", "dnsmasq"),
+                PodRole::Workload | PodRole::LocalProber | PodRole::RemoteProber => return None,
+            };
+            (pod.node == node).then(|| (component.to_owned(), space.machine.log(daemon)))
+        };
+        self.pods.iter().filter_map(log).collect()
     }
 
     /// Whether the rules that the cluster's proxy watches are all there.
