@@ -3,4 +3,5 @@
 mod doctor;
 mod leaves_nothing;
 mod main_job;
+mod network;
 mod support;
