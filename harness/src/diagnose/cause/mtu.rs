@@ -5,6 +5,7 @@ use super::{
     finding::Finding,
     firewall::who,
     flow::{Flow, Seen},
+    tunnel::is_tunnel,
 };
 use crate::{
     diagnose::{session::Way, state::RouteAnswer, trace::End},
@@ -42,6 +43,9 @@ pub(super) fn swallowed<'a>(evidence: &CaseEvidence<'a>, flow: &Flow<'a>) -> Opt
     }
     [Way::TunnelForward, Way::TunnelReply].into_iter().find_map(|way| {
         let sent = flow.way(way).find(|seen| is_large(seen) && seen.passage.end == End::Sent)?;
+        if !tunnels(evidence, flow, sent) {
+            return None;
+        }
         let arrived = flow.way(way).any(|seen| seen.machine != sent.machine && is_large(seen));
         (!arrived).then(|| finding(evidence, *sent))
     })
@@ -66,11 +70,23 @@ pub(super) fn black_hole<'a>(evidence: &CaseEvidence<'a>, flow: &Flow<'a>) -> Op
         if flow.way(small_back).next().is_none() && context.small_path_ok != Some(true) {
             continue;
         }
-        if let Some(seen) = vanished(flow, way) {
+        if let Some(seen) = vanished(flow, way).filter(|seen| tunnels(evidence, flow, seen)) {
             return Some(finding(evidence, seen));
         }
     }
     None
+}
+
+/// Whether a tunnel's packet can be this flow's: one of its own left that machine by a tunnel. True of other packets.
+fn tunnels(evidence: &CaseEvidence<'_>, flow: &Flow<'_>, outer: &Seen<'_>) -> bool {
+    let inner = match outer.way {
+        Way::TunnelForward => Way::Forward,
+        Way::TunnelReply => Way::Reply,
+        Way::Forward | Way::Reply | Way::Error => return true,
+    };
+    flow.way(inner)
+        .filter(|seen| seen.machine == outer.machine)
+        .any(|seen| seen.passage.last.oif.as_deref().is_some_and(|oif| is_tunnel(evidence, seen.machine, oif)))
 }
 
 fn is_large(seen: &Seen<'_>) -> bool {

@@ -1,5 +1,7 @@
 //! The destination should have been translated and was not: the rule for it is missing.
 
+use std::net::IpAddr;
+
 use super::{
     evidence::CaseEvidence,
     finding::Finding,
@@ -20,6 +22,7 @@ pub(super) fn missing<'a>(evidence: &CaseEvidence<'a>, flow: &Flow<'a>) -> Optio
     let untranslated = |seen: &&Seen<'a>| {
         let passage = seen.passage;
         passage.past_translation()
+            && !is_anothers(evidence, seen, leg.destination.ip())
             && passage.translation().is_none()
             && passage.first.destination() == Some(leg.destination)
             && passage.last.destination() == Some(leg.destination)
@@ -55,6 +58,12 @@ pub(super) fn missing<'a>(evidence: &CaseEvidence<'a>, flow: &Flow<'a>) -> Optio
     let observed = format!("{} is not translated", leg.destination);
     let place = seen.passage.entered.first().map_or("prerouting", |(hook, _)| hook.as_str());
     Some(Finding { cause, seen: None, lost: None }.seen(*seen).lost(seen.machine, place, observed))
+}
+
+/// Whether the address is that of another machine: a node port is translated by the node that has it.
+fn is_anothers(evidence: &CaseEvidence<'_>, seen: &Seen<'_>, address: IpAddr) -> bool {
+    let owner = evidence.machines.iter().position(|machine| machine.state.owns(address));
+    owner.is_some_and(|owner| owner != seen.machine)
 }
 
 /// Whose rules should have translated it.
