@@ -29,9 +29,9 @@ fn a_packet_that_a_policy_drops_is_laid_at_calicos_door() {
         ("backend-to-service", "cali-fw-"),
         ("backend-to-api-server", "cali-fw-"),
     ] {
-        let case = case(&lab, "network-policy", path);
-        let cause = &case["cause"];
-        assert_eq!((&case["outcome"], &case["verdict"]), (&"timeout".into(), &"fail".into()), "{case}");
+        let failed = case(&lab, "network-policy", path);
+        let cause = &failed["cause"];
+        assert_eq!((&failed["outcome"], &failed["verdict"]), (&"timeout".into(), &"fail".into()), "{failed}");
         assert_eq!((&cause["kind"], &cause["owner"]), (&"firewall-drop".into(), &"calico".into()), "{cause}");
         assert!(cause["chain"].as_str().is_some_and(|name| name.starts_with(chain)), "{cause}");
         assert!(cause["rule"].as_str().is_some_and(|rule| rule.contains("no policies passed")), "{cause}");

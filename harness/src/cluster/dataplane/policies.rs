@@ -49,6 +49,7 @@ pub enum Peer {
 }
 
 /// The policies of the manifests, in their order.
+#[must_use]
 pub fn resolve(objects: &Objects, pods: &[Pod]) -> Vec<Policy> {
     let resolver = Resolver { namespaces: namespaces(objects), pods };
     objects.network_policies.iter().map(|declared| resolver.policy(declared)).collect()

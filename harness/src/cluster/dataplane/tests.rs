@@ -5,7 +5,7 @@ use std::fmt::Write;
 use proptest::prelude::{ProptestConfig, Strategy, prop, proptest};
 
 use super::{
-    ClusterState, CompileError, Input, NodeSpec, PodRole, calico, compile, dnsmasq, kube_proxy, nginx, portmap,
+    ClusterState, CompileError, Input, NodeSpec, PodRole, calico, compile, dnsmasq, felix, kube_proxy, nginx, portmap,
 };
 use crate::{
     catalog::scenario::{Backend, Manifest, Underlay},
@@ -85,6 +85,17 @@ fn calico_and_portmap() {
     insta::assert_snapshot!("calico_rules", calico::program().sync(""));
     insta::assert_snapshot!("portmap_rules", portmap::program(&state, 0).expect("hermes has host ports").sync(""));
     assert_eq!(portmap::program(&state, 1), None);
+}
+
+#[test]
+fn policies_become_chains() {
+    assert_eq!(felix::program(&cluster(1), 0), None, "without policies there is nothing");
+    let text = format!("{ZEUS}---\n{}", include_str!("testdata/policies.yaml"));
+    let state = try_cluster(&text, 1, "zeus").expect("the manifest is good");
+    let program = felix::program(&state, 0).expect("there are policies").sync("");
+    insta::assert_snapshot!("felix_rules", program);
+    let names = program.lines().filter_map(|line| line.strip_prefix(':')).filter_map(|line| line.split(' ').next());
+    assert!(names.into_iter().all(|name| name.len() <= 28), "iptables takes no longer names");
 }
 
 #[test]

@@ -71,14 +71,10 @@ impl Writer<'_> {
 
     fn ends(&self, peer: &Peer) -> Option<Ends> {
         let (network, except) = match peer {
-            Peer::Pod(pod) => (Cidr::host(self.address(&self.state.pods[*pod])?), Vec::new()),
+            Peer::Pod(pod) => (Cidr::host(self.state.pods[*pod].ip.into()), Vec::new()),
             Peer::Block { cidr, except } => (*cidr, except.clone()),
         };
         (!network.is_ipv6()).then_some(Ends { network: Some(network), except })
-    }
-
-    fn address(&self, pod: &Pod) -> Option<IpAddr> {
-        Some(IpAddr::V4(pod.ip))
     }
 
     /// The matches for the ports; one that matches everything when there are none.
@@ -120,9 +116,12 @@ impl Writer<'_> {
             let declared = pod.containers.iter().flat_map(|container| &container.ports);
             let port =
                 declared.into_iter().find(|port| port.transport == transport && port.name.as_deref() == Some(name))?;
-            Some(Ports { text: format!(" -p {transport} -m {transport} --dport {}", port.port), at: self.address(pod) })
+            Some(Ports {
+                text: format!(" -p {transport} -m {transport} --dport {}", port.port),
+                at: Some(pod.ip.into()),
+            })
         });
-        ports.filter(|ports| ports.at.is_some()).collect()
+        ports.collect()
     }
 
     fn accept(&mut self, ends: &Ends, ports: &Ports) {
@@ -140,18 +139,18 @@ impl Writer<'_> {
         let peer = network.map(|network| format!(" {flag} {network}")).unwrap_or_default();
         let mut block = String::new();
         if !ends.except.is_empty() {
-            self.line(format!(" -j MARK --set-xmark {IN_BLOCK}/{IN_BLOCK}"));
+            self.line(&format!(" -j MARK --set-xmark {IN_BLOCK}/{IN_BLOCK}"));
             for except in &ends.except {
-                self.line(format!(" {flag} {except} -j MARK --set-xmark 0x0/{IN_BLOCK}"));
+                self.line(&format!(" {flag} {except} -j MARK --set-xmark 0x0/{IN_BLOCK}"));
             }
             block = format!(" -m mark --mark {IN_BLOCK}/{IN_BLOCK}");
         }
         let text = &ports.text;
-        self.line(format!("{peer}{own}{text}{block} -j MARK --set-xmark {ACCEPTED}/{ACCEPTED}"));
-        self.line(format!(" -m mark --mark {ACCEPTED}/{ACCEPTED} -j RETURN"));
+        self.line(&format!("{peer}{own}{text}{block} -j MARK --set-xmark {ACCEPTED}/{ACCEPTED}"));
+        self.line(&format!(" -m mark --mark {ACCEPTED}/{ACCEPTED} -j RETURN"));
     }
 
-    fn line(&mut self, text: String) {
+    fn line(&mut self, text: &str) {
         let chain = &self.chain;
         self.program.rule(Table::Filter, format!("{chain}{text}"));
     }
