@@ -69,6 +69,12 @@ pub fn judge(scenario: &Scenario, distro: &str, remedy: Option<&str>, case: &Cas
     }
 }
 
+/// Whether all is as expected: the outcome, and the source address where the expectation names one.
+#[must_use]
+pub fn meets(expect: Expect, observed: &Observed) -> bool {
+    matches!(met(expect, observed), Met::Yes)
+}
+
 /// How an outcome stands against an expectation.
 enum Met {
     Yes,

@@ -241,14 +241,24 @@ impl Resolver<'_> {
     }
 
     fn underlay(&self, file: Option<&At<UnderlayFile>>) -> Result<Underlay, CatalogError> {
-        match file.and_then(|file| file.mtu.as_ref()) {
-            None => Ok(Underlay::default()),
-            Some(mtu) if (1280..=9000).contains(&mtu.value) => Ok(Underlay { mtu: mtu.value }),
-            Some(mtu) => {
+        let mut underlay = Underlay::default();
+        let Some(file) = file else { return Ok(underlay) };
+        if let Some(mtu) = &file.mtu {
+            if !(1280..=9000).contains(&mtu.value) {
                 let message = format!("an MTU of {} bytes, expected 1280 to 9000", mtu.value);
-                Err(self.source.error(mtu.span, message).label("out of range"))
+                return Err(self.source.error(mtu.span, message).label("out of range"));
             }
+            underlay.mtu = mtu.value;
         }
+        if let Some(loss) = &file.loss {
+            if !(1..=100).contains(&loss.value) {
+                let message = format!("a loss of {} in a hundred, expected 1 to 100", loss.value);
+                return Err(self.source.error(loss.span, message).label("out of range"));
+            }
+            underlay.loss = loss.value;
+        }
+        underlay.offloads = file.offloads;
+        Ok(underlay)
     }
 
     fn carriers(&self, file: &ScenarioFile) -> Result<Option<Carriers>, CatalogError> {

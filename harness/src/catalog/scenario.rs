@@ -208,6 +208,27 @@ pub struct Underlay {
     /// Its MTU, in bytes (1280 to 9000).
     #[serde(default = "ethernet_mtu")]
     pub mtu: u16,
+    /// How many packets of a hundred are lost.
+    #[serde(default)]
+    pub loss: u8,
+    /// Whether the hosts' interfaces cut and checksum packets themselves; none means as the MTU needs it.
+    #[serde(default)]
+    pub offloads: Option<bool>,
+}
+
+impl Underlay {
+    /// The MTU that the hosts' interfaces have, in bytes: a network that carries less than an Ethernet does not tell.
+    #[must_use]
+    pub fn host_mtu(&self) -> u16 {
+        self.mtu.max(ethernet_mtu())
+    }
+
+    /// Whether the hosts' interfaces cut and checksum packets themselves. Packets that only a driver would cut never
+    /// meet a small MTU.
+    #[must_use]
+    pub fn offloaded(&self) -> bool {
+        self.offloads.unwrap_or(self.mtu >= ethernet_mtu())
+    }
 }
 
 impl Scenario {
@@ -263,7 +284,7 @@ impl Default for HttpRequest {
 
 impl Default for Underlay {
     fn default() -> Self {
-        Self { mtu: ethernet_mtu() }
+        Self { mtu: ethernet_mtu(), loss: 0, offloads: None }
     }
 }
 

@@ -144,7 +144,13 @@ pub struct RemedyFile {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UnderlayFile {
-    /// Its MTU, in bytes (1280 to 9000); 1500 when absent.
+    /// Its MTU, in bytes (1280 to 9000); 1500 when absent. Less than 1500 is what the hosts do not know of.
     #[serde(default)]
     pub mtu: Option<At<u16>>,
+    /// How many packets of a hundred are lost (1 to 100).
+    #[serde(default)]
+    pub loss: Option<At<u8>>,
+    /// Whether the hosts' interfaces cut and checksum packets themselves; they do when absent, but for a small MTU.
+    #[serde(default)]
+    pub offloads: Option<bool>,
 }

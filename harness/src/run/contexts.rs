@@ -59,7 +59,7 @@ fn source(from: Vantage, workload: &Workload) -> Source {
     let (machine, pod) = match from {
         Vantage::Node => (Some(addresses.backend_node()), false),
         Vantage::RemoteNode => (addresses.remote_node(), false),
-        Vantage::Pod | Vantage::Ingress => (Some(addresses.backend_node()), true),
+        Vantage::Pod | Vantage::Backend | Vantage::Ingress => (Some(addresses.backend_node()), true),
         Vantage::RemotePod => (addresses.remote_node(), true),
         Vantage::Outside => (None, false),
     };

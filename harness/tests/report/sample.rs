@@ -258,6 +258,7 @@ fn case(distro: &str, remedy: Option<&str>, path: &str, outcome: &str, verdict: 
         duration_us: 1_240,
         source_ip: ok.then(|| "10.1.0.7".parse().expect("an address")),
         backend: ok.then(|| "zeus-5d8c9-abcde".to_owned()),
+        backends: BTreeMap::new(),
         cause: None,
         upstream: (verdict == Verdict::Known).then(|| UPSTREAM.to_owned()),
     }

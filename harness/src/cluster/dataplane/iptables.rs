@@ -121,6 +121,12 @@ impl IptablesProgram {
         }
     }
 
+    /// Whether the program has this chain.
+    #[must_use]
+    pub fn has_chain(&self, table: Table, name: &str) -> bool {
+        self.chains.get(&table).is_some_and(|chains| chains.names.iter().any(|known| known == name))
+    }
+
     /// Appends a rule to a chain of the program: `KUBE-MARK-MASQ -j MARK …`.
     pub fn rule(&mut self, table: Table, rule: impl AsRef<str>) {
         self.chains.entry(table).or_default().rules.push(format!("-A {}", rule.as_ref()));

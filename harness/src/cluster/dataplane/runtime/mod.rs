@@ -218,10 +218,10 @@ impl Dataplane {
     pub async fn deploy(&mut self) -> Result<(), RuntimeError> {
         self.pods = pods::start(&self.lab, &self.prefix, &self.state, &self.hosts).await?;
         for space in &self.pods {
-            if let Some(vantage) = space.vantage(&self.state) {
+            if let Some((vantage, socket)) = space.vantage(&self.state) {
                 let (machine, ip) = (space.machine.clone(), IpAddr::V4(self.state.pods[space.pod].ip));
                 let machine: Arc<dyn Machine> = Arc::new(machine);
-                let agent = AgentSocket { machine, socket: AGENT_SOCKET.into(), address: ip };
+                let agent = AgentSocket { machine, socket: socket.into(), address: ip };
                 self.workload.agents.insert(vantage, agent);
             }
         }
