@@ -15,7 +15,10 @@ use super::{
 };
 use crate::{
     cluster::dataplane,
-    model::{ClusterKind, ProviderKind, Verdict, report::Report},
+    model::{
+        ClusterKind, ProviderKind, Verdict,
+        report::{RemedyReport, Report},
+    },
     report::{self, claim_dir, fresh_dir, terminal::TerminalStyle},
     run::{self, Explain, RunError, RunOptions, trials},
 };
@@ -113,7 +116,9 @@ pub fn exit(report: &Report) -> Exit {
     let has = |any_of: &[Verdict]| report.cases.iter().any(|case| any_of.contains(&case.verdict));
     if has(&[Verdict::Error]) {
         Exit::LabBroken
-    } else if has(&[Verdict::Fail, Verdict::Fixed, Verdict::Flaky]) {
+    } else if has(&[Verdict::Fail, Verdict::Fixed, Verdict::Flaky])
+        || report.remedies.iter().any(RemedyReport::is_changed)
+    {
         Exit::Changed
     } else {
         Exit::AsExpected

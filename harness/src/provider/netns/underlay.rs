@@ -47,6 +47,12 @@ pub async fn connect(
     underlay: &Underlay,
 ) -> Result<(), MachineError> {
     links(&hosts.outside, &switch(outside_ip, underlay, &hosts.nodes)).await?;
+    for machine in hosts.nodes.iter().chain([&hosts.outside]) {
+        // A lab tries many paths at once: beyond six ICMP errors for one peer the kernel stays silent for seconds,
+        // and a path that is rejected would look like one that is dropped.
+        let command = Command::new(["sysctl", "-q", "-w", "net.ipv4.icmp_ratelimit=0"]);
+        machine.run(&command).await?.success(machine.name(), &command)?;
+    }
     for (machine, node) in hosts.nodes.iter().zip(nodes) {
         links(machine, &uplink(node.ip, outside_ip)).await?;
         if underlay.mtu < ETHERNET_MTU {
