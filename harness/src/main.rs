@@ -4,11 +4,11 @@ use std::{io, process::ExitCode};
 
 use clap::Parser;
 use pathlab::{
-    catalog::CatalogError,
     cli::{
         args::{Cli, Command},
-        completions,
+        completions, doctor,
         exit::Exit,
+        explain,
         failure::Failure,
         list, plan, report, run, schema,
     },
@@ -43,14 +43,9 @@ fn carry_out(command: &Command) -> Result<Exit, Failure> {
         Command::Schema(args) => schema::run(args, out)?,
         Command::Completions(args) => completions::run(args, out)?,
         Command::Run(args) => return run::run(args, out),
-        Command::Explain(_) => return Err(not_built("explain")),
+        Command::Explain(args) => return explain::run(args, out),
         Command::Report(args) => report::run(args, out)?,
-        Command::Doctor => return Err(not_built("doctor")),
+        Command::Doctor(args) => return Ok(doctor::run(args, out)?),
     }
     Ok(Exit::AsExpected)
-}
-
-/// A command that this version only parses.
-fn not_built(command: &str) -> Failure {
-    Failure::Lab(Box::new(CatalogError::new(format!("`lab {command}` is not part of this version"))))
 }

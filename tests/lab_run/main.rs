@@ -1,5 +1,6 @@
-//! `lab run` as a user runs it, in real namespaces.
+//! `lab run` and `lab doctor` as a user runs them, in real namespaces.
 
+mod doctor;
 mod leaves_nothing;
 mod main_job;
 mod support;

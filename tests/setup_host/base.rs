@@ -38,11 +38,23 @@ pub fn archive() -> Result<Utf8PathBuf, Failed> {
     let _lock = Flock::lock(lock.into_parts().0, FlockArg::LockExclusive).map_err(|(_, errno)| errno)?;
     let archive = folder.join(format!("setup_host-{}.tar", key()?));
     if !archive.exists() {
+        forget_others(folder)?;
         let unfinished = archive.with_extension("unfinished.tar");
         make(&unfinished)?;
         fs::rename(unfinished, &archive)?;
     }
     Ok(archive)
+}
+
+/// Archives of what the set-up was before, and what a broken attempt left.
+fn forget_others(folder: &Utf8Path) -> Result<(), Failed> {
+    for entry in folder.read_dir_utf8()? {
+        let entry = entry?;
+        if entry.file_name().starts_with("setup_host-") && entry.path().extension() == Some("tar") {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 fn make(archive: &Utf8Path) -> Result<(), Failed> {
@@ -70,7 +82,9 @@ fn key() -> Result<String, Failed> {
     for part in [TABLE, HOOK, &MORE_PACKAGES.join(" "), &codename()?] {
         hash.update(part);
     }
-    Ok(hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect())
+    let mut first = [0; 8];
+    first.copy_from_slice(&hash.finalize()[..8]);
+    Ok(format!("{:016x}", u64::from_be_bytes(first)))
 }
 
 /// The release of this machine, since its own package sources are used.

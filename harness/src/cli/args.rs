@@ -36,7 +36,7 @@ pub enum Command {
     /// Render a finished run again.
     Report(ReportArgs),
     /// Show what each provider lacks on this machine and how to get it.
-    Doctor,
+    Doctor(DoctorArgs),
     /// Print the JSON Schema of a file format.
     Schema(SchemaArgs),
     /// Print the completion script of a shell.
@@ -124,6 +124,14 @@ pub enum Format {
     Text,
     /// For programs.
     Json,
+}
+
+/// `lab doctor`.
+#[derive(Clone, Debug, Args)]
+pub struct DoctorArgs {
+    /// How it is printed.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: Format,
 }
 
 /// `lab list`.

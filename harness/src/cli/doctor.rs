@@ -5,22 +5,11 @@ use std::io::{self, Write};
 use serde::Serialize;
 use unicode_width::UnicodeWidthStr;
 
+use super::{
+    args::{DoctorArgs, Format},
+    exit::Exit,
+};
 use crate::provider::needs::{Check, Status, check_libvirt, check_multipass, check_netns, check_ssh, is_ready};
-
-/// Exit status when the default provider can run.
-const READY: u8 = 0;
-/// Exit status when it cannot: no lab can be built.
-const NOT_READY: u8 = 3;
-
-/// How the answer is printed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Format {
-    /// For people.
-    #[default]
-    Text,
-    /// One JSON object.
-    Json,
-}
 
 #[derive(Debug, Serialize)]
 struct Diagnosis {
@@ -36,9 +25,9 @@ struct Provider {
     checks: Vec<Check>,
 }
 
-/// Examines this machine, prints what was found, and returns the exit status: 0 when the default provider can
-/// run, else 3.
-pub fn run(format: Format, out: &mut dyn Write) -> io::Result<u8> {
+/// Examines this machine and prints what was found. A default provider that cannot run is a lab that could not
+/// be built.
+pub fn run(args: &DoctorArgs, out: &mut dyn Write) -> io::Result<Exit> {
     let diagnosis = Diagnosis {
         providers: vec![
             provider("netns", true, check_netns()),
@@ -47,14 +36,15 @@ pub fn run(format: Format, out: &mut dyn Write) -> io::Result<u8> {
             provider("ssh", false, check_ssh()),
         ],
     };
-    match format {
+    match args.format {
         Format::Text => out.write_all(text(&diagnosis).as_bytes())?,
         Format::Json => {
             serde_json::to_writer_pretty(&mut *out, &diagnosis)?;
             writeln!(out)?;
         }
     }
-    Ok(if diagnosis.providers.iter().any(|provider| provider.default && provider.ready) { READY } else { NOT_READY })
+    let ready = diagnosis.providers.iter().any(|provider| provider.default && provider.ready);
+    Ok(if ready { Exit::AsExpected } else { Exit::LabBroken })
 }
 
 fn provider(name: &'static str, default: bool, checks: Vec<Check>) -> Provider {
@@ -93,7 +83,7 @@ fn conclusion(diagnosis: &Diagnosis) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Check, Diagnosis, Format, Status, provider, run, text};
+    use super::{Check, Diagnosis, DoctorArgs, Exit, Format, Status, provider, run, text};
 
     fn check(name: &str, status: Status, detail: &str, fix: Option<&str>) -> Check {
         Check { name: name.to_owned(), status, detail: detail.to_owned(), fix: fix.map(str::to_owned) }
@@ -133,11 +123,11 @@ mod tests {
     #[test]
     fn json_status_and_machine_agree() {
         let mut out = Vec::new();
-        let status = run(Format::Json, &mut out).expect("a vector takes everything");
+        let exit = run(&DoctorArgs { format: Format::Json }, &mut out).expect("a vector takes everything");
         let json: serde_json::Value = serde_json::from_slice(&out).expect("JSON");
         let netns = &json["providers"][0];
         assert_eq!(netns["name"], "netns");
-        assert_eq!(status == 0, netns["ready"].as_bool().expect("a boolean"));
+        assert_eq!(exit == Exit::AsExpected, netns["ready"].as_bool().expect("a boolean"));
         let none_missing =
             netns["checks"].as_array().expect("a list").iter().all(|check| check["status"] != Status::Missing.as_str());
         assert_eq!(netns["ready"], none_missing);

@@ -4,6 +4,7 @@ pub mod args;
 pub mod completions;
 pub mod doctor;
 pub mod exit;
+pub mod explain;
 pub mod failure;
 pub mod list;
 pub mod plan;

@@ -15,12 +15,15 @@ use super::{
 };
 use crate::{
     cluster::dataplane,
+    diagnose::evidence,
     model::{
         ClusterKind, ProviderKind, Verdict,
         report::{RemedyReport, Report},
     },
+    plan::Plan,
+    provider::needs::{Check, Status, check_netns, missing_programs},
     report::{self, claim_dir, fresh_dir, terminal::TerminalStyle},
-    run::{self, Explain, RunError, RunOptions, trials},
+    run::{self, Explain, Finished, RunError, RunOptions, trials},
 };
 
 /// Where reports go when the command line does not say.
@@ -34,14 +37,43 @@ const JOBS_PER_PROCESSOR: usize = 4;
 enum LabError {
     /// A part that this version does not have.
     #[error("{0}")]
-    Missing(String, #[help] &'static str),
+    Missing(String, #[help] String),
     /// The sandbox.
-    #[error(transparent)]
-    #[diagnostic(help("`lab doctor` says what this machine lacks and how to get it"))]
-    Run(#[from] RunError),
+    #[error("{source}")]
+    Run {
+        source: RunError,
+        #[help]
+        help: String,
+    },
     /// The program's own runtime.
     #[error("failed to start: {0}")]
     Runtime(#[from] std::io::Error),
+}
+
+impl LabError {
+    /// Programs that the lab runs and this machine does not have.
+    fn programs(missing: &[Check]) -> Self {
+        let names: Vec<&str> = missing.iter().map(|check| check.name.as_str()).collect();
+        let mut help: Vec<&str> = missing.iter().filter_map(|check| check.fix.as_deref()).collect();
+        help.dedup();
+        Self::Missing(format!("this machine lacks {}", names.join(", ")), help.join("\n"))
+    }
+
+    /// A sandbox that did not start: what the kernel refuses is looked for, and how it can be allowed.
+    fn run(source: RunError) -> Self {
+        let lacking = check_netns().into_iter().filter(|check| check.status == Status::Missing);
+        let help: Vec<String> = lacking
+            .map(|check| {
+                [Some(format!("{}: {}", check.name, check.detail)), check.fix]
+                    .into_iter()
+                    .flatten()
+                    .collect::<Vec<_>>()
+                    .join("\n")
+            })
+            .collect();
+        let help = if help.is_empty() { "`lab doctor` shows what was tried".to_owned() } else { help.join("\n") };
+        Self::Run { source, help }
+    }
 }
 
 /// A problem with the report's files, with all that lies behind it.
@@ -52,7 +84,7 @@ pub struct ReportProblem(String);
 impl ReportProblem {
     /// The problem as one line.
     #[must_use]
-    pub fn new(error: &report::ReportError) -> Self {
+    pub fn new(error: &dyn std::error::Error) -> Self {
         Self(with_sources(error))
     }
 }
@@ -60,6 +92,12 @@ impl ReportProblem {
 /// Runs the selected cases and writes the report.
 pub fn run(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
     let selected = select(&args.selection)?;
+    for (given, option) in [(args.baseline.is_some(), "--baseline"), (args.keep, "--keep")] {
+        if given {
+            let help = "leave it out".to_owned();
+            return Err(Failure::lab(LabError::Missing(format!("this version has no `{option}`"), help)));
+        }
+    }
     check(&selected)?;
     let plan = &selected.plan;
     let dir = report_dir(args.report.as_deref())?;
@@ -68,18 +106,17 @@ pub fn run(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
         command: std::env::args().collect(),
         retries: args.retries,
         explain: Explain::Failing,
+        evidence: true,
         jobs: args.jobs.map_or_else(default_jobs, |jobs| jobs as usize),
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::lab(LabError::Runtime(error)))?;
-    let finished = match runtime.block_on(run::run(plan, &options)) {
-        Ok(finished) => finished,
-        Err(error) => {
-            // Nothing was observed, so there is nothing to keep; the folder is the run's own, and empty.
-            drop(std::fs::remove_dir(&dir));
-            return Err(Failure::lab(LabError::Run(error)));
-        }
-    };
+    let mut finished = in_lab(plan, &options).inspect_err(|_| {
+        // Nothing was observed, so there is nothing to keep; the folder is the run's own, and empty.
+        drop(std::fs::remove_dir(&dir));
+    })?;
+    for (name, evidence) in &finished.evidence {
+        let file = evidence::write(evidence, &dir, name);
+        finished.report.evidence.push(file.map_err(|error| Failure::lab(ReportProblem::new(&error)))?);
+    }
     report::write_all(&finished.report, &dir).map_err(|error| lab_report(&error))?;
     trials::run(&finished.report.cases, args.format.map(Into::into), &dir.join("trials.txt"));
     if args.format.is_none() {
@@ -89,11 +126,22 @@ pub fn run(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
     Ok(if finished.interrupted { Exit::Interrupted } else { exit(&finished.report) })
 }
 
+/// Runs a plan in a lab of its own, from a program without a runtime.
+pub(super) fn in_lab(plan: &Plan, options: &RunOptions) -> Result<Finished, Failure> {
+    let missing = missing_programs();
+    if !missing.is_empty() {
+        return Err(Failure::lab(LabError::programs(&missing)));
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::lab(LabError::Runtime(error)))?;
+    runtime.block_on(run::run(plan, options)).map_err(|error| Failure::lab(LabError::run(error)))
+}
+
 /// What the files say is checked before anything is created.
-fn check(selected: &Selected) -> Result<(), Failure> {
+pub(super) fn check(selected: &Selected) -> Result<(), Failure> {
     if selected.provider != ProviderKind::Netns || selected.cluster != ClusterKind::Dataplane {
         let what = format!("this version has no provider {} with cluster {}", selected.provider, selected.cluster);
-        let help = "use `--provider netns --cluster dataplane`, the default";
+        let help = "use `--provider netns --cluster dataplane`, the default".to_owned();
         return Err(Failure::lab(LabError::Missing(what, help)));
     }
     dataplane::check(&selected.plan).map_err(Failure::input)

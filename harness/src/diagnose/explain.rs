@@ -43,9 +43,9 @@ const FIRST_PORT: u16 = 61_001;
 /// How many ports are used in turn.
 const PORTS: u16 = 4_000;
 /// Time limit of a repeated probe: a packet that vanishes has done so long before.
-const SHORT: Duration = Duration::from_millis(700);
+const SHORT: Duration = Duration::from_millis(600);
 /// The same where data has to flow until it stalls, or a resolver has to ask.
-const LONG: Duration = Duration::from_millis(1500);
+const LONG: Duration = Duration::from_secs(1);
 
 static NEXT_PORT: AtomicU16 = AtomicU16::new(0);
 

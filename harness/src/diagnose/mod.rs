@@ -7,6 +7,8 @@
 
 pub mod cause;
 pub mod context;
+pub mod difference;
+pub mod evidence;
 mod explain;
 pub mod hook;
 pub mod session;

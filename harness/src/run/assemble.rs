@@ -4,12 +4,11 @@ use std::collections::BTreeSet;
 
 use super::observation::{CaseObservation, Moment, Observation};
 use crate::{
-    catalog::scenario::{Expect, ExpectedSource},
-    diagnose::{Explanation, group},
+    diagnose::{Explanation, difference, evidence::Evidence, group},
     model::{
-        Outcome, RemedyVerdict, Verdict,
+        Difference, Outcome, RemedyVerdict, Verdict,
         report::{
-            CaseReport, CauseGroup, Counts, Declared, DistroReport, MachineReport, ManifestReport, RemedyReport,
+            CaseReport, Cause, CauseGroup, Counts, Declared, DistroReport, MachineReport, ManifestReport, RemedyReport,
             ScenarioReport,
         },
     },
@@ -79,14 +78,16 @@ fn observed_case(cluster: &ClusterPlan, case: &Case, tries: &CaseObservation, se
         duration_us: last.result.duration_us,
         source_ip: last.result.source_ip,
         backend: last.result.backend.as_ref().map(|backend| backend.pod.clone()),
-        cause: seen
-            .explanations
-            .iter()
-            .find(|explained| explained.case == case.id)
-            .map(|explained| explained.cause.clone()),
+        cause: cause(case, last.result.outcome, seen),
         upstream: judged.upstream,
         ..blank(cluster, case, judged.verdict, "")
     }
+}
+
+/// Why a case failed; what ends as expected has no cause, even where its way was traced.
+fn cause(case: &Case, outcome: Outcome, seen: &Observation) -> Option<Cause> {
+    let explained = seen.explanations.iter().find(|explained| explained.case == case.id)?;
+    (!case.spec.expect.allows(outcome)).then(|| explained.cause.clone())
 }
 
 fn without_probe(cluster: &ClusterPlan, verdict: Verdict, reason: &str) -> Vec<CaseReport> {
@@ -104,7 +105,7 @@ fn blank(cluster: &ClusterPlan, case: &Case, verdict: Verdict, detail: &str) -> 
         to: path.to,
         protocol: path.protocol,
         payload: path.payload,
-        expected: expected(case.spec.expect),
+        expected: case.spec.expect.to_string(),
         outcome: Outcome::Error,
         verdict,
         detail: detail.to_owned(),
@@ -114,18 +115,6 @@ fn blank(cluster: &ClusterPlan, case: &Case, verdict: Verdict, detail: &str) -> 
         backend: None,
         cause: None,
         upstream: None,
-    }
-}
-
-/// How the report says what was expected.
-#[must_use]
-pub fn expected(expect: Expect) -> String {
-    match expect {
-        Expect::Ok(ExpectedSource::Any) => "ok".to_owned(),
-        Expect::Ok(ExpectedSource::Preserved) => "ok, source preserved".to_owned(),
-        Expect::Ok(ExpectedSource::Node) => "ok, source node".to_owned(),
-        Expect::Blocked => "blocked".to_owned(),
-        Expect::Outcome(outcome) => outcome.to_string(),
     }
 }
 
@@ -198,7 +187,7 @@ fn compare(report: &mut RemedyReport, before: Seen<'_>, with: Seen<'_>) {
         let Some((_, tries_before)) = same else { continue };
         let met = |tries: &CaseObservation, moments| {
             let last = tries.at(moments).next_back().map(|one| one.result.outcome);
-            last.map(|outcome| is_met(case.spec.expect, outcome))
+            last.map(|outcome| case.spec.expect.allows(outcome))
         };
         let now = met(tries, &[Moment::Probe, Moment::Retry]).unwrap_or(false);
         let path = PathWithRemedy {
@@ -231,14 +220,6 @@ fn note(notes: &mut Vec<String>, case: &Case, tries: &CaseObservation, path: Pat
         notes.push(format!("breaks {name}: {}", outcome(&[Moment::Probe, Moment::Retry])));
     } else if path.with && !path.after_reload {
         notes.push(format!("{name} ends as {} after a firewall reload", outcome(&[Moment::AfterReload])));
-    }
-}
-
-fn is_met(expect: Expect, outcome: Outcome) -> bool {
-    match expect {
-        Expect::Ok(_) => outcome == Outcome::Ok,
-        Expect::Blocked => matches!(outcome, Outcome::Rejected | Outcome::Refused | Outcome::Timeout),
-        Expect::Outcome(expected) => outcome == expected,
     }
 }
 
@@ -332,12 +313,45 @@ pub fn causes(distros: &[DistroReport], plan: &Plan, endings: &[Ending]) -> Vec<
         let explained: Vec<Explanation> = own.flat_map(|(_, ending)| ending.explanations()).cloned().collect();
         groups.extend(group(&explained).into_iter().map(|shared| CauseGroup {
             distro: distro.id.clone(),
-            way: explained.iter().find(|one| shared.cases.first() == Some(&one.case)).map(|one| one.way.clone()),
+            way: Some(shared.way),
             cause: shared.cause,
             cases: shared.cases,
         }));
     }
     groups
+}
+
+/// What differs between the distros of each scenario, as installed.
+#[must_use]
+pub fn differences(plan: &Plan, endings: &[Ending]) -> Vec<Difference> {
+    let mut all = Vec::new();
+    for scenario in scenarios(plan) {
+        let (mut evidence, mut causes) = (Vec::new(), Vec::new());
+        for (cluster, ending) in plan.clusters.iter().zip(endings) {
+            if let Ending::Seen(seen) = ending
+                && cluster.scenario.id == scenario.id
+                && cluster.remedy.is_none()
+            {
+                evidence.extend(seen.evidence.iter().cloned());
+                causes.extend(seen.explanations.iter().map(|explained| &explained.cause));
+            }
+        }
+        all.extend(difference::differences(&evidence, &causes, Some(&scenario.id)));
+    }
+    all
+}
+
+/// What was collected, under names that are unique in the run.
+#[must_use]
+pub fn evidence(plan: &Plan, endings: Vec<Ending>) -> Vec<(String, Evidence)> {
+    let mut all = Vec::new();
+    for (cluster, ending) in plan.clusters.iter().zip(endings) {
+        if let Ending::Seen(seen) = ending {
+            let name = |one: &Evidence| format!("{}.{}.{}", cluster.scenario.id, cluster.distro.id, one.machine);
+            all.extend(seen.evidence.into_iter().map(|one| (name(&one), one)));
+        }
+    }
+    all
 }
 
 /// The manifests of every scenario, each once.

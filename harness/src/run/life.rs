@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Instant};
 
+use futures_util::future::try_join_all;
+
 use super::{
     Explain, explaining,
     observation::{CaseObservation, LifeError, Moment, Observation},
@@ -14,6 +16,7 @@ use crate::{
         scenario::{Remedy, When},
     },
     cluster::dataplane::runtime::Dataplane,
+    diagnose::evidence::{self, Evidence, Item},
     model::{Outcome, report::MachineReport},
     plan::ClusterPlan,
     policy::{self, HostKind},
@@ -28,6 +31,8 @@ pub struct Surroundings {
     pub retries: u32,
     /// Which cases are traced.
     pub explain: Explain,
+    /// Whether evidence is collected from the machines, as installed.
+    pub evidence: bool,
 }
 
 /// Lives one cluster from its hosts to its last probe. `tell` hears of each phase as it starts.
@@ -57,7 +62,7 @@ pub async fn live(
     }
     tell(Phase::Probe);
     life.probe(surroundings.retries).await;
-    let failing = life.to_explain(surroundings.explain);
+    let failing = life.to_explain(&surroundings.explain);
     if !failing.is_empty() {
         tell(Phase::Explain);
         life.explain(&failing).await;
@@ -65,6 +70,9 @@ pub async fn live(
     if plan.remedy.is_some() {
         tell(Phase::Reload);
         life.probe_after_reload().await?;
+    } else if surroundings.evidence {
+        tell(Phase::Evidence);
+        life.seen.evidence = life.evidence().await?;
     }
     life.seen.versions = life.versions().await?;
     life.seen.lifetime = started.elapsed();
@@ -167,11 +175,14 @@ impl<'a> Life<'a> {
     }
 
     /// The cases whose cause is to be found. What the lab itself could not do has none.
-    fn to_explain(&self, explain: Explain) -> Vec<usize> {
+    fn to_explain(&self, explain: &Explain) -> Vec<usize> {
         let wanted = |index: &usize| {
             let outcome = self.seen.cases[*index].deciding().next_back().map(|one| one.result.outcome);
-            let expected = |outcome| self.plan.cases[*index].spec.expect.allows(outcome);
-            outcome.is_some_and(|outcome| outcome != Outcome::Error && (explain == Explain::All || !expected(outcome)))
+            let case = &self.plan.cases[*index];
+            outcome.is_some_and(|outcome| match explain {
+                Explain::Failing => outcome != Outcome::Error && !case.spec.expect.allows(outcome),
+                Explain::Only(id) => case.id == *id,
+            })
         };
         (0..self.plan.cases.len()).filter(wanted).collect()
     }
@@ -184,6 +195,19 @@ impl<'a> Life<'a> {
             Ok(explanations) => self.seen.explanations = explanations,
             Err(error) => tracing::warn!("{}: failed to look for causes: {error}", self.plan.id()),
         }
+    }
+
+    /// The same set from every machine, whether something fails on it or not: what differs is the point.
+    async fn evidence(&self) -> Result<Vec<Evidence>, LifeError> {
+        let machines: Vec<_> = self.machines().collect();
+        let all = machines.into_iter().map(|(number, machine, distro)| async move {
+            let mut items = evidence::standard();
+            for (component, log) in self.cluster.logs(usize::from(number) - 1) {
+                items.push(Item::log(&component, Command::new(["cat", &log])));
+            }
+            evidence::collect(machine, &distro.id, &items).await
+        });
+        Ok(try_join_all(all).await?)
     }
 
     /// Reloads every firewall that runs; where none does, nothing can change.

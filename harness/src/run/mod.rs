@@ -21,7 +21,7 @@ use jiff::Timestamp;
 
 use self::{assemble::Ending, life::Surroundings, observation::Observation, progress::Progress};
 use crate::{
-    diagnose::Explanation,
+    diagnose::{Explanation, evidence::Evidence},
     model::{
         Outcome, ProviderKind,
         report::{FORMAT, Host, Report, Run},
@@ -44,17 +44,19 @@ pub struct RunOptions {
     pub retries: u32,
     /// Which cases are traced.
     pub explain: Explain,
+    /// Whether evidence is collected from the machines, as installed.
+    pub evidence: bool,
     /// How many clusters live at the same time.
     pub jobs: usize,
 }
 
 /// Which cases are traced to say why they end as they do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Explain {
     /// Those that do not end as expected.
     Failing,
-    /// Every one.
-    All,
+    /// This one, however it ends.
+    Only(String),
 }
 
 /// Why there is no report at all.
@@ -75,6 +77,8 @@ pub struct Finished {
     pub report: Report,
     /// Why cases ended as they did, cluster by cluster.
     pub explanations: Vec<Explanation>,
+    /// What was collected from the machines, under names that are unique in the run.
+    pub evidence: Vec<(String, Evidence)>,
     /// The run was interrupted; cases that had not ended are skipped.
     pub interrupted: bool,
 }
@@ -87,10 +91,11 @@ pub async fn run(plan: &Plan, options: &RunOptions) -> Result<Finished, RunError
     let endings: Mutex<Vec<Ending>> = Mutex::new(plan.clusters.iter().map(|_| Ending::Interrupted).collect());
     let carried = plan.clusters.iter().filter(|cluster| cluster.scenario.lacking(ProviderKind::Netns).is_none());
     let progress = Progress::new(carried.count());
-    let surroundings = Surroundings { lab, retries: options.retries, explain: options.explain };
+    let surroundings =
+        Surroundings { lab, retries: options.retries, explain: options.explain.clone(), evidence: options.evidence };
     let interrupted = tokio::select! {
         () = live_all(plan, options, &surroundings, &progress, &endings) => false,
-        _ = tokio::signal::ctrl_c() => true,
+        () = interrupt() => true,
     };
     progress.finish();
     // The sandbox, and with it everything that the lab made, ends here.
@@ -107,7 +112,20 @@ pub async fn run(plan: &Plan, options: &RunOptions) -> Result<Finished, RunError
         pathlab: env!("CARGO_PKG_VERSION").to_owned(),
     };
     let explanations = endings.iter().flat_map(Ending::explanations).cloned().collect();
-    Ok(Finished { report: assemble(plan, &endings, head), explanations, interrupted })
+    let report = assemble(plan, &endings, head);
+    Ok(Finished { report, explanations, evidence: assemble::evidence(plan, endings), interrupted })
+}
+
+/// Ends when somebody wants the run to end: Ctrl-C, a terminal that closes, a service manager.
+async fn interrupt() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let signals = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+    let waiting = signals.into_iter().filter_map(|kind| signal(kind).ok()).map(|mut signal| {
+        Box::pin(async move {
+            signal.recv().await;
+        })
+    });
+    futures_util::future::select_all(waiting).await;
 }
 
 async fn live_all(
@@ -183,7 +201,7 @@ fn assemble(plan: &Plan, endings: &[Ending], run: Run) -> Report {
         remedies: assemble::remedies(plan, endings),
         manifests: assemble::manifests(plan),
         scenarios: assemble::scenarios(plan),
-        differences: Vec::new(),
+        differences: assemble::differences(plan, endings),
         evidence: Vec::new(),
         cases,
     }

@@ -4,7 +4,11 @@ use std::{collections::BTreeSet, time::Duration};
 
 use lab_agent::protocol::ProbeResult;
 
-use crate::{diagnose::Explanation, model::report::TryReport, provider::MachineError};
+use crate::{
+    diagnose::{Explanation, evidence::Evidence},
+    model::report::TryReport,
+    provider::MachineError,
+};
 
 /// When in a cluster's life a try was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +56,8 @@ pub struct Observation {
     pub versions: crate::model::report::MachineReport,
     /// Why cases ended as they did, where it was looked for.
     pub explanations: Vec<Explanation>,
+    /// What was collected from the machines, as installed only.
+    pub evidence: Vec<Evidence>,
     /// How long the cluster lived.
     pub lifetime: Duration,
 }

@@ -26,6 +26,8 @@ pub enum Phase {
     Probe,
     /// The firewall is reloaded, and the cases are probed again.
     Reload,
+    /// Evidence is collected from the machines.
+    Evidence,
     /// The causes of failures are looked for.
     Explain,
 }
@@ -40,6 +42,7 @@ impl fmt::Display for Phase {
             Self::Remedy => "applying the remedy",
             Self::Probe => "probing",
             Self::Reload => "reloading the firewall and probing again",
+            Self::Evidence => "collecting evidence",
             Self::Explain => "looking for causes",
         })
     }

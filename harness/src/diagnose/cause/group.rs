@@ -2,7 +2,7 @@
 
 use crate::{
     diagnose::explain::Explanation,
-    model::{PacketWay, report::Cause},
+    model::{AccessPath, PacketWay, Target, report::Cause},
 };
 
 /// A cause and the cases that it explains.
@@ -37,17 +37,19 @@ pub fn group(explanations: &[Explanation]) -> Vec<SharedCause> {
 impl SharedCause {
     fn add(&mut self, explanation: &Explanation) {
         self.cases.push(explanation.case.clone());
-        // The shortest sentence is the one that is told without a detour (through the ingress, for instance).
-        if explanation.cause.summary.len() < self.cause.summary.len() && !self.says_more_than(explanation) {
+        // What is seen without a detour (through the ingress) shows it best.
+        let shown = self.way.case.clone();
+        if is_detour(&shown) && !is_detour(&explanation.case) {
             self.cause = explanation.cause.clone();
             self.way = explanation.way.clone();
         }
     }
+}
 
-    /// A sentence that goes on after the other's end says more.
-    fn says_more_than(&self, explanation: &Explanation) -> bool {
-        self.cause.summary.starts_with(&explanation.cause.summary)
-    }
+/// Whether the case's own packets are not the ones that were ended.
+fn is_detour(case: &str) -> bool {
+    let path = case.rsplit("::").next().and_then(|name| name.parse::<AccessPath>().ok());
+    path.is_some_and(|path| path.to == Target::Ingress)
 }
 
 fn same(one: &Cause, other: &Cause) -> bool {
@@ -83,13 +85,21 @@ mod tests {
     #[test]
     fn the_same_rule_is_one_cause_and_two_unknowns_are_two() {
         let groups = group(&[
-            explanation("ingress", CauseKind::FirewallDrop, Some("drop"), "The ingress fails. It is dropped."),
-            explanation("pod", CauseKind::FirewallDrop, Some("drop"), "It is dropped."),
+            explanation(
+                "s::d::as-installed::outside-to-ingress",
+                CauseKind::FirewallDrop,
+                Some("drop"),
+                "The ingress fails. It is dropped.",
+            ),
+            explanation("s::d::as-installed::pod-to-pod-ip", CauseKind::FirewallDrop, Some("drop"), "It is dropped."),
             explanation("a", CauseKind::Unknown, None, "Unknown: a."),
             explanation("b", CauseKind::Unknown, None, "Unknown: b."),
         ]);
         assert_eq!(groups.len(), 3);
-        assert_eq!(groups[0].cases, ["ingress", "pod"]);
-        assert_eq!((groups[0].cause.summary.as_str(), groups[0].way.case.as_str()), ("It is dropped.", "pod"));
+        assert_eq!(groups[0].cases.len(), 2);
+        assert_eq!(
+            (groups[0].cause.summary.as_str(), groups[0].way.case.as_str()),
+            ("It is dropped.", "s::d::as-installed::pod-to-pod-ip")
+        );
     }
 }

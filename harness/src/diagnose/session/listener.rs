@@ -1,7 +1,10 @@
 //! `nft monitor trace` on one machine, from the moment it listens to the moment it has read everything.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -19,10 +22,14 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Pause between two looks.
 const PAUSE: Duration = Duration::from_millis(5);
 
+/// Tells apart the files of listeners on one machine.
+static NEXT_FILE: AtomicU32 = AtomicU32::new(0);
+
 /// A machine that marks and listens.
 pub struct Listener {
     machine: Arc<dyn Machine>,
     running: Box<dyn Running>,
+    file: String,
     inode: Option<u64>,
 }
 
@@ -50,8 +57,11 @@ impl Listener {
 
     async fn listen(machine: Arc<dyn Machine>) -> Result<Self, MachineError> {
         let before = sockets(&*machine).await?;
-        let running = machine.start(&Command::new(["nft", "monitor", "trace"])).await?;
-        let mut listener = Self { machine, running, inode: None };
+        // Into a file: while a pipe is full nft reads nothing, and the kernel drops what it does not read.
+        let number = NEXT_FILE.fetch_add(1, Ordering::Relaxed);
+        let file = format!("/run/{TRACE_TABLE}.{}.{number}", std::process::id());
+        let running = machine.start(&Command::shell(&format!("exec nft monitor trace >{file}"))).await?;
+        let mut listener = Self { machine, running, file, inode: None };
         let started = Instant::now();
         while listener.inode.is_none() && started.elapsed() < PATIENCE {
             let now = sockets(&*listener.machine).await?;
@@ -74,9 +84,12 @@ impl Listener {
     /// Waits until everything is read, ends the listener and takes the table away.
     pub async fn stop(self) -> Result<Heard, MachineError> {
         let drops = self.drained().await;
-        let output = self.running.stop().await;
+        let stopped = self.running.stop().await;
         remove_table(&*self.machine).await?;
-        let transcript = parse(&output?.text());
+        let said = String::from_utf8_lossy(&stopped?.stderr).into_owned();
+        let read = Command::shell(&format!("cat {0}; rm -f {0}", self.file));
+        let text = self.machine.run(&read).await?.success(self.machine.name(), &read)?.text();
+        let transcript = parse(&(text + &said));
         let lost = transcript.lost_messages() || drops? > 0;
         Ok(Heard { transcript, lost })
     }

@@ -77,7 +77,7 @@ impl Ruleset {
 fn statements(text: &str) -> Vec<String> {
     let mut statements: Vec<String> = Vec::new();
     let mut open = 0_usize;
-    for line in text.lines().map(str::trim) {
+    for line in text.lines().map(without_handle) {
         match statements.last_mut() {
             Some(last) if open > 0 => {
                 last.push(' ');
@@ -91,6 +91,11 @@ fn statements(text: &str) -> Vec<String> {
         }
     }
     statements
+}
+
+/// `nft -a` writes ` # handle N` behind everything.
+fn without_handle(line: &str) -> &str {
+    line.rsplit_once(" # handle ").map_or(line, |(before, _)| before).trim()
 }
 
 /// A rule without what its counters say, white space collapsed.
@@ -133,6 +138,22 @@ mod tests {
         );
         assert_eq!(ruleset.chains.len(), 1);
         assert_eq!(ruleset.chains[0].rules, ["tcp dport { 22, 80 } accept", "drop"]);
+    }
+
+    #[test]
+    fn handles_do_not_matter() {
+        let text = include_str!("../fixtures/firewalld.ruleset");
+        let with_handles: String = text
+            .lines()
+            .map(|line| {
+                if line.trim().is_empty() || line.trim() == "}" {
+                    format!("{line}\n")
+                } else {
+                    format!("{line} # handle 7\n")
+                }
+            })
+            .collect();
+        assert_eq!(Ruleset::parse(&with_handles), Ruleset::parse(text));
     }
 
     #[test]

@@ -19,7 +19,7 @@ use super::{
     calico, compile,
     compile::Input,
     layout::{NodeSpec, OUTSIDE_IP, SERVICE_CIDR},
-    state::ClusterState,
+    state::{ClusterState, PodRole},
 };
 use crate::{
     cluster::workload::{AgentSocket, Workload},
@@ -41,6 +41,15 @@ const AGENT_SOCKET: &str = "/run/agent.sock";
 /// Ports on which a MicroK8s node listens beside the workload's own: API server, kubelet, controller-manager,
 /// scheduler, dqlite and the cluster agent. An echo stands in for each, so that exposure can be measured.
 const NODE_DAEMON_PORTS: [u16; 7] = [16443, 10250, 10257, 10259, 12379, 19001, 25000];
+
+/// The kernel sends one ICMP error a second to a peer, so that many probes at once would see silence where one
+/// sees a reject. What decides about a packet stays as it is.
+const UNLIMITED_ICMP: [&str; 4] = [
+    "net.ipv4.icmp_ratelimit=0",
+    "net.ipv6.icmp.ratelimit=0",
+    "net.ipv4.icmp_msgs_per_sec=100000",
+    "net.ipv4.icmp_msgs_burst=100000",
+];
 
 /// Why the cluster could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -176,6 +185,7 @@ impl Dataplane {
     }
 
     async fn start_node(&self, index: usize, machine: &NetnsMachine) -> Result<(), RuntimeError> {
+        must(machine, Command::new(["sysctl", "-q", "-e", "-w"].into_iter().chain(UNLIMITED_ICMP))).await?;
         let setup = calico::node_links(&self.state, index, "eth0");
         links(machine, &setup.ip_batch).await?;
         if !setup.bridge_batch.is_empty() {
@@ -221,6 +231,21 @@ impl Dataplane {
         }
         try_join(rules::write_all(&self.state, &self.hosts.nodes), ready::wait(self)).await?;
         stand_ins::install(&self.state, &self.hosts.nodes).await
+    }
+
+    /// Logs of the cluster's components on a node: component and path, valid on every machine of the lab.
+    #[must_use]
+    pub fn logs(&self, node: usize) -> Vec<(String, String)> {
+        let log = |space: &PodSpace| {
+            let pod = &self.state.pods[space.pod];
+            let (component, daemon) = match pod.role {
+                PodRole::Ingress => ("ingress", "nginx"),
+                PodRole::Dns => ("dns", "dnsmasq"),
+                PodRole::Workload | PodRole::LocalProber | PodRole::RemoteProber => return None,
+            };
+            (pod.node == node).then(|| (component.to_owned(), space.machine.log(daemon)))
+        };
+        self.pods.iter().filter_map(log).collect()
     }
 
     /// Whether the rules that the cluster's proxy watches are all there.

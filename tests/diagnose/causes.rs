@@ -1,14 +1,13 @@
-//! Causes, derived for real: clusters in namespaces, broken in every way that a cause is known for.
+//! Each way of breaking a cluster and the cause that it must give.
 
-mod diagnose_lab;
-
-use diagnose_lab::{
-    available,
-    cluster::{Cluster, From, SERVICE, Try, node_address, pod},
-};
 use pathlab::{
     diagnose::{Explanation, group},
     model::{WayVerdict, report::CauseKind},
+};
+
+use super::lab::{
+    available,
+    cluster::{Cluster, From, SERVICE, Try, node_address, pod},
 };
 
 /// Builds a cluster of so many machines, unless there are no namespaces here.
@@ -38,20 +37,12 @@ fn pod_to_service() -> Try {
     Try { path: "pod-to-service", to: SERVICE.parse().expect("address"), ..POD_TO_POD }
 }
 
-/// Kind, table, chain, rule and owner of a cause.
+/// Kind, table, chain, rule and owner of a cause; empty where it has none.
 fn named(explanation: &Explanation) -> (CauseKind, &str, &str, &str, &str) {
     let cause = &explanation.cause;
-    let text = |field: &'static str, value: &Option<String>| -> String {
-        value.clone().unwrap_or_else(|| format!("no {field}"))
-    };
-    let leak = |text: String| -> &'static str { Box::leak(text.into_boxed_str()) };
-    (
-        cause.kind,
-        leak(text("table", &cause.table)),
-        leak(text("chain", &cause.chain)),
-        leak(text("rule", &cause.rule)),
-        leak(text("owner", &cause.owner)),
-    )
+    let [table, chain, rule, owner] =
+        [&cause.table, &cause.chain, &cause.rule, &cause.owner].map(|field| field.as_deref().unwrap_or_default());
+    (cause.kind, table, chain, rule, owner)
 }
 
 #[tokio::test]
@@ -135,10 +126,7 @@ async fn a_policy_drops() {
 #[tokio::test]
 async fn ufw_drops_what_it_routes() {
     let cluster = cluster!(1);
-    cluster.machines[0]
-        .sh("for d in /etc/ufw /etc/default /lib/ufw; do cp -r $d /run/copy && mount --bind /run/copy $d && mv /run/copy /run/copy$(echo $d | tr / -); done; \
-             sed -i s/IPV6=yes/IPV6=no/ /etc/default/ufw; sed -i '/ip_forward/d' /etc/ufw/sysctl.conf; ufw --force enable; echo 1 > /proc/sys/net/ipv4/ip_forward")
-        .await;
+    cluster.start_ufw(0).await;
     let explained = cluster.explain(&[pod_to_pod()]).await;
     assert_eq!(named(&explained[0]), (CauseKind::FirewallDrop, "ip filter", "FORWARD", "policy drop", "ufw"));
 }

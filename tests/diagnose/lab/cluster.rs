@@ -164,6 +164,11 @@ impl Cluster {
         self.machines[machine].sh(FIREWALLD).await;
     }
 
+    /// A real ufw, switched on; forwarding stays as it was.
+    pub async fn start_ufw(&self, machine: usize) {
+        self.machines[machine].sh(UFW).await;
+    }
+
     /// A real nginx in a pod that leads to another pod.
     pub async fn start_ingress(&self, (machine, number): (usize, usize), upstream: (usize, usize)) {
         let backend = pod(upstream.0, upstream.1);
@@ -276,8 +281,7 @@ async fn serve(pod: &Space) {
 }
 
 const FIREWALLD: &str = r#"
-mkdir -p /run/dbus /run/fw; cp -r /etc/firewalld/. /run/fw/; mount -t tmpfs t /etc/firewalld; cp -r /run/fw/. /etc/firewalld/
-mount -t tmpfs t /var/log
+mkdir -p /run/dbus; mount -t tmpfs t /etc/firewalld; mkdir /etc/firewalld/zones; mount -t tmpfs t /var/log
 cat > /run/dbus.conf <<X
 <!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN" "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig><type>system</type><listen>unix:path=/run/dbus/system_bus_socket</listen><auth>EXTERNAL</auth>
@@ -288,3 +292,11 @@ until [ -S /run/dbus/system_bus_socket ]; do sleep 0.02; done
 setsid firewalld --nofork --nopid >/run/fw.log 2>&1 &
 i=0; until firewall-cmd --state >/dev/null 2>&1; do sleep 0.1; i=$((i+1)); [ $i -lt 200 ]; done
 "#;
+
+const UFW: &str = r"
+mkdir /run/default /run/lib; cp /etc/default/ufw /run/default/; cp /lib/ufw/* /run/lib/
+mount --bind /run/default /etc/default; mount --bind /run/lib /lib/ufw; mount -t tmpfs t /etc/ufw
+cp /usr/share/ufw/iptables/*.rules /usr/share/ufw/ufw.conf /etc/ufw/; mkdir /etc/ufw/applications.d; : >/etc/ufw/sysctl.conf
+sed -i s/IPV6=yes/IPV6=no/ /etc/default/ufw
+ufw --force enable
+";

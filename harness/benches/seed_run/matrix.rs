@@ -1,0 +1,89 @@
+//! Scenarios by the dozen, for matrices of a wanted size.
+
+use std::{fs, path::Path, process::Command};
+
+use tempfile::TempDir;
+
+use super::LAB;
+
+const MANIFEST: &str = "\
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: echo }
+spec:
+  selector: { matchLabels: { app: echo } }
+  template:
+    metadata: { labels: { app: echo } }
+    spec: { containers: [{ name: echo, image: \"pathlab/agent:1\" }] }
+---
+apiVersion: v1
+kind: Service
+metadata: { name: echo }
+spec:
+  type: NodePort
+  selector: { app: echo }
+  ports:
+    - { name: http, port: 80, targetPort: 8080 }
+    - { name: tcp, port: 8081, targetPort: 8081, protocol: TCP }
+    - { name: udp, port: 8081, targetPort: 8081, protocol: UDP }
+";
+
+/// 60 cases: each vantage and target of one node without a firewall, over each protocol.
+fn scenario(id: &str) -> String {
+    format!(
+        "\
+id: {id}
+title: A part of a large matrix
+distros: [ubuntu-22.04]
+manifests: [echo.yaml]
+backend: {{ service: echo }}
+paths:
+  - {{ from: [node, pod, ingress, outside], to: [service, pod-ip], protocol: [http, tcp, udp], payload: [small, large] }}
+  - {{ from: [node, outside], to: [node-port], protocol: [http, tcp, udp], payload: [small, large] }}
+"
+    )
+}
+
+/// Scenario folders with at least as many cases in all as were asked for.
+pub struct Matrix {
+    dir: TempDir,
+    ids: Vec<String>,
+    /// How many cases they have.
+    pub cases: usize,
+}
+
+impl Matrix {
+    /// Writes the folders.
+    pub fn of(cases: usize) -> Self {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let id = |number: usize| format!("part-{number}");
+        write(dir.path(), &id(0));
+        let each = count(dir.path().join(id(0)).to_str().expect("UTF-8"));
+        let ids: Vec<String> = (0..cases.div_ceil(each)).map(id).collect();
+        for id in &ids[1..] {
+            write(dir.path(), id);
+        }
+        Self { cases: each * ids.len(), dir, ids }
+    }
+
+    /// The arguments that select them all.
+    pub fn arguments(&self) -> Vec<String> {
+        let folder = |id: &String| self.dir.path().join(id).to_str().expect("UTF-8").to_owned();
+        self.ids.iter().flat_map(|id| ["--scenario".to_owned(), folder(id)]).collect()
+    }
+}
+
+fn write(dir: &Path, id: &str) {
+    let folder = dir.join(id);
+    fs::create_dir(&folder).expect("a new folder");
+    fs::write(folder.join("scenario.yaml"), scenario(id)).expect("a file");
+    fs::write(folder.join("echo.yaml"), MANIFEST).expect("a file");
+}
+
+fn count(scenario: &str) -> usize {
+    let output =
+        Command::new(LAB).args(["plan", "--format", "json", "--scenario", scenario]).output().expect("lab runs");
+    assert!(output.status.success(), "lab plan: {}", String::from_utf8_lossy(&output.stderr));
+    let cases: Vec<serde_json::Value> = serde_json::from_slice(&output.stdout).expect("a list");
+    cases.len()
+}
