@@ -2,5 +2,6 @@
 
 mod doctor;
 mod leaves_nothing;
+mod library;
 mod main_job;
 mod support;
