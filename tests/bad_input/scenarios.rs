@@ -190,6 +190,12 @@ pub const TABLE: &[Bad] = &[
         says: &["50 ms to 60 s"],
     },
     Bad {
+        name: "loss out of range",
+        input: Scenario("{ mtu: 1500 }", "{ loss: 101 }"),
+        place: "good/scenario.yaml:23:19",
+        says: &["a loss of 101 in a hundred, expected 1 to 100"],
+    },
+    Bad {
         name: "MTU out of range",
         input: Scenario("mtu: 1500", "mtu: 100"),
         place: "good/scenario.yaml:23:18",

@@ -4,4 +4,5 @@ mod doctor;
 mod leaves_nothing;
 mod library;
 mod main_job;
+mod network;
 mod support;

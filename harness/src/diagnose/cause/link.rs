@@ -22,7 +22,8 @@ use crate::{
 
 /// Follows the packets from machine to machine and finds where the way breaks off.
 pub(super) fn broken<'a>(evidence: &CaseEvidence<'a>, flow: &Flow<'a>) -> Option<Finding<'a>> {
-    towards_backend(evidence, flow)
+    mtu::swallowed(evidence, flow)
+        .or_else(|| towards_backend(evidence, flow))
         .or_else(|| mtu::black_hole(evidence, flow))
         .or_else(|| towards_source(evidence, flow))
         .or_else(|| mtu::unanswered(evidence, flow))

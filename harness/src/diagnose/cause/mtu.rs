@@ -33,6 +33,20 @@ pub(super) fn too_big<'a>(evidence: &CaseEvidence<'a>, seen: &Seen<'a>) -> Optio
     Some(Finding::new(CauseKind::Mtu, summary).seen(*seen).lost(seen.machine, "routing", observed))
 }
 
+/// Large packets that go into a tunnel whose other end sees none of them, on a way that works for small ones.
+pub(super) fn swallowed<'a>(evidence: &CaseEvidence<'a>, flow: &Flow<'a>) -> Option<Finding<'a>> {
+    let context = evidence.context;
+    let silent = matches!(context.outcome, Outcome::Stalled | Outcome::Timeout);
+    if context.path.payload != Payload::Large || !silent || context.small_path_ok != Some(true) {
+        return None;
+    }
+    [Way::TunnelForward, Way::TunnelReply].into_iter().find_map(|way| {
+        let sent = flow.way(way).find(|seen| is_large(seen) && seen.passage.end == End::Sent)?;
+        let arrived = flow.way(way).any(|seen| seen.machine != sent.machine && is_large(seen));
+        (!arrived).then(|| finding(evidence, *sent))
+    })
+}
+
 /// A large payload that stalled while small packets of the same connection went both ways.
 pub(super) fn black_hole<'a>(evidence: &CaseEvidence<'a>, flow: &Flow<'a>) -> Option<Finding<'a>> {
     let context = evidence.context;

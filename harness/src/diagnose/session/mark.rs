@@ -50,8 +50,8 @@ pub enum Way {
     Error,
 }
 
-/// Priority of the chains that mark: before everyone else's.
-const FIRST: i32 = -450;
+/// Priority of the chains that mark: before everyone else's, but where fragments are whole packets again.
+const FIRST: i32 = -399;
 /// Priority of the chains that see what is left: after everyone else's filters and translations.
 const LAST: i32 = 400;
 /// UDP ports of VXLAN: the registered one, which Calico uses, and the one of Linux and flannel.
