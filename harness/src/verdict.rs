@@ -49,19 +49,19 @@ pub fn judge(scenario: &Scenario, distro: &str, remedy: Option<&str>, case: &Cas
         let all: Vec<String> = tries.iter().map(|one| one.outcome.to_string()).collect();
         return judged(Verdict::Flaky, Some(format!("tries differ: {}", all.join(", "))));
     }
-    let unmet = unmet(case.spec.expect, last);
-    match (unmet, known_issue(scenario, distro, remedy, case)) {
-        (None, None) => judged(Verdict::Pass, None),
-        (Some(note), None) => judged(Verdict::Fail, note),
-        (Some(_), Some(issue)) if issue.outcome == last.outcome => {
+    match (met(case.spec.expect, last), known_issue(scenario, distro, remedy, case)) {
+        (Met::Yes, None) => judged(Verdict::Pass, None),
+        (Met::No, None) => judged(Verdict::Fail, None),
+        (Met::Not(note), None) => judged(Verdict::Fail, Some(note.to_owned())),
+        (Met::No | Met::Not(_), Some(issue)) if issue.outcome == last.outcome => {
             Judged { verdict: Verdict::Known, note: None, upstream: Some(issue.upstream.clone()) }
         }
-        (Some(_), Some(issue)) => {
+        (Met::No | Met::Not(_), Some(issue)) => {
             judged(Verdict::Fail, Some(format!("known to end as {} ({})", issue.outcome, issue.upstream)))
         }
         // With a remedy, repairing is the point; only an issue about that very remedy can be outlived.
-        (None, Some(issue)) if remedy.is_some() && issue.remedy.is_none() => judged(Verdict::Pass, None),
-        (None, Some(issue)) => Judged {
+        (Met::Yes, Some(issue)) if remedy.is_some() && issue.remedy.is_none() => judged(Verdict::Pass, None),
+        (Met::Yes, Some(issue)) => Judged {
             verdict: Verdict::Fixed,
             note: Some(format!("known to end as {}, and no longer does", issue.outcome)),
             upstream: Some(issue.upstream.clone()),
@@ -69,19 +69,37 @@ pub fn judge(scenario: &Scenario, distro: &str, remedy: Option<&str>, case: &Cas
     }
 }
 
-/// What is not as expected: none when all is, else a note where outcome and expectation do not say it.
-fn unmet(expect: Expect, observed: &Observed) -> Option<Option<String>> {
-    let outcome = observed.outcome;
+/// Whether all is as expected: the outcome, and the source address where the expectation names one.
+#[must_use]
+pub fn meets(expect: Expect, observed: &Observed) -> bool {
+    matches!(met(expect, observed), Met::Yes)
+}
+
+/// How an outcome stands against an expectation.
+enum Met {
+    Yes,
+    No,
+    /// Outcome and expectation do not say it.
+    Not(&'static str),
+}
+
+fn met(expect: Expect, observed: &Observed) -> Met {
     match expect {
-        Expect::Ok(source) if outcome == Outcome::Ok => match source {
-            ExpectedSource::Any => None,
-            ExpectedSource::Preserved if observed.source.is_some() && observed.source == observed.prober => None,
-            ExpectedSource::Node if observed.source_is_node => None,
-            ExpectedSource::Preserved => Some(Some("the backend saw another source address".to_owned())),
-            ExpectedSource::Node => Some(Some("the backend saw a source address that is no node's".to_owned())),
-        },
-        Expect::Blocked | Expect::Outcome(_) if expect.allows(outcome) => None,
-        Expect::Ok(_) | Expect::Blocked | Expect::Outcome(_) => Some(None),
+        Expect::Ok(source) if observed.outcome == Outcome::Ok => met_source(source, observed),
+        Expect::Blocked | Expect::Outcome(_) if expect.allows(observed.outcome) => Met::Yes,
+        Expect::Ok(_) | Expect::Blocked | Expect::Outcome(_) => Met::No,
+    }
+}
+
+fn met_source(source: ExpectedSource, observed: &Observed) -> Met {
+    match source {
+        ExpectedSource::Preserved if observed.source.is_none() || observed.source != observed.prober => {
+            Met::Not("the backend saw another source address")
+        }
+        ExpectedSource::Node if !observed.source_is_node => {
+            Met::Not("the backend saw a source address that is no node's")
+        }
+        ExpectedSource::Any | ExpectedSource::Preserved | ExpectedSource::Node => Met::Yes,
     }
 }
 

@@ -75,9 +75,8 @@ fn a_sandbox_has_no_interface_but_its_own() {
     if !netns_tier() {
         return;
     }
-    let own =
-        r#"ip -o link | awk -F': ' '{print $2}' | grep -Ev '^(lo|eth0(@.*)?|cali.*|vxlan.calico)$' && exit 1 || :"#;
-    let route = r#"ip route show default | grep -v 'via 192.0.2.1 dev eth0' && exit 1 || :"#;
+    let own = r"ip -o link | awk -F': ' '{print $2}' | grep -Ev '^(lo|eth0(@.*)?|cali.*|vxlan.calico)$' && exit 1 || :";
+    let route = r"ip route show default | grep -v 'via 192.0.2.1 dev eth0' && exit 1 || :";
     let dir = crate::support::copy_of_scenario("pod-ip-502", |text| {
         let lines = [own, route].map(|line| format!("'{}'", line.replace('\'', "''"))).join(", ");
         let condition =

@@ -123,7 +123,7 @@ fn without_block(text: &str, head: &str) -> String {
         }
         !inside
     };
-    text.lines().filter(keep).map(|line| format!("{line}\n")).collect()
+    text.split_inclusive('\n').filter(keep).collect()
 }
 
 const OTHER_SCENARIO: &str = r#"

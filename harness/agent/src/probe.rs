@@ -11,7 +11,7 @@ mod stream;
 mod tcp;
 mod udp;
 
-use std::{net::SocketAddr, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use lab_agent::{
     outcome::Outcome,
@@ -29,9 +29,12 @@ pub async fn run(probe: Probe) -> ProbeResult {
     let deadline = start + Duration::from_millis(probe.timeout_ms);
     let mut attempt = Attempt::new(deadline, probe.source_port, &probe.expected_pods);
     let times = probe.repeat.max(1);
-    let mut ended = Ok(String::new());
+    let (mut ended, mut backends) = (Ok(String::new()), BTreeMap::new());
     for turn in 1..=times {
         ended = exchange(&probe.kind, &mut attempt).await;
+        if let (Ok(_), Some(backend)) = (&ended, &attempt.backend) {
+            *backends.entry(backend.pod.clone()).or_insert(0) += 1;
+        }
         if let Err(failure) = &mut ended {
             if times > 1 {
                 failure.detail = format!("exchange {turn} of {times}: {}", failure.detail);
@@ -40,7 +43,7 @@ pub async fn run(probe: Probe) -> ProbeResult {
         }
     }
     let (outcome, detail) = match ended {
-        Ok(detail) if times > 1 => (Outcome::Ok, format!("{detail}, {times} times")),
+        Ok(detail) if times > 1 => (Outcome::Ok, format!("{detail}, {times} times{}", counted(&backends))),
         Ok(detail) => (Outcome::Ok, detail),
         Err(failure) => (failure.outcome, failure.detail),
     };
@@ -53,7 +56,13 @@ pub async fn run(probe: Probe) -> ProbeResult {
         local_addr: attempt.local_addr,
         peer_addr: attempt.peer_addr,
         backend: attempt.backend,
+        backends,
     }
+}
+
+/// How many pods answered, where that is more than one.
+fn counted(backends: &BTreeMap<String, u32>) -> String {
+    if backends.len() > 1 { format!(" by {} pods", backends.len()) } else { String::new() }
 }
 
 /// One exchange; what went right in a line, or the failure.

@@ -4,7 +4,10 @@
 //! agent's [`Reply`] lines, one per line, until [`Reply::Done`]. Replies to a batch come in the order in
 //! which the probes end. The connection is the cancellation: closing it ends what is still under way.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, SocketAddr},
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -159,7 +162,10 @@ pub struct ProbeResult {
     /// The address connected to, after name resolution.
     #[serde(default)]
     pub peer_addr: Option<SocketAddr>,
-    /// Who answered.
+    /// Who answered last.
     #[serde(default)]
     pub backend: Option<Identity>,
+    /// How many exchanges went well with each pod.
+    #[serde(default)]
+    pub backends: BTreeMap<String, u32>,
 }

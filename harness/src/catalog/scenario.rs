@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::distro::{Distro, FirewallKind};
-use crate::model::{AccessPath, Outcome, ProviderKind};
+use crate::model::{AccessPath, Outcome, ProviderKind, RemedyVerdict};
 
 /// A scenario that has been read and checked: every name is resolved, every path expanded.
 #[derive(Clone, Debug)]
@@ -148,6 +148,9 @@ pub struct Condition {
     pub when: When,
     /// Shell lines, run as root, in order.
     pub run: Vec<String>,
+    /// Whether the cluster's proxy writes again what the lines have flushed, as it does within half a minute,
+    /// before anything else happens. Otherwise everything is seen in the time until then.
+    pub resync: bool,
 }
 
 /// A moment in the life of a cluster.
@@ -190,6 +193,8 @@ pub struct Remedy {
     pub applies_to: Option<AppliesTo>,
     /// Shell lines, run as root on every machine, in order.
     pub run: Vec<String>,
+    /// What a run is known to show of it.
+    pub verdict: Option<RemedyVerdict>,
 }
 
 /// Which hosts a remedy is for.
@@ -208,6 +213,27 @@ pub struct Underlay {
     /// Its MTU, in bytes (1280 to 9000).
     #[serde(default = "ethernet_mtu")]
     pub mtu: u16,
+    /// How many packets of a hundred are lost.
+    #[serde(default)]
+    pub loss: u8,
+    /// Whether the hosts' interfaces cut and checksum packets themselves; none means as the MTU needs it.
+    #[serde(default)]
+    pub offloads: Option<bool>,
+}
+
+impl Underlay {
+    /// The MTU that the hosts' interfaces have, in bytes: a network that carries less than an Ethernet does not tell.
+    #[must_use]
+    pub fn host_mtu(&self) -> u16 {
+        self.mtu.max(ethernet_mtu())
+    }
+
+    /// Whether the hosts' interfaces cut and checksum packets themselves. Packets that only a driver would cut never
+    /// meet a small MTU.
+    #[must_use]
+    pub fn offloaded(&self) -> bool {
+        self.offloads.unwrap_or(self.mtu >= ethernet_mtu())
+    }
 }
 
 impl Scenario {
@@ -263,7 +289,7 @@ impl Default for HttpRequest {
 
 impl Default for Underlay {
     fn default() -> Self {
-        Self { mtu: ethernet_mtu() }
+        Self { mtu: ethernet_mtu(), loss: 0, offloads: None }
     }
 }
 

@@ -10,7 +10,7 @@ use super::{
     nodes_file::NodesFile,
     scenario::{Backend, HttpRequest, When},
 };
-use crate::model::{Payload, Protocol, ProviderKind, Target, Vantage};
+use crate::model::{Payload, Protocol, ProviderKind, RemedyVerdict, Target, Vantage};
 
 /// A scenario: manifests, the access paths to try, host conditions, known issues, remedies.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -103,6 +103,9 @@ pub struct ConditionFile {
     pub when: When,
     /// Shell lines, run as root, in order.
     pub run: At<Vec<At<String>>>,
+    /// `false`: everything is seen before the cluster's proxy has written again what the lines flushed.
+    #[serde(default)]
+    pub resync: Option<bool>,
 }
 
 /// A failure that is known and expected.
@@ -138,13 +141,23 @@ pub struct RemedyFile {
     pub applies_to: Option<At<String>>,
     /// Shell lines, run as root on every machine, in order.
     pub run: At<Vec<At<String>>>,
+    /// What a run is known to show of it; any other verdict is a change. Not checked when absent.
+    #[serde(default)]
+    #[schemars(with = "Option<RemedyVerdict>")]
+    pub verdict: Option<At<String>>,
 }
 
 /// The network between the machines.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UnderlayFile {
-    /// Its MTU, in bytes (1280 to 9000); 1500 when absent.
+    /// Its MTU, in bytes (1280 to 9000); 1500 when absent. Less than 1500 is what the hosts do not know of.
     #[serde(default)]
     pub mtu: Option<At<u16>>,
+    /// How many packets of a hundred are lost (1 to 100).
+    #[serde(default)]
+    pub loss: Option<At<u8>>,
+    /// Whether the hosts' interfaces cut and checksum packets themselves; they do when absent, but for a small MTU.
+    #[serde(default)]
+    pub offloads: Option<bool>,
 }

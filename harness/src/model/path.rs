@@ -56,6 +56,8 @@ words! {
         Pod = "pod",
         /// A pod on another node.
         RemotePod = "remote-pod",
+        /// The backend pod itself; to its own service, this is a hairpin.
+        Backend = "backend",
         /// The ingress controller's pod.
         Ingress = "ingress",
         /// A host outside of the cluster, on the same network as the nodes.

@@ -2,7 +2,7 @@
 //!
 //! Stability: within one version of the format, keys and the meaning of values stay; keys may be added.
 
-use std::{fmt, net::IpAddr, str::FromStr};
+use std::{collections::BTreeMap, fmt, net::IpAddr, str::FromStr};
 
 use camino::Utf8PathBuf;
 use jiff::Timestamp;
@@ -195,6 +195,9 @@ pub struct CaseReport {
     pub source_ip: Option<IpAddr>,
     /// Pod that answered.
     pub backend: Option<String>,
+    /// For a path with `repeat`: how many of the exchanges each pod answered.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub backends: BTreeMap<String, u32>,
     /// Why it failed; null for a case that did not, or whose cause was not asked for.
     pub cause: Option<Cause>,
     /// Upstream report of the known issue that applies.
@@ -306,6 +309,18 @@ pub struct RemedyReport {
     /// One line for a person: what still fails, what broke, why it does not apply.
     #[serde(default)]
     pub detail: String,
+    /// What the scenario says that a run shows of it. Absent when it says nothing, and when the run did not look at
+    /// all of the scenario's paths.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_verdict: Option<RemedyVerdict>,
+}
+
+impl RemedyReport {
+    /// Whether the run shows something else of it than the scenario says.
+    #[must_use]
+    pub fn is_changed(&self) -> bool {
+        self.expected_verdict.is_some_and(|expected| expected != self.verdict)
+    }
 }
 
 /// One manifest that was deployed.

@@ -123,7 +123,8 @@ impl Aim<'_> {
 
     /// Pods reach the API through its service, hosts on the first node's own address.
     fn api_server(&self) -> Result<Endpoint, AimError> {
-        let from_pod = matches!(self.spec.path.from, Vantage::Pod | Vantage::RemotePod | Vantage::Ingress);
+        let from_pod =
+            matches!(self.spec.path.from, Vantage::Pod | Vantage::RemotePod | Vantage::Backend | Vantage::Ingress);
         let (ip, port) = if from_pod {
             self.addresses.api_service.ok_or_else(|| missing("the cluster has no service for its API"))?
         } else {

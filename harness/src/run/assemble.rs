@@ -1,8 +1,8 @@
 //! From what the clusters showed to the report. Pure.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::observation::{CaseObservation, Moment, Observation};
+use super::observation::{CaseObservation, Moment, Observation, Try};
 use crate::{
     diagnose::{Explanation, difference, evidence::Evidence, group},
     model::{
@@ -13,7 +13,7 @@ use crate::{
         },
     },
     plan::{Case, ClusterPlan, Plan},
-    verdict::{Observed, PathWithRemedy, judge, judge_remedy},
+    verdict::{Observed, PathWithRemedy, judge, judge_remedy, meets},
 };
 
 /// How one cluster of the plan ended.
@@ -24,6 +24,8 @@ pub enum Ending {
     Broken(String),
     /// The run ended before its turn, or in the middle of it.
     Interrupted,
+    /// This provider cannot carry the scenario, for this reason.
+    NotCarried(String),
 }
 
 impl Ending {
@@ -32,7 +34,7 @@ impl Ending {
     pub fn explanations(&self) -> &[Explanation] {
         match self {
             Self::Seen(seen) => &seen.explanations,
-            Self::Broken(_) | Self::Interrupted => &[],
+            Self::Broken(_) | Self::Interrupted | Self::NotCarried(_) => &[],
         }
     }
 }
@@ -47,6 +49,7 @@ pub fn cases(cluster: &ClusterPlan, ending: &Ending) -> Vec<CaseReport> {
         }
         Ending::Broken(reason) => without_probe(cluster, Verdict::Error, reason),
         Ending::Interrupted => without_probe(cluster, Verdict::Skipped, "the run was interrupted"),
+        Ending::NotCarried(reason) => without_probe(cluster, Verdict::Skipped, reason),
     }
 }
 
@@ -55,15 +58,7 @@ fn observed_case(cluster: &ClusterPlan, case: &Case, tries: &CaseObservation, se
         let reason = tries.error.as_deref().unwrap_or("no probe was made");
         return blank(cluster, case, Verdict::Error, reason);
     };
-    let observed: Vec<Observed> = tries
-        .deciding()
-        .map(|one| Observed {
-            outcome: one.result.outcome,
-            source: one.result.source_ip,
-            prober: one.result.local_addr.map(|address| address.ip()),
-            source_is_node: one.result.source_ip.is_some_and(|ip| seen.node_ips.contains(&ip)),
-        })
-        .collect();
+    let observed: Vec<Observed> = tries.deciding().map(|one| of_try(one, seen)).collect();
     let remedy = cluster.remedy.as_ref().map(|remedy| remedy.id.as_str());
     let judged = judge(&cluster.scenario, &cluster.distro.id, remedy, case, &observed);
     let detail =
@@ -75,6 +70,7 @@ fn observed_case(cluster: &ClusterPlan, case: &Case, tries: &CaseObservation, se
         duration_us: last.result.duration_us,
         source_ip: last.result.source_ip,
         backend: last.result.backend.as_ref().map(|backend| backend.pod.clone()),
+        backends: if case.spec.repeat > 1 { last.result.backends.clone() } else { BTreeMap::new() },
         cause: cause(case, last.result.outcome, seen),
         upstream: judged.upstream,
         ..blank(cluster, case, judged.verdict, "")
@@ -85,6 +81,15 @@ fn observed_case(cluster: &ClusterPlan, case: &Case, tries: &CaseObservation, se
 fn cause(case: &Case, outcome: Outcome, seen: &Observation) -> Option<Cause> {
     let explained = seen.explanations.iter().find(|explained| explained.case == case.id)?;
     (!case.spec.expect.allows(outcome)).then(|| explained.cause.clone())
+}
+
+fn of_try(one: &Try, seen: &Observation) -> Observed {
+    Observed {
+        outcome: one.result.outcome,
+        source: one.result.source_ip,
+        prober: one.result.local_addr.map(|address| address.ip()),
+        source_is_node: one.result.source_ip.is_some_and(|ip| seen.node_ips.contains(&ip)),
+    }
 }
 
 fn without_probe(cluster: &ClusterPlan, verdict: Verdict, reason: &str) -> Vec<CaseReport> {
@@ -110,6 +115,7 @@ fn blank(cluster: &ClusterPlan, case: &Case, verdict: Verdict, detail: &str) -> 
         duration_us: 0,
         source_ip: None,
         backend: None,
+        backends: BTreeMap::new(),
         cause: None,
         upstream: None,
     }
@@ -138,6 +144,7 @@ pub fn remedies(plan: &Plan, endings: &[Ending]) -> Vec<RemedyReport> {
             closes: Vec::new(),
             title: remedy.title.clone(),
             detail: String::new(),
+            expected_verdict: None,
         };
         match (before, ending) {
             (Some((before_plan, Ending::Seen(before))), Ending::Seen(with)) => {
@@ -145,8 +152,12 @@ pub fn remedies(plan: &Plan, endings: &[Ending]) -> Vec<RemedyReport> {
             }
             (_, Ending::Broken(reason)) => report.detail.clone_from(reason),
             (_, Ending::Interrupted) => "the run was interrupted".clone_into(&mut report.detail),
+            (_, Ending::NotCarried(reason)) => {
+                report.verdict = RemedyVerdict::NotApplicable;
+                report.detail.clone_from(reason);
+            }
             (_, Ending::Seen(_)) => {
-                "not compared: there is no as-installed run beside it".clone_into(&mut report.detail)
+                "not compared: there is no as-installed run beside it".clone_into(&mut report.detail);
             }
         }
         reports.push(report);
@@ -164,6 +175,7 @@ pub fn remedies(plan: &Plan, endings: &[Ending]) -> Vec<RemedyReport> {
         closes: Vec::new(),
         title: not.remedy.title.clone(),
         detail: "not for this distro".to_owned(),
+        expected_verdict: None,
     }));
     reports
 }
@@ -176,22 +188,26 @@ fn compare(report: &mut RemedyReport, before: Seen<'_>, with: Seen<'_>) {
     for (case, tries) in with.0.cases.iter().zip(&with.1.cases) {
         let same = before.0.cases.iter().zip(&before.1.cases).find(|(other, _)| other.spec.path == case.spec.path);
         let Some((_, tries_before)) = same else { continue };
-        let met = |tries: &CaseObservation, moments| {
-            let last = tries.at(moments).next_back().map(|one| one.result.outcome);
-            last.map(|outcome| case.spec.expect.allows(outcome))
+        let met = |tries: &CaseObservation, seen, moments| {
+            let last = tries.at(moments).next_back();
+            last.map(|one| meets(case.spec.expect, &of_try(one, seen)))
         };
-        let now = met(tries, &[Moment::Probe, Moment::Retry]).unwrap_or(false);
+        let now = met(tries, with.1, &[Moment::Probe, Moment::Retry]).unwrap_or(false);
         let path = PathWithRemedy {
-            before: met(tries_before, &[Moment::Probe, Moment::Retry]).unwrap_or(false),
+            before: met(tries_before, before.1, &[Moment::Probe, Moment::Retry]).unwrap_or(false),
             with: now,
             // Without a firewall to reload nothing can have changed.
-            after_reload: met(tries, &[Moment::AfterReload]).unwrap_or(now),
+            after_reload: met(tries, with.1, &[Moment::AfterReload]).unwrap_or(now),
         };
         note(&mut notes, case, tries, path);
         paths.push(path);
     }
     let judged = judge_remedy(&paths);
     report.verdict = judged.verdict;
+    // Where nothing fails as installed there is nothing to compare; its known issues say whether that is right.
+    if judged.verdict != RemedyVerdict::NotApplicable && paths.len() == with.0.scenario.paths.len() {
+        report.expected_verdict = with.0.remedy.as_ref().and_then(|remedy| remedy.verdict);
+    }
     report.fixed = judged.fixed;
     report.still_failing = judged.still_failing;
     report.survives_reload = judged.survives_reload;

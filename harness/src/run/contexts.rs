@@ -59,7 +59,7 @@ fn source(from: Vantage, workload: &Workload) -> Source {
     let (machine, pod) = match from {
         Vantage::Node => (Some(addresses.backend_node()), false),
         Vantage::RemoteNode => (addresses.remote_node(), false),
-        Vantage::Pod | Vantage::Ingress => (Some(addresses.backend_node()), true),
+        Vantage::Pod | Vantage::Backend | Vantage::Ingress => (Some(addresses.backend_node()), true),
         Vantage::RemotePod => (addresses.remote_node(), true),
         Vantage::Outside => (None, false),
     };
@@ -93,7 +93,12 @@ fn backends(path: AccessPath, port: Option<u16>, addresses: &Addresses) -> Vec<P
             addresses.ingress_pods.iter().filter(here).map(endpoint).collect()
         }
         Target::Dns => addresses.dns_pods.iter().map(endpoint).collect(),
-        Target::ApiServer => Vec::new(),
+        Target::ApiServer => addresses
+            .nodes
+            .first()
+            .map(|node| PodEndpoint { address: SocketAddr::new(node.ip, addresses.api_port), machine: 0 })
+            .into_iter()
+            .collect(),
     }
 }
 

@@ -68,5 +68,6 @@ fn result(results: &[ProbeResult], id: u32) -> ProbeResult {
         local_addr: None,
         peer_addr: None,
         backend: None,
+        backends: BTreeMap::new(),
     })
 }

@@ -101,11 +101,13 @@ impl Moment {
 
 impl CaseObservation {
     /// The tries of these moments, in order of time.
+    #[must_use]
     pub fn at(&self, moments: &'static [Moment]) -> impl DoubleEndedIterator<Item = &Try> {
         self.tries.iter().filter(move |one| moments.contains(&one.moment))
     }
 
     /// The tries that decide the verdict.
+    #[must_use]
     pub fn deciding(&self) -> impl DoubleEndedIterator<Item = &Try> {
         self.at(&[Moment::Probe, Moment::Retry])
     }

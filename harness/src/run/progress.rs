@@ -111,15 +111,12 @@ impl ClusterProgress<'_> {
     /// The cluster has ended, with this to say.
     pub fn end(&self, summary: &str) {
         let ended = self.run.ended.fetch_add(1, Ordering::Relaxed) + 1;
-        match (&self.bar, &self.run.bars) {
-            (Some(bar), Some((_, total))) => {
-                bar.finish_and_clear();
-                total.inc(1);
-            }
-            _ => {
-                let width = self.run.clusters.to_string().len();
-                eprintln!("[{ended:width$}/{}] {}  {summary}", self.run.clusters, self.id);
-            }
+        if let (Some(bar), Some((_, total))) = (&self.bar, &self.run.bars) {
+            bar.finish_and_clear();
+            total.inc(1);
+        } else {
+            let width = self.run.clusters.to_string().len();
+            eprintln!("[{ended:width$}/{}] {}  {summary}", self.run.clusters, self.id);
         }
     }
 }

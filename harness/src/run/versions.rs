@@ -11,7 +11,7 @@ pub async fn of_host(machine: &dyn Machine) -> Result<Host, MachineError> {
         kernel: first_line(machine, &["uname", "-r"]).await?.unwrap_or_default(),
         firewalld: None,
         nft: version(machine, &["nft", "--version"]).await?,
-        iptables: first_line(machine, &["iptables", "--version"]).await?.map(without_name),
+        iptables: first_line(machine, &["iptables", "--version"]).await?.as_deref().map(without_name),
         ufw: None,
         nginx: version(machine, &["nginx", "-v"]).await?,
         dnsmasq: version(machine, &["dnsmasq", "--version"]).await?,
@@ -61,6 +61,6 @@ async fn first_line(machine: &dyn Machine, argv: &[&str]) -> Result<Option<Strin
     Ok(String::from_utf8_lossy(said).lines().next().map(|line| line.trim().to_owned()))
 }
 
-fn without_name(line: String) -> String {
-    line.strip_prefix("iptables v").map_or(line.clone(), str::to_owned)
+fn without_name(line: &str) -> String {
+    line.strip_prefix("iptables v").unwrap_or(line).to_owned()
 }

@@ -258,6 +258,7 @@ fn case(distro: &str, remedy: Option<&str>, path: &str, outcome: &str, verdict: 
         duration_us: 1_240,
         source_ip: ok.then(|| "10.1.0.7".parse().expect("an address")),
         backend: ok.then(|| "zeus-5d8c9-abcde".to_owned()),
+        backends: BTreeMap::new(),
         cause: None,
         upstream: (verdict == Verdict::Known).then(|| UPSTREAM.to_owned()),
     }
@@ -391,6 +392,7 @@ fn remedies() -> Vec<RemedyReport> {
                 closes: Vec::new(),
                 title: title.to_owned(),
                 detail: if applies { String::new() } else { "firewalld does not run here".to_owned() },
+                expected_verdict: None,
             });
         }
     }

@@ -103,6 +103,7 @@ impl Reprobe for Prober {
                 local_addr: None,
                 peer_addr: None,
                 backend: None,
+                backends: std::collections::BTreeMap::new(),
             })
             .collect()
     }

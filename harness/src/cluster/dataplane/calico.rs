@@ -1,7 +1,6 @@
 //! What Calico in VXLAN mode sets up on a node: devices, routes, neighbours, sysctls and masquerading.
 //!
-//! Its policy chains in the filter table are not here: without network policies they accept what they see,
-//! and hosts on which that would matter (ufw) have been seen to block these packets all the same.
+//! Its policy chains in the filter table are in [`super::felix`].
 
 use super::{
     iptables::{IptablesProgram, JumpRule, Position, Table},

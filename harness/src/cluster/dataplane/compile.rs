@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 use super::{
     generate,
     layout::{MAX_NODES, Node, NodeSpec},
+    policies,
     resolve::{PodFacts, Resolver},
     schedule::Scheduler,
     services::Allocator,
@@ -106,8 +107,9 @@ pub fn compile(input: &Input<'_>) -> Result<ClusterState, CompileError> {
     }
     let pods = builder.pods;
     services.extend(system::services(&nodes, &pods, &mut allocator));
-    let underlay_mtu = input.underlay.mtu;
-    Ok(ClusterState { underlay_mtu, pods, services, backend, ingresses: objects.ingresses, nodes })
+    let underlay_mtu = input.underlay.host_mtu();
+    let policies = policies::resolve(&objects, &pods);
+    Ok(ClusterState { underlay_mtu, pods, services, backend, policies, ingresses: objects.ingresses, nodes })
 }
 
 fn find_backend(services: &[super::state::Service], backend: &Backend) -> Result<usize, CompileError> {

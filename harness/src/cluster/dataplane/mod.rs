@@ -1,16 +1,18 @@
 //! The embedded cluster's pure half: manifests and nodes in, desired state and program text out.
 //!
-//! [`compile`] makes a [`ClusterState`]; the modules [`calico`], [`kube_proxy`], [`portmap`], [`nginx`] and
-//! [`dnsmasq`] write from it what real programs then load. Nothing here starts a process.
+//! [`compile`] makes a [`ClusterState`]; the modules [`calico`], [`felix`], [`kube_proxy`], [`portmap`], [`nginx`]
+//! and [`dnsmasq`] write from it what real programs then load. Nothing here starts a process.
 
 pub mod calico;
 mod compile;
 pub mod dnsmasq;
+pub mod felix;
 mod generate;
 pub mod iptables;
 pub mod kube_proxy;
 pub mod layout;
 pub mod nginx;
+pub mod policies;
 pub mod portmap;
 mod resolve;
 pub mod runtime;

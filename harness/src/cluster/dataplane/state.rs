@@ -4,7 +4,10 @@ use std::net::Ipv4Addr;
 
 use camino::Utf8PathBuf;
 
-use super::layout::{self, Node};
+use super::{
+    layout::{self, Node},
+    policies::Policy,
+};
 use crate::cluster::manifest::{Ingress, Labels, Transport};
 
 /// All that the cluster is to be, system pods included.
@@ -12,7 +15,7 @@ use crate::cluster::manifest::{Ingress, Labels, Transport};
 pub struct ClusterState {
     /// The nodes.
     pub nodes: Vec<Node>,
-    /// MTU of the underlay, in bytes.
+    /// MTU of the nodes' interfaces on the underlay, in bytes; Calico goes by it.
     pub underlay_mtu: u16,
     /// The pods, in the order in which they get their addresses.
     pub pods: Vec<Pod>,
@@ -20,6 +23,8 @@ pub struct ClusterState {
     pub services: Vec<Service>,
     /// The ingresses, in the order of the manifests.
     pub ingresses: Vec<Ingress>,
+    /// The network policies, in the order of the manifests.
+    pub policies: Vec<Policy>,
     /// The scenario's backend service, an index into `services`.
     pub backend: usize,
 }

@@ -45,13 +45,14 @@ pub fn probers(nodes: &[Node], backend_node: usize) -> Vec<SystemPod> {
     std::iter::once(local).chain(remote).collect()
 }
 
-/// Labels of a system pod.
+/// Labels of a system pod. DNS and ingress have those by which network policies name them on `MicroK8s`.
 pub fn labels(pod: &SystemPod) -> Labels {
-    let name = match pod.role {
-        PodRole::Dns => "kube-dns",
-        _ => pod.name.as_str(),
+    let (key, name) = match pod.role {
+        PodRole::Dns => ("k8s-app", "kube-dns"),
+        PodRole::Ingress => ("name", "nginx-ingress-microk8s"),
+        _ => ("app", pod.name.as_str()),
     };
-    Labels::from([("app".to_owned(), name.to_owned())])
+    Labels::from([(key.to_owned(), name.to_owned())])
 }
 
 /// The services of the system pods and of the API server.

@@ -115,6 +115,15 @@ const INGRESS: &[&str] = &[
 
 const CONFIG_MAP: &[&str] = &["data.*", "binaryData.*", "immutable"];
 
+const NETWORK_POLICY: &[&str] = &[
+    "spec.podSelector.**",
+    "spec.policyTypes[]",
+    "spec.ingress[].from[].**",
+    "spec.ingress[].ports[].**",
+    "spec.egress[].to[].**",
+    "spec.egress[].ports[].**",
+];
+
 /// Checks that every field of a document is implemented.
 pub fn check(document: &Document, kind: &str) -> Result<(), ManifestError> {
     let mut patterns: Vec<Vec<String>> = COMMON.iter().map(|pattern| steps("", pattern)).collect();
@@ -132,6 +141,7 @@ pub fn check(document: &Document, kind: &str) -> Result<(), ManifestError> {
         "Service" => add("", SERVICE),
         "Ingress" => add("", INGRESS),
         "ConfigMap" => add("", CONFIG_MAP),
+        "NetworkPolicy" => add("", NETWORK_POLICY),
         _ => {}
     }
     let patterns: Vec<&[String]> = patterns.iter().map(Vec::as_slice).collect();

@@ -2,6 +2,7 @@
 //!
 //! [`parse`] is the way in. What it gives says nothing about nodes or addresses yet.
 
+mod cidr;
 mod config_map;
 mod document;
 mod environment;
@@ -12,6 +13,7 @@ mod ingress;
 mod meta;
 mod mount;
 mod name;
+mod network_policy;
 mod objects;
 mod pod;
 mod port;
@@ -24,6 +26,7 @@ mod typed;
 mod workload;
 
 pub use self::{
+    cidr::{Cidr, ParseCidrError},
     config_map::ConfigMap,
     document::Document,
     environment::{EnvFrom, EnvSource, EnvVar, PodFact},
@@ -32,6 +35,7 @@ pub use self::{
     ingress::{INGRESS_CLASSES, Ingress, IngressBackend, IngressPath, IngressRule, PathKind},
     meta::Meta,
     mount::{Mount, Volume},
+    network_policy::{NetworkPolicy, PolicyPeer, PolicyPort, PolicyPorts, PolicyRule},
     objects::{Objects, SYSTEM_NAMESPACES, parse},
     pod::{Container, ContainerPort, PodTemplate},
     port::{PortRef, Transport},

@@ -13,6 +13,7 @@ use super::{
     ingress::Ingress,
     meta::Meta,
     name::NameKind,
+    network_policy::NetworkPolicy,
     service::Service,
     typed::typed,
     workload::Workload,
@@ -23,7 +24,7 @@ use crate::catalog::scenario::Manifest;
 pub const SYSTEM_NAMESPACES: [&str; 3] = ["kube-system", "ingress", "pathlab"];
 
 /// Kinds that are implemented, with their API version.
-const KINDS: [(&str, &str); 7] = [
+const KINDS: [(&str, &str); 8] = [
     ("Namespace", "v1"),
     ("Deployment", "apps/v1"),
     ("DaemonSet", "apps/v1"),
@@ -31,6 +32,7 @@ const KINDS: [(&str, &str); 7] = [
     ("Service", "v1"),
     ("Ingress", "networking.k8s.io/v1"),
     ("ConfigMap", "v1"),
+    ("NetworkPolicy", "networking.k8s.io/v1"),
 ];
 
 /// Everything that a set of manifests declares, each kind in the order of the files.
@@ -46,6 +48,8 @@ pub struct Objects {
     pub ingresses: Vec<Ingress>,
     /// `ConfigMaps`.
     pub config_maps: Vec<ConfigMap>,
+    /// `NetworkPolicies`.
+    pub network_policies: Vec<NetworkPolicy>,
 }
 
 /// Reads and checks manifest files. The first error of each document is reported.
@@ -96,6 +100,10 @@ impl Objects {
             "ConfigMap" => {
                 self.config_maps.push(ConfigMap::read(document)?);
                 self.config_maps[self.config_maps.len() - 1].meta.clone()
+            }
+            "NetworkPolicy" => {
+                self.network_policies.push(NetworkPolicy::read(document)?);
+                self.network_policies[self.network_policies.len() - 1].meta.clone()
             }
             workload => {
                 self.workloads.push(match workload {

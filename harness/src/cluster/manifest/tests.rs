@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use camino::Utf8PathBuf;
 
-use super::{ClusterIp, ManifestErrors, Objects, PathKind, PortRef, WorkloadKind, parse};
+use super::{ClusterIp, ManifestErrors, Objects, PathKind, PolicyPeer, PolicyPorts, PortRef, WorkloadKind, parse};
 use crate::catalog::scenario::Manifest;
 
 /// A manifest with every kind, as the tables below change it.
@@ -31,6 +31,15 @@ fn every_kind_is_read() {
     assert_eq!(headless.cluster_ip, ClusterIp::Headless);
     assert_eq!(objects.ingresses[0].rules[0].paths[0].kind, PathKind::Prefix);
     assert_eq!(objects.config_maps[0].data["blob"], b"hello");
+    let policy = &objects.network_policies[0];
+    let (ingress, egress) = (policy.ingress.as_ref().expect("named"), policy.egress.as_ref().expect("named"));
+    assert_eq!(
+        ingress[0].ports.iter().map(|port| port.ports.clone()).collect::<Vec<_>>(),
+        [PolicyPorts::Name("web".into()), PolicyPorts::Range(8081, 8090)]
+    );
+    assert!(matches!(&ingress[0].peers[1], PolicyPeer::Pods { namespaces: Some(_), pods } if pods.is_empty()));
+    assert!(matches!(&egress[0].peers[0], PolicyPeer::Block { except, .. } if except.len() == 1));
+    assert!(egress[1].peers.is_empty());
 }
 
 /// What to replace in the good manifest, and with what. The errors stand in the snapshot.
@@ -60,7 +69,7 @@ const BAD: &[(&str, &str)] = &[
     ("  rules:\n", "  tls: [{ hosts: [zeus.example] }]\n  rules:\n"),
     ("annotations: { note: kept }", "annotations: { nginx.ingress.kubernetes.io/rewrite-target: / }"),
     ("kind: ConfigMap", "kind: Secret"),
-    ("apiVersion: networking.k8s.io/v1\n", "apiVersion: extensions/v1beta1\n"),
+    ("networking.k8s.io/v1\nkind: Ingress\n", "extensions/v1beta1\nkind: Ingress\n"),
     ("apiVersion: apps/v1\nkind: DaemonSet\n", "kind: DaemonSet\n"),
     ("name: olymp # the namespace", "name: ingress"),
     ("name: olymp # the namespace", "name: parnass"),
@@ -75,6 +84,16 @@ const BAD: &[(&str, &str)] = &[
     ("blob: aGVsbG8=", "blob: [aGVsbG8="),
     ("dnsPolicy: ClusterFirst", "dnsPolicy: Default"),
     ("operator: Exists", "operator: Has"),
+    ("policyTypes: [Ingress, Egress]", "policyTypes: [Ingress, Outgress]"),
+    ("policyTypes: [Ingress, Egress]", "policyTypes: [Ingress]"),
+    ("podSelector: { matchLabels: { role: front } }", "{}"),
+    ("podSelector: { matchLabels: { role: front } }", "{ podSelector: {}, ipBlock: { cidr: 10.0.0.0/8 } }"),
+    ("cidr: 10.1.0.0/16", "cidr: 10.1.0.0"),
+    ("except: [10.1.2.0/24]", "except: [10.2.0.0/24]"),
+    ("port: 8081, endPort: 8090", "port: 8081, endPort: 8080"),
+    ("{ port: web }", "{ port: web, endPort: 8090 }"),
+    ("{ port: web }", "{ endPort: 8090 }"),
+    ("{ port: web }", "{ ports: [80] }"),
 ];
 
 #[test]

@@ -144,11 +144,8 @@ impl Process {
         match receive(&mut self.stream).await {
             Ok(Answer::Output { stderr }) => {
                 let bytes = receive_bytes(&mut self.stream).await.map_err(|_| lost(&self.machine))?;
-                if stderr {
-                    self.printed.stderr.extend(bytes)
-                } else {
-                    self.printed.stdout.extend(bytes)
-                }
+                let printed = if stderr { &mut self.printed.stderr } else { &mut self.printed.stdout };
+                printed.extend(bytes);
                 Ok(())
             }
             Ok(Answer::Exit { status }) => {

@@ -22,6 +22,9 @@ pub const LAB: &str = "/run/pathlab";
 /// Folder of programs that come first in the lab's `PATH`.
 pub const BIN: &str = "/run/pathlab/bin";
 
+/// Folder of a space's own programs, next in its `PATH`: stand-ins for those of the cluster that it is in.
+pub const OWN_BIN: &str = "/run/bin";
+
 /// Configuration that no lab may see: the host's firewalls (a lab brings its own), and secrets.
 const HIDDEN_ETC: [&str; 10] =
     ["firewalld", "ufw", "nftables.conf", "shadow", "shadow-", "gshadow", "gshadow-", "ssl", "ssh", "sudoers.d"];
@@ -151,11 +154,12 @@ fn copy_folder(from: &Path, to: &Path, top: bool) -> io::Result<()> {
                 fs::create_dir(&target)?;
                 copy_folder(&source, &target, false)?;
             }
-        } else if kind.is_file() && entry.metadata().is_ok_and(|meta| meta.len() <= LARGEST) {
-            if let Ok(content) = fs::read(&source) {
-                fs::write(&target, content)?;
-                fs::set_permissions(&target, entry.metadata()?.permissions())?;
-            }
+        } else if kind.is_file()
+            && entry.metadata().is_ok_and(|meta| meta.len() <= LARGEST)
+            && let Ok(content) = fs::read(&source)
+        {
+            fs::write(&target, content)?;
+            fs::set_permissions(&target, entry.metadata()?.permissions())?;
         }
     }
     Ok(())

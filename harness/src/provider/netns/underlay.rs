@@ -26,8 +26,8 @@ pub struct HostName {
     pub ip: Ipv4Addr,
 }
 
-/// MTU of an Ethernet, in bytes.
-const ETHERNET_MTU: u16 = 1500;
+/// What a host's interface does instead of the kernel: cutting, joining, checksums.
+const OFFLOADS: [&str; 4] = ["tso", "gso", "gro", "tx"];
 
 /// Makes the outside host and the nodes, each alone. `prefix` is unique in the lab.
 pub async fn create(lab: &NetnsLab, prefix: &str, nodes: &[&str]) -> Result<Hosts, SandboxError> {
@@ -47,24 +47,31 @@ pub async fn connect(
     underlay: &Underlay,
 ) -> Result<(), MachineError> {
     links(&hosts.outside, &switch(outside_ip, underlay, &hosts.nodes)).await?;
+    if underlay.loss > 0 {
+        must(&hosts.outside, Command::new(["nft", "-f", "-"]).stdin(loss(underlay.loss))).await?;
+    }
     for (machine, node) in hosts.nodes.iter().zip(nodes) {
-        links(machine, &uplink(node.ip, outside_ip)).await?;
-        if underlay.mtu < ETHERNET_MTU {
-            // Segments that only the driver would cut never meet the small MTU.
-            let command = Command::new(["ethtool", "-K", "eth0", "tso", "off", "gso", "off", "gro", "off"]);
-            machine.run(&command).await?.success(machine.name(), &command)?;
+        links(machine, &uplink(node.ip, outside_ip, underlay)).await?;
+        if underlay.offloads.is_some() || !underlay.offloaded() {
+            let word = if underlay.offloaded() { "on" } else { "off" };
+            let settings = OFFLOADS.iter().flat_map(|offload| [*offload, word]);
+            must(machine, Command::new(["ethtool", "-K", "eth0"].into_iter().chain(settings))).await?;
         }
     }
     Ok(())
 }
 
-/// Runs `ip` commands, one a line, all or none reported.
-pub async fn links(machine: &NetnsMachine, batch: &str) -> Result<(), MachineError> {
-    let command = Command::new(["ip", "-batch", "-"]).stdin(batch);
+async fn must(machine: &NetnsMachine, command: Command) -> Result<(), MachineError> {
     machine.run(&command).await?.success(machine.name(), &command).map(drop)
 }
 
-/// The switch's ports carry the underlay's MTU; the hosts believe in Ethernet's, as hosts behind a tunnel do.
+/// Runs `ip` commands, one a line, all or none reported.
+pub async fn links(machine: &NetnsMachine, batch: &str) -> Result<(), MachineError> {
+    must(machine, Command::new(["ip", "-batch", "-"]).stdin(batch)).await
+}
+
+/// The switch's ports carry the underlay's MTU; the hosts know of a larger one than Ethernet's, but not of a smaller
+/// one, as hosts behind a tunnel do not.
 fn switch(outside_ip: Ipv4Addr, underlay: &Underlay, nodes: &[NetnsMachine]) -> String {
     let mut batch = format!(
         "link set lo up\nlink add underlay type bridge\naddr add {outside_ip}/24 dev underlay\nlink set underlay up\n"
@@ -77,6 +84,20 @@ fn switch(outside_ip: Ipv4Addr, underlay: &Underlay, nodes: &[NetnsMachine]) -> 
     batch
 }
 
-fn uplink(ip: Ipv4Addr, gateway: Ipv4Addr) -> String {
-    format!("link set lo up\naddr add {ip}/24 dev eth0\nlink set eth0 up\nroute add default via {gateway} dev eth0\n")
+/// The switch loses so many packets of a hundred, each once: those of its ports where they come in, its own where they
+/// go out.
+fn loss(percent: u8) -> String {
+    let chain = |hook: &str| {
+        let kind = format!("type filter hook {hook} priority 0; policy accept;");
+        format!("  chain {hook} {{ {kind} numgen random mod 100 < {percent} drop; }}\n")
+    };
+    format!("table bridge underlay {{\n{}{}}}\n", chain("prerouting"), chain("output"))
+}
+
+fn uplink(ip: Ipv4Addr, gateway: Ipv4Addr, underlay: &Underlay) -> String {
+    let mtu = underlay.host_mtu();
+    format!(
+        "link set lo up\naddr add {ip}/24 dev eth0\nlink set eth0 mtu {mtu} up\n\
+         route add default via {gateway} dev eth0\n"
+    )
 }

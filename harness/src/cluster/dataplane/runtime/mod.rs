@@ -7,6 +7,7 @@ mod addresses;
 mod pods;
 mod ready;
 mod rules;
+mod stand_ins;
 
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
 
@@ -22,7 +23,7 @@ use super::{
 };
 use crate::{
     cluster::workload::{AgentSocket, Workload},
-    model::Vantage,
+    model::{ProviderKind, Vantage},
     plan::{ClusterPlan, Plan},
     probe::{AimError, aim},
     provider::{
@@ -99,7 +100,8 @@ pub fn desired(plan: &ClusterPlan) -> Result<ClusterState, super::CompileError> 
 
 /// Checks that every cluster of a plan can be made: its manifests, and that each path has something to aim at.
 pub fn check(plan: &Plan) -> Result<(), CheckError> {
-    for cluster in &plan.clusters {
+    let carried = |cluster: &&ClusterPlan| cluster.scenario.lacking(ProviderKind::Netns).is_none();
+    for cluster in plan.clusters.iter().filter(carried) {
         let state = desired(cluster)?;
         let addresses = addresses::of(&state);
         for case in &cluster.cases {
@@ -202,12 +204,10 @@ impl Dataplane {
 
     /// The outside host reaches services and pods through the nodes; it forwards nothing.
     async fn start_outside(&self) -> Result<(), RuntimeError> {
-        let mut routes = format!("route add {SERVICE_CIDR} via {}\n", self.state.nodes[0].ip);
-        for node in &self.state.nodes {
-            routes.push_str(&format!("route add {} via {}\n", node.block_cidr(), node.ip));
-        }
+        let mut routes = vec![format!("route add {SERVICE_CIDR} via {}\n", self.state.nodes[0].ip)];
+        routes.extend(self.state.nodes.iter().map(|node| format!("route add {} via {}\n", node.block_cidr(), node.ip)));
         let outside = &self.hosts.outside;
-        links(outside, &routes).await?;
+        links(outside, &routes.concat()).await?;
         Ok(outside.daemon(&["lab-agent", "serve", "--socket", AGENT_SOCKET], &[], "agent").await?)
     }
 
@@ -220,15 +220,15 @@ impl Dataplane {
     pub async fn deploy(&mut self) -> Result<(), RuntimeError> {
         self.pods = pods::start(&self.lab, &self.prefix, &self.state, &self.hosts).await?;
         for space in &self.pods {
-            if let Some(vantage) = space.vantage(&self.state) {
+            if let Some((vantage, socket)) = space.vantage(&self.state) {
                 let (machine, ip) = (space.machine.clone(), IpAddr::V4(self.state.pods[space.pod].ip));
                 let machine: Arc<dyn Machine> = Arc::new(machine);
-                let agent = AgentSocket { machine, socket: AGENT_SOCKET.into(), address: ip };
+                let agent = AgentSocket { machine, socket: socket.into(), address: ip };
                 self.workload.agents.insert(vantage, agent);
             }
         }
         try_join(rules::write_all(&self.state, &self.hosts.nodes), ready::wait(self)).await?;
-        Ok(())
+        stand_ins::install(&self.state, &self.hosts.nodes).await
     }
 
     /// Logs of the cluster's components on a node: component and path, valid on every machine of the lab.

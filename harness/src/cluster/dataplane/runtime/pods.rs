@@ -30,13 +30,17 @@ pub(super) struct PodSpace {
 }
 
 impl PodSpace {
-    /// The vantage that the pod's agent is, if any.
-    pub(super) fn vantage(&self, state: &ClusterState) -> Option<Vantage> {
+    /// The vantage that the pod is, if any, and its agent's socket.
+    pub(super) fn vantage(&self, state: &ClusterState) -> Option<(Vantage, String)> {
         let pod = &state.pods[self.pod];
+        let own = |vantage| Some((vantage, AGENT_SOCKET.to_owned()));
         match pod.role {
-            PodRole::LocalProber => Some(Vantage::Pod),
-            PodRole::RemoteProber => Some(Vantage::RemotePod),
-            PodRole::Ingress if pod.node == state.backend_node().index => Some(Vantage::Ingress),
+            PodRole::LocalProber => own(Vantage::Pod),
+            PodRole::RemoteProber => own(Vantage::RemotePod),
+            PodRole::Ingress if pod.node == state.backend_node().index => own(Vantage::Ingress),
+            PodRole::Workload if state.backend().pods.first() == Some(&self.pod) => {
+                Some((Vantage::Backend, container_socket(pod.containers.first()?)))
+            }
             PodRole::Ingress | PodRole::Dns | PodRole::Workload => None,
         }
     }

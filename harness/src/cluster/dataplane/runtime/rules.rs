@@ -4,7 +4,7 @@ use futures_util::future::try_join_all;
 
 use super::RuntimeError;
 use crate::{
-    cluster::dataplane::{calico, iptables::IptablesProgram, kube_proxy, portmap, state::ClusterState},
+    cluster::dataplane::{calico, felix, iptables::IptablesProgram, kube_proxy, portmap, state::ClusterState},
     provider::{Command, Machine as _, netns::NetnsMachine},
 };
 
@@ -37,7 +37,7 @@ pub(super) async fn intact(state: &ClusterState, nodes: &[NetnsMachine]) -> Resu
 }
 
 fn synced(state: &ClusterState, node: usize) -> Vec<IptablesProgram> {
-    vec![kube_proxy::program(state, node), calico::program()]
+    [kube_proxy::program(state, node), calico::program()].into_iter().chain(felix::program(state, node)).collect()
 }
 
 async fn load(machine: &NetnsMachine, programs: &[IptablesProgram]) -> Result<(), RuntimeError> {
