@@ -1,10 +1,10 @@
 //! The page of the library: every scenario with its report, and what its remedies are known to do.
 
-use std::sync::Arc;
+use std::{fmt::Write as _, sync::Arc};
 
 use crate::{
     catalog::scenario::{Nodes, Remedy, Scenario},
-    model::ProviderKind,
+    model::{ProviderKind, RemedyVerdict},
 };
 
 const HEAD: &str = "\
@@ -24,7 +24,7 @@ pub fn page(scenarios: &[Arc<Scenario>]) -> String {
         let id = &scenario.id;
         let reports: Vec<String> = scenario.upstream.iter().map(|report| link(report)).collect();
         let row = [format!("[`{id}`]({id}/README.md)"), reports.join(", "), hosts(scenario), scenario.title.clone()];
-        page.push_str(&format!("| {} |\n", row.map(|cell| cell.replace('|', "\\|")).join(" | ")));
+        writeln!(page, "| {} |", row.map(|cell| cell.replace('|', "\\|")).join(" | ")).expect("a String takes all");
     }
     page.push_str("\n## Remedies\n\nWhat a run is known to show of each; **bold**: recommended.\n\n");
     page.push_str(
@@ -32,7 +32,7 @@ pub fn page(scenarios: &[Arc<Scenario>]) -> String {
     );
     for scenario in scenarios {
         let with = |words: &[Option<&str>]| {
-            let known = |remedy: &&Remedy| words.contains(&remedy.verdict.map(|verdict| verdict.as_str()));
+            let known = |remedy: &&Remedy| words.contains(&remedy.verdict.map(RemedyVerdict::as_str));
             scenario.remedies.iter().filter(known).map(name).collect::<Vec<_>>().join(", ")
         };
         let cells = [
@@ -41,7 +41,7 @@ pub fn page(scenarios: &[Arc<Scenario>]) -> String {
             with(&[Some("no-effect"), Some("breaks")]),
             with(&[None]),
         ];
-        page.push_str(&format!("| `{}` | {} |\n", scenario.id, cells.join(" | ")));
+        writeln!(page, "| `{}` | {} |", scenario.id, cells.join(" | ")).expect("a String takes all");
     }
     page
 }
