@@ -53,7 +53,11 @@ first_known() {
 install() {
     case $manager in
     apt) apt install "$@" 9>&- ;;
-    dnf) dnf install --assumeyes --setopt=install_weak_deps=False "$@" 9>&- ;;
+    dnf)
+        # RHEL and its kin keep static libraries in a repository that is off unless asked for; others lack it.
+        dnf install --assumeyes --setopt=install_weak_deps=False \
+            --setopt=crb.enabled=1 --setopt='codeready-builder-for-rhel-*.enabled=1' "$@" 9>&-
+        ;;
     esac
 }
 

@@ -10,7 +10,7 @@ use pathlab::{
         exit::Exit,
         explain,
         failure::Failure,
-        list, plan, report, run, schema,
+        list, new, plan, report, run, schema,
     },
     provider::netns::{self, systemctl},
 };
@@ -40,6 +40,7 @@ fn carry_out(command: &Command) -> Result<Exit, Failure> {
     match command {
         Command::Plan(args) => plan::run(args, out)?,
         Command::List(args) => list::run(args, out)?,
+        Command::New(args) => new::run(args, out)?,
         Command::Schema(args) => schema::run(args, out)?,
         Command::Completions(args) => completions::run(args, out)?,
         Command::Run(args) => return run::run(args, out),

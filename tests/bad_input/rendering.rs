@@ -39,7 +39,7 @@ fn a_key_is_shown_with_those_that_there_are() {
         :         `-- no such key
      21 |     run: ["true"]
         `----
-      help: did you mean `applies_to`? the keys are id, title, recommended, applies_to and run
+      help: did you mean `applies_to`? the keys are id, title, recommended, applies_to, run and verdict
     "#);
 }
 

@@ -2,6 +2,7 @@
 
 mod doctor;
 mod leaves_nothing;
+mod library;
 mod main_job;
 mod network;
 mod support;

@@ -14,7 +14,7 @@ use super::{
     nodes_file::{MOST_NODES, NodesFile},
     paths,
     problem::CatalogError,
-    scenario::{AppliesTo, Backend, Carriers, Condition, Nodes, Remedy, Scenario, Underlay},
+    scenario::{AppliesTo, Backend, Carriers, Condition, Nodes, Remedy, Scenario, Underlay, When},
     scenario_file::{ConditionFile, RemedyFile, ScenarioFile, UnderlayFile},
     source::Source,
 };
@@ -179,9 +179,21 @@ impl Resolver<'_> {
                 machines: numbers.iter().map(|number| number.value).collect(),
                 when: file.when,
                 run: self.lines(&file.run)?,
+                resync: self.resync(file)?,
             });
         }
         Ok(conditions)
+    }
+
+    /// Nothing but the probes comes after the manifests are deployed: only there can something be seen too early.
+    fn resync(&self, file: &At<ConditionFile>) -> Result<bool, CatalogError> {
+        match file.resync {
+            Some(false) if file.when != When::AfterDeploy => {
+                let message = "`resync: false` goes with `when: after-deploy` only";
+                Err(self.source.error(file.span, message).label("the proxy writes its rules later anyway"))
+            }
+            resync => Ok(resync.unwrap_or(true)),
+        }
     }
 
     fn remedies(&self, files: &[At<RemedyFile>]) -> Result<Vec<Remedy>, CatalogError> {
@@ -200,6 +212,7 @@ impl Resolver<'_> {
                 recommended: file.recommended,
                 applies_to: file.applies_to.as_ref().map(|name| self.applies_to(name)).transpose()?,
                 run: self.lines(&file.run)?,
+                verdict: file.verdict.as_ref().map(|word| read_word(self.source, word)).transpose()?,
             });
         }
         Ok(remedies)

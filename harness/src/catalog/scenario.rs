@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::distro::{Distro, FirewallKind};
-use crate::model::{AccessPath, Outcome, ProviderKind};
+use crate::model::{AccessPath, Outcome, ProviderKind, RemedyVerdict};
 
 /// A scenario that has been read and checked: every name is resolved, every path expanded.
 #[derive(Clone, Debug)]
@@ -148,6 +148,9 @@ pub struct Condition {
     pub when: When,
     /// Shell lines, run as root, in order.
     pub run: Vec<String>,
+    /// Whether the cluster's proxy writes again what the lines have flushed, as it does within half a minute,
+    /// before anything else happens. Otherwise everything is seen in the time until then.
+    pub resync: bool,
 }
 
 /// A moment in the life of a cluster.
@@ -190,6 +193,8 @@ pub struct Remedy {
     pub applies_to: Option<AppliesTo>,
     /// Shell lines, run as root on every machine, in order.
     pub run: Vec<String>,
+    /// What a run is known to show of it.
+    pub verdict: Option<RemedyVerdict>,
 }
 
 /// Which hosts a remedy is for.

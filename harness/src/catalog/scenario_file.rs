@@ -10,7 +10,7 @@ use super::{
     nodes_file::NodesFile,
     scenario::{Backend, HttpRequest, When},
 };
-use crate::model::{Payload, Protocol, ProviderKind, Target, Vantage};
+use crate::model::{Payload, Protocol, ProviderKind, RemedyVerdict, Target, Vantage};
 
 /// A scenario: manifests, the access paths to try, host conditions, known issues, remedies.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -103,6 +103,9 @@ pub struct ConditionFile {
     pub when: When,
     /// Shell lines, run as root, in order.
     pub run: At<Vec<At<String>>>,
+    /// `false`: everything is seen before the cluster's proxy has written again what the lines flushed.
+    #[serde(default)]
+    pub resync: Option<bool>,
 }
 
 /// A failure that is known and expected.
@@ -138,6 +141,10 @@ pub struct RemedyFile {
     pub applies_to: Option<At<String>>,
     /// Shell lines, run as root on every machine, in order.
     pub run: At<Vec<At<String>>>,
+    /// What a run is known to show of it; any other verdict is a change. Not checked when absent.
+    #[serde(default)]
+    #[schemars(with = "Option<RemedyVerdict>")]
+    pub verdict: Option<At<String>>,
 }
 
 /// The network between the machines.

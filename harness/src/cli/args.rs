@@ -31,6 +31,8 @@ pub enum Command {
     Plan(PlanArgs),
     /// List what there is.
     List(ListArgs),
+    /// Write a scenario that runs as it is, to be changed into a reported bug.
+    New(NewArgs),
     /// Show why a case ends as it does: the packet's way and the rule that ended it.
     Explain(ExplainArgs),
     /// Render a finished run again.
@@ -142,7 +144,32 @@ pub struct ListArgs {
     pub what: Listed,
     /// How it is printed.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub format: Format,
+    pub format: ListFormat,
+}
+
+/// How `lab list` prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ListFormat {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+    /// For pages: scenarios only.
+    Markdown,
+}
+
+/// `lab new`.
+#[derive(Clone, Debug, Args)]
+pub struct NewArgs {
+    /// The scenario's id, in kebab-case: the folder's name.
+    #[arg(value_name = "ID")]
+    pub id: String,
+    /// The report that it is about: `canonical/microk8s#4903` or a URL.
+    #[arg(long, value_name = "REPORT")]
+    pub from: String,
+    /// Folder in which the scenario's folder is made; Pathlab's own `scenarios` when it is not given.
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<Utf8PathBuf>,
 }
 
 /// What can be listed.

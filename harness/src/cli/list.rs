@@ -6,13 +6,14 @@ use miette::Diagnostic;
 use serde_json::{Value, json};
 
 use super::{
-    args::{Format, ListArgs, Listed},
+    args::{ListArgs, ListFormat, Listed},
     failure::Failure,
+    library,
     table::table,
 };
 use crate::{
     catalog::{
-        Catalog,
+        Catalog, CatalogError,
         distro::Distro,
         scenario::{Nodes, Scenario},
     },
@@ -28,25 +29,45 @@ struct Listing {
 
 /// Prints the list. Broken scenario files are reported after what could be read.
 pub fn run(args: &ListArgs, out: &mut dyn Write) -> Result<(), Failure> {
+    if args.format == ListFormat::Markdown {
+        let page = library(&Catalog::open().map_err(Failure::input)?, args.what)?;
+        return Ok(out.write_all(page.as_bytes())?);
+    }
     let listing = match args.what {
         Listed::Distros => distros(&Catalog::open().map_err(Failure::input)?),
         Listed::Scenarios => scenarios(&Catalog::open().map_err(Failure::input)?)?,
         Listed::Providers => providers(),
     };
     let text = match args.format {
-        Format::Text => {
+        ListFormat::Text => {
             let heading = listing.heading.iter().map(|word| (*word).to_owned()).collect();
             let rows: Vec<Vec<String>> =
                 std::iter::once(heading).chain(listing.rows.into_iter().map(|row| row.0)).collect();
             table(&rows)
         }
-        Format::Json => {
+        ListFormat::Json | ListFormat::Markdown => {
             let values: Vec<Value> = listing.rows.into_iter().map(|row| row.1).collect();
             serde_json::to_string_pretty(&values).map_err(io::Error::from)? + "\n"
         }
     };
     out.write_all(text.as_bytes())?;
     if listing.problems.is_empty() { Ok(()) } else { Err(Failure::Input(listing.problems)) }
+}
+
+/// The page of all scenarios; nothing else has one.
+fn library(catalog: &Catalog, what: Listed) -> Result<String, Failure> {
+    if what != Listed::Scenarios {
+        let error = CatalogError::new("`--format markdown` is for scenarios only");
+        return Err(Failure::input(error.advice("use `lab list scenarios --format markdown`")));
+    }
+    let (mut scenarios, mut problems): (Vec<_>, Vec<Box<dyn Diagnostic + Send + Sync>>) = (Vec::new(), Vec::new());
+    for scenario in catalog.scenarios().map_err(Failure::input)? {
+        match scenario {
+            Ok(scenario) => scenarios.push(scenario),
+            Err(problem) => problems.push(Box::new(problem)),
+        }
+    }
+    if problems.is_empty() { Ok(library::page(&scenarios)) } else { Err(Failure::Input(problems)) }
 }
 
 fn distros(catalog: &Catalog) -> Listing {

@@ -16,7 +16,10 @@ use super::{
 use crate::{
     cluster::dataplane,
     diagnose::evidence,
-    model::{ClusterKind, ProviderKind, Verdict, report::Report},
+    model::{
+        ClusterKind, ProviderKind, Verdict,
+        report::{RemedyReport, Report},
+    },
     plan::Plan,
     provider::needs::{Check, Status, check_netns, missing_programs},
     report::{self, claim_dir, fresh_dir, terminal::TerminalStyle},
@@ -161,7 +164,9 @@ pub fn exit(report: &Report) -> Exit {
     let has = |any_of: &[Verdict]| report.cases.iter().any(|case| any_of.contains(&case.verdict));
     if has(&[Verdict::Error]) {
         Exit::LabBroken
-    } else if has(&[Verdict::Fail, Verdict::Fixed, Verdict::Flaky]) {
+    } else if has(&[Verdict::Fail, Verdict::Fixed, Verdict::Flaky])
+        || report.remedies.iter().any(RemedyReport::is_changed)
+    {
         Exit::Changed
     } else {
         Exit::AsExpected

@@ -309,6 +309,18 @@ pub struct RemedyReport {
     /// One line for a person: what still fails, what broke, why it does not apply.
     #[serde(default)]
     pub detail: String,
+    /// What the scenario says that a run shows of it. Absent when it says nothing, and when the run did not look at
+    /// all of the scenario's paths.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_verdict: Option<RemedyVerdict>,
+}
+
+impl RemedyReport {
+    /// Whether the run shows something else of it than the scenario says.
+    #[must_use]
+    pub fn is_changed(&self) -> bool {
+        self.expected_verdict.is_some_and(|expected| expected != self.verdict)
+    }
 }
 
 /// One manifest that was deployed.

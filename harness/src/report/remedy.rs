@@ -67,6 +67,18 @@ impl<'a> Remedied<'a> {
     }
 }
 
+/// What is to be said of a remedy whose verdict is not the one that the scenario names.
+pub(super) fn change(remedy: &RemedyReport) -> Option<String> {
+    let expected = remedy.expected_verdict.filter(|_| remedy.is_changed())?;
+    Some(format!("CHANGED: the scenario says `{expected}`, the run shows `{}`", remedy.verdict))
+}
+
+/// How many remedies, of one scenario or of all, show something else than the scenario says.
+pub(super) fn changed(report: &Report, scenario: Option<&str>) -> usize {
+    let of = |remedy: &&RemedyReport| scenario.is_none_or(|scenario| remedy.scenario == scenario);
+    report.remedies.iter().filter(of).filter(|remedy| remedy.is_changed()).count()
+}
+
 /// Remedies that are not for a distro, in words: a reason, and the ids that it holds for.
 pub(super) fn not_applicable(remedies: &[Remedied<'_>]) -> Vec<(String, String)> {
     let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();

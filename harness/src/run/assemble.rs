@@ -24,6 +24,8 @@ pub enum Ending {
     Broken(String),
     /// The run ended before its turn, or in the middle of it.
     Interrupted,
+    /// This provider cannot carry the scenario, for this reason.
+    NotCarried(String),
 }
 
 impl Ending {
@@ -32,7 +34,7 @@ impl Ending {
     pub fn explanations(&self) -> &[Explanation] {
         match self {
             Self::Seen(seen) => &seen.explanations,
-            Self::Broken(_) | Self::Interrupted => &[],
+            Self::Broken(_) | Self::Interrupted | Self::NotCarried(_) => &[],
         }
     }
 }
@@ -47,6 +49,7 @@ pub fn cases(cluster: &ClusterPlan, ending: &Ending) -> Vec<CaseReport> {
         }
         Ending::Broken(reason) => without_probe(cluster, Verdict::Error, reason),
         Ending::Interrupted => without_probe(cluster, Verdict::Skipped, "the run was interrupted"),
+        Ending::NotCarried(reason) => without_probe(cluster, Verdict::Skipped, reason),
     }
 }
 
@@ -141,6 +144,7 @@ pub fn remedies(plan: &Plan, endings: &[Ending]) -> Vec<RemedyReport> {
             closes: Vec::new(),
             title: remedy.title.clone(),
             detail: String::new(),
+            expected_verdict: None,
         };
         match (before, ending) {
             (Some((before_plan, Ending::Seen(before))), Ending::Seen(with)) => {
@@ -148,6 +152,10 @@ pub fn remedies(plan: &Plan, endings: &[Ending]) -> Vec<RemedyReport> {
             }
             (_, Ending::Broken(reason)) => report.detail.clone_from(reason),
             (_, Ending::Interrupted) => "the run was interrupted".clone_into(&mut report.detail),
+            (_, Ending::NotCarried(reason)) => {
+                report.verdict = RemedyVerdict::NotApplicable;
+                report.detail.clone_from(reason);
+            }
             (_, Ending::Seen(_)) => {
                 "not compared: there is no as-installed run beside it".clone_into(&mut report.detail);
             }
@@ -167,6 +175,7 @@ pub fn remedies(plan: &Plan, endings: &[Ending]) -> Vec<RemedyReport> {
         closes: Vec::new(),
         title: not.remedy.title.clone(),
         detail: "not for this distro".to_owned(),
+        expected_verdict: None,
     }));
     reports
 }
@@ -195,6 +204,10 @@ fn compare(report: &mut RemedyReport, before: Seen<'_>, with: Seen<'_>) {
     }
     let judged = judge_remedy(&paths);
     report.verdict = judged.verdict;
+    // Where nothing fails as installed there is nothing to compare; its known issues say whether that is right.
+    if judged.verdict != RemedyVerdict::NotApplicable && paths.len() == with.0.scenario.paths.len() {
+        report.expected_verdict = with.0.remedy.as_ref().and_then(|remedy| remedy.verdict);
+    }
     report.fixed = judged.fixed;
     report.still_failing = judged.still_failing;
     report.survives_reload = judged.survives_reload;

@@ -93,7 +93,12 @@ fn backends(path: AccessPath, port: Option<u16>, addresses: &Addresses) -> Vec<P
             addresses.ingress_pods.iter().filter(here).map(endpoint).collect()
         }
         Target::Dns => addresses.dns_pods.iter().map(endpoint).collect(),
-        Target::ApiServer => Vec::new(),
+        Target::ApiServer => addresses
+            .nodes
+            .first()
+            .map(|node| PodEndpoint { address: SocketAddr::new(node.ip, addresses.api_port), machine: 0 })
+            .into_iter()
+            .collect(),
     }
 }
 

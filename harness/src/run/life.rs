@@ -55,6 +55,7 @@ pub async fn live(
     tell(Phase::Deploy);
     life.cluster.deploy().await?;
     life.conditions(When::AfterDeploy).await?;
+    life.let_proxy_notice().await?;
     if let Some(remedy) = &plan.remedy {
         tell(Phase::Remedy);
         life.apply_remedy(remedy).await?;
@@ -130,6 +131,18 @@ impl<'a> Life<'a> {
         Ok(())
     }
 
+    /// Whether everything is seen before the cluster's proxy has noticed what a condition did to its rules.
+    fn proxy_is_late(&self) -> bool {
+        self.plan.scenario.conditions.iter().any(|condition| !condition.resync)
+    }
+
+    async fn let_proxy_notice(&self) -> Result<(), LifeError> {
+        if !self.proxy_is_late() && !self.cluster.rules_intact().await? {
+            self.cluster.resync().await?;
+        }
+        Ok(())
+    }
+
     /// Applies a remedy on every machine that it is for, then lets the cluster's proxy notice, as it would.
     async fn apply_remedy(&mut self, remedy: &Remedy) -> Result<(), LifeError> {
         for (_, machine, distro) in self.machines() {
@@ -138,7 +151,7 @@ impl<'a> Life<'a> {
                 run_lines(machine, &remedy.run).await.map_err(line)?;
             }
         }
-        if !self.cluster.rules_intact().await? {
+        if !self.proxy_is_late() && !self.cluster.rules_intact().await? {
             let all: Vec<usize> = (0..self.plan.cases.len()).collect();
             self.look(&all, Moment::BeforeResync, false).await;
             self.cluster.resync().await?;

@@ -23,7 +23,7 @@ use self::{assemble::Ending, life::Surroundings, observation::Observation, progr
 use crate::{
     diagnose::{Explanation, evidence::Evidence},
     model::{
-        Outcome,
+        Outcome, ProviderKind,
         report::{FORMAT, Host, Report, Run},
     },
     plan::Plan,
@@ -89,7 +89,8 @@ pub async fn run(plan: &Plan, options: &RunOptions) -> Result<Finished, RunError
     let lab = NetnsLab::start().await?;
     let host = versions::of_host(&lab.machine("versions", "lab").await?).await?;
     let endings: Mutex<Vec<Ending>> = Mutex::new(plan.clusters.iter().map(|_| Ending::Interrupted).collect());
-    let progress = Progress::new(plan.clusters.len());
+    let carried = plan.clusters.iter().filter(|cluster| cluster.scenario.lacking(ProviderKind::Netns).is_none());
+    let progress = Progress::new(carried.count());
     let surroundings =
         Surroundings { lab, retries: options.retries, explain: options.explain.clone(), evidence: options.evidence };
     let interrupted = tokio::select! {
@@ -135,6 +136,11 @@ async fn live_all(
     endings: &Mutex<Vec<Ending>>,
 ) {
     let lives = plan.clusters.iter().enumerate().map(|(index, cluster)| async move {
+        if let Some(reason) = cluster.scenario.lacking(ProviderKind::Netns) {
+            let ending = Ending::NotCarried(format!("the netns lab cannot carry it: {reason}"));
+            endings.lock().unwrap_or_else(PoisonError::into_inner)[index] = ending;
+            return;
+        }
         let shown = progress.cluster(cluster.id());
         let lived = life::live(cluster, &format!("c{index}"), surroundings, |phase| shown.phase(phase)).await;
         // Its verdicts are in; what it held is given back before others need it.
@@ -158,6 +164,7 @@ fn summary(ending: &Ending) -> String {
         Ending::Seen(seen) => seen,
         Ending::Broken(reason) => return format!("broke: {reason}"),
         Ending::Interrupted => return "interrupted".to_owned(),
+        Ending::NotCarried(reason) => return reason.clone(),
     };
     let mut counts: Vec<(Outcome, usize)> = Vec::new();
     for outcome in outcomes(seen) {

@@ -163,6 +163,30 @@ impl IptablesProgram {
         chain_missing || self.ensure_jumps.iter().any(|jump| !jump.stands_in(saved))
     }
 
+    /// Shell lines that do what [`Self::sync`] does, whatever is there when they run.
+    #[must_use]
+    pub fn sync_script(&self) -> String {
+        let mut script = Text::from("iptables-restore --noflush --wait <<'END'\n");
+        self.restore().lines().for_each(|line| script.line(line));
+        script.line("END");
+        self.ensure_jumps.iter().for_each(|jump| script.line(ensure(jump.table, &jump.line())));
+        script.finish()
+    }
+
+    /// Shell lines that add what is missing and empty nothing, for chains that are shared with others.
+    #[must_use]
+    pub fn ensure_script(&self) -> String {
+        let mut script = Text::default();
+        for (table, chains) in &self.chains {
+            for name in &chains.names {
+                script.line(format!("iptables --wait -t {} -N {name} 2>/dev/null || :", table.as_str()));
+            }
+            chains.rules.iter().for_each(|rule| script.line(ensure(*table, rule)));
+        }
+        self.ensure_jumps.iter().for_each(|jump| script.line(ensure(jump.table, &jump.line())));
+        script.finish()
+    }
+
     fn render(&self, jumps: &[&JumpRule]) -> String {
         let mut text = Text::default();
         for (table, chains) in &self.chains {
@@ -180,6 +204,13 @@ impl IptablesProgram {
         }
         text.finish()
     }
+}
+
+/// A shell line that adds a rule (`-A CHAIN …`, `-I CHAIN …`) unless it is there.
+fn ensure(table: Table, rule: &str) -> String {
+    let table = table.as_str();
+    let rest = rule.get(3..).unwrap_or_default();
+    format!("iptables --wait -t {table} -C {rest} 2>/dev/null || iptables --wait -t {table} {rule}")
 }
 
 #[cfg(test)]
@@ -208,6 +239,14 @@ mod tests {
         let expected = "*nat\n:OWN - [0:0]\n-A OWN -j RETURN\n\
             -I OUTPUT -m addrtype --dst-type LOCAL -m comment --comment \"two words\" -j OWN\nCOMMIT\n";
         assert_eq!(program().sync(""), expected);
+    }
+
+    #[test]
+    fn scripts_add_what_is_missing() {
+        let ensure = "iptables --wait -t nat -C OWN -j RETURN 2>/dev/null || iptables --wait -t nat -A OWN -j RETURN\n";
+        assert!(program().ensure_script().contains(ensure));
+        assert!(program().sync_script().starts_with("iptables-restore --noflush --wait <<'END'\n*nat\n:OWN - [0:0]\n"));
+        assert!(program().sync_script().contains("|| iptables --wait -t nat -I OUTPUT -m addrtype"));
     }
 
     #[test]

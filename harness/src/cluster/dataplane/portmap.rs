@@ -17,7 +17,13 @@ const MASQUERADE_MARK: &str = "0x2000/0x2000";
 /// What the plugin programs on a node; none when no pod there has a host port.
 #[must_use]
 pub fn program(state: &ClusterState, node: usize) -> Option<IptablesProgram> {
-    let pods: Vec<&Pod> = state.pods_on(node).filter(|pod| !pod.host_ports.is_empty()).collect();
+    of_pods(state.pods_on(node))
+}
+
+/// What the plugin programs when these pods start; none when none of them has a host port.
+#[must_use]
+pub fn of_pods<'a>(pods: impl Iterator<Item = &'a Pod>) -> Option<IptablesProgram> {
+    let pods: Vec<&Pod> = pods.filter(|pod| !pod.host_ports.is_empty()).collect();
     if pods.is_empty() {
         return None;
     }

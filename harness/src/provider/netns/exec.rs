@@ -27,7 +27,7 @@ use tokio::{
 };
 
 use super::{
-    mounts::BIN,
+    mounts::{BIN, OWN_BIN},
     protocol::{Answer, Launch, receive_bytes, send, send_bytes},
     space::Space,
     supervisor::Spaces,
@@ -98,7 +98,7 @@ fn command(launch: &Launch, space: Arc<Space>) -> Command {
     command
         .args(arguments)
         .env_clear()
-        .env("PATH", format!("{BIN}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"))
+        .env("PATH", format!("{BIN}:{OWN_BIN}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"))
         .env("HOME", "/run")
         .env("LC_ALL", "C.UTF-8")
         .env("PYTHONDONTWRITEBYTECODE", "1")

@@ -22,7 +22,7 @@ use crate::{catalog::distro::FirewallKind, provider::MachineError};
 pub use self::{
     enter::enter_if_asked,
     machine::NetnsMachine,
-    mounts::LAB,
+    mounts::{LAB, OWN_BIN},
     protocol::NewSpace,
     sandbox::{Sandbox, SandboxError},
 };

@@ -22,6 +22,9 @@ pub const LAB: &str = "/run/pathlab";
 /// Folder of programs that come first in the lab's `PATH`.
 pub const BIN: &str = "/run/pathlab/bin";
 
+/// Folder of a space's own programs, next in its `PATH`: stand-ins for those of the cluster that it is in.
+pub const OWN_BIN: &str = "/run/bin";
+
 /// Configuration that no lab may see: the host's firewalls (a lab brings its own), and secrets.
 const HIDDEN_ETC: [&str; 10] =
     ["firewalld", "ufw", "nftables.conf", "shadow", "shadow-", "gshadow", "gshadow-", "ssl", "ssh", "sudoers.d"];

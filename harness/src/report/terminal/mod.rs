@@ -5,6 +5,7 @@ mod machines;
 mod page;
 mod remedies;
 mod scenario;
+mod scenarios;
 mod style;
 mod summary;
 mod table;
@@ -26,6 +27,7 @@ pub fn render(report: &Report, dir: Option<&Utf8Path>, style: TerminalStyle) -> 
     }
     machines::write(&mut page, report);
     summary::write_cases(&mut page, report);
+    scenarios::write(&mut page, report, &matrices);
     summary::write_end(&mut page, report, dir);
     page.finish()
 }

@@ -11,7 +11,7 @@ use crate::{
     report::{
         cell,
         matrix::{Column, Matrix, path_of},
-        remedy::{Remedied, not_applicable},
+        remedy::{Remedied, change, not_applicable},
         text::clean,
     },
 };
@@ -44,6 +44,9 @@ fn write_remedy(page: &mut Page, one: &Remedied<'_>, width: usize) {
     }
     let id = clean(&one.remedy.id);
     page.entry(2, &[(&id, width, Tone::Plain)], Tone::from(one.remedy.verdict), &sentence);
+    if let Some(change) = change(one.remedy) {
+        page.entry(2, &[("", width, Tone::Plain)], Tone::Bad, &change);
+    }
     if !one.remedy.detail.is_empty() {
         page.entry(2, &[("", width, Tone::Plain)], Tone::Plain, &clean(&one.remedy.detail));
     }

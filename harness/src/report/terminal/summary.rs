@@ -9,7 +9,7 @@ use crate::{
         report::{CaseReport, Report},
     },
     report::{
-        case_words,
+        case_words, remedy,
         tally::{self, needs_a_look},
         text::{clean, count, duration, explain_command},
         versions,
@@ -58,6 +58,8 @@ pub(super) fn write_end(page: &mut Page, report: &Report, dir: Option<&Utf8Path>
     page.paragraph(0, Tone::Quiet, &clean(&lab));
     let counts = tally::tally(&report.cases);
     let verdict = tally::worst(&counts);
+    let changed = remedy::changed(report, None);
+    let verdict = if changed > 0 && headline(verdict) == headline(Verdict::Pass) { Verdict::Fail } else { verdict };
     let headline = headline(verdict);
     let cases = count(tally::total(&counts), "case");
     let took = duration(run.duration_ms.saturating_mul(1_000));
@@ -65,8 +67,12 @@ pub(super) fn write_end(page: &mut Page, report: &Report, dir: Option<&Utf8Path>
         0,
         &[(headline, 0, Tone::from(verdict))],
         Tone::Plain,
-        &format!("{cases} in {took}: {}", tally::words(&counts)),
+        &format!("{cases} in {took}: {}{}", tally::words(&counts), changed_words(changed)),
     );
+}
+
+fn changed_words(changed: usize) -> String {
+    if changed == 0 { String::new() } else { format!("; {} changed", count(changed, "remedy verdict")) }
 }
 
 /// What the worst verdict means for the run, as its exit status does.

@@ -7,6 +7,7 @@ mod addresses;
 mod pods;
 mod ready;
 mod rules;
+mod stand_ins;
 
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
 
@@ -22,7 +23,7 @@ use super::{
 };
 use crate::{
     cluster::workload::{AgentSocket, Workload},
-    model::Vantage,
+    model::{ProviderKind, Vantage},
     plan::{ClusterPlan, Plan},
     probe::{AimError, aim},
     provider::{
@@ -99,7 +100,8 @@ pub fn desired(plan: &ClusterPlan) -> Result<ClusterState, super::CompileError> 
 
 /// Checks that every cluster of a plan can be made: its manifests, and that each path has something to aim at.
 pub fn check(plan: &Plan) -> Result<(), CheckError> {
-    for cluster in &plan.clusters {
+    let carried = |cluster: &&ClusterPlan| cluster.scenario.lacking(ProviderKind::Netns).is_none();
+    for cluster in plan.clusters.iter().filter(carried) {
         let state = desired(cluster)?;
         let addresses = addresses::of(&state);
         for case in &cluster.cases {
@@ -226,7 +228,7 @@ impl Dataplane {
             }
         }
         try_join(rules::write_all(&self.state, &self.hosts.nodes), ready::wait(self)).await?;
-        Ok(())
+        stand_ins::install(&self.state, &self.hosts.nodes).await
     }
 
     /// Logs of the cluster's components on a node: component and path, valid on every machine of the lab.
