@@ -61,11 +61,27 @@ install() {
     esac
 }
 
+configure_pending() {
+    DEBIAN_FRONTEND=noninteractive dpkg --configure --pending --force-confold 9>&-
+}
+
+# Packages that dpkg says must be installed again.
+cut_off_packages() {
+    dpkg-query --show --showformat '${db:Status-Abbrev}|${binary:Package}\n' | sed -n 's/^..R|//p'
+}
+
 # Packages that were unpacked but not configured are, while the guard is still up, then it ends.
 finish_interrupted() {
     if [ "$manager" = apt ]; then
         forbid_starts
-        DEBIAN_FRONTEND=noninteractive dpkg --configure --pending --force-confold 9>&-
+        # A package whose unpacking was cut off is beyond configuring: it is unpacked again, once dpkg has taken
+        # up what it had written down.
+        if ! configure_pending; then
+            refresh
+            # shellcheck disable=SC2046 # one word per package
+            apt install --reinstall $(cut_off_packages) 9>&-
+            configure_pending
+        fi
     fi
     guard_end
 }
