@@ -124,6 +124,26 @@ pub struct Counts {
     pub error: usize,
 }
 
+impl Counts {
+    /// How many of these cases ended with each verdict.
+    #[must_use]
+    pub fn of<'a>(cases: impl IntoIterator<Item = &'a CaseReport>) -> Self {
+        let mut counts = Self::default();
+        for case in cases {
+            *match case.verdict {
+                Verdict::Pass => &mut counts.pass,
+                Verdict::Fail => &mut counts.fail,
+                Verdict::Known => &mut counts.known,
+                Verdict::Fixed => &mut counts.fixed,
+                Verdict::Flaky => &mut counts.flaky,
+                Verdict::Skipped => &mut counts.skipped,
+                Verdict::Error => &mut counts.error,
+            } += 1;
+        }
+        counts
+    }
+}
+
 /// What a distro's machines were, beside what its file declares.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct MachineReport {

@@ -5,23 +5,6 @@ use crate::model::{
     report::{CaseReport, Counts},
 };
 
-/// How many cases ended with each verdict.
-pub(super) fn tally<'a>(cases: impl IntoIterator<Item = &'a CaseReport>) -> Counts {
-    let mut counts = Counts::default();
-    for case in cases {
-        *match case.verdict {
-            Verdict::Pass => &mut counts.pass,
-            Verdict::Fail => &mut counts.fail,
-            Verdict::Known => &mut counts.known,
-            Verdict::Fixed => &mut counts.fixed,
-            Verdict::Flaky => &mut counts.flaky,
-            Verdict::Skipped => &mut counts.skipped,
-            Verdict::Error => &mut counts.error,
-        } += 1;
-    }
-    counts
-}
-
 /// `10 pass, 2 known`; verdicts that did not occur are left out.
 pub(super) fn words(counts: &Counts) -> String {
     let words: Vec<_> = pairs(counts).into_iter().filter(|(_, n)| *n > 0).map(|(v, n)| format!("{n} {v}")).collect();

@@ -259,7 +259,7 @@ fn distro(cluster: &ClusterPlan, plan: &Plan, endings: &[Ending], cases: &[CaseR
         selinux: Some(selinux),
     };
     machine.not_covered = not_covered(&machine, seen.map(|seen| seen.not_covered.as_slice()).unwrap_or_default());
-    DistroReport { id: id.clone(), verdict: worst(&own), counts: count(&own), machine }
+    DistroReport { id: id.clone(), verdict: worst(&own), counts: Counts::of(own.iter().copied()), machine }
 }
 
 /// What a namespace host cannot carry of the distro: its kernel, and what the policy could not set.
@@ -289,22 +289,6 @@ fn worst(cases: &[&CaseReport]) -> Verdict {
     } else {
         Verdict::Skipped
     }
-}
-
-fn count(cases: &[&CaseReport]) -> Counts {
-    let mut counts = Counts::default();
-    for case in cases {
-        *match case.verdict {
-            Verdict::Pass => &mut counts.pass,
-            Verdict::Fail => &mut counts.fail,
-            Verdict::Known => &mut counts.known,
-            Verdict::Fixed => &mut counts.fixed,
-            Verdict::Flaky => &mut counts.flaky,
-            Verdict::Skipped => &mut counts.skipped,
-            Verdict::Error => &mut counts.error,
-        } += 1;
-    }
-    counts
 }
 
 /// Failing cases grouped by cause, distro by distro; the states of a distro stand in the order of the plan.

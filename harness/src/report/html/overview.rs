@@ -4,7 +4,7 @@ use super::case::Badge;
 use crate::{
     model::{
         Verdict,
-        report::{CaseReport, Report},
+        report::{CaseReport, Counts, Report},
     },
     report::{
         matrix::{Column, Matrix},
@@ -38,7 +38,7 @@ const MOST_MARKS: usize = 60;
 
 impl Headline {
     pub(super) fn of(report: &Report) -> Self {
-        let counts = tally::tally(&report.cases);
+        let counts = Counts::of(&report.cases);
         let verdict = tally::worst(&counts);
         let run = &report.run;
         let took = duration(run.duration_ms.saturating_mul(1_000));
@@ -69,7 +69,7 @@ impl DistroCard {
     fn of(report: &Report, matrices: &[Matrix<'_>], distro: &str) -> Self {
         let cases: Vec<&CaseReport> =
             matrices.iter().flat_map(|matrix| matrix.column(Column { distro, remedy: None })).collect();
-        let counts = tally::tally(cases.iter().copied());
+        let counts = Counts::of(cases.iter().copied());
         let mut owners: Vec<String> = Vec::new();
         for group in report.causes.iter().filter(|group| group.distro == distro) {
             let owner =

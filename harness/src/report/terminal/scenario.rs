@@ -3,7 +3,7 @@
 use unicode_width::UnicodeWidthStr;
 
 use super::{causes, page::Page, remedies, style::Tone, table};
-use crate::model::report::Report;
+use crate::model::report::{Counts, Report};
 use crate::report::{
     cell,
     matrix::{Column, Matrix},
@@ -57,7 +57,7 @@ fn write_verdicts(page: &mut Page, matrix: &Matrix<'_>) {
     let distros = matrix.distros();
     let width = distros.iter().map(|distro| clean(distro).width()).max().unwrap_or(0);
     for distro in distros {
-        let counts = tally::tally(matrix.column(Column { distro, remedy: None }));
+        let counts = Counts::of(matrix.column(Column { distro, remedy: None }));
         let verdict = tally::worst(&counts);
         let labels = [(&*clean(distro), width, Tone::Plain), (verdict.as_str(), 7, Tone::from(verdict))];
         page.entry(2, &labels, Tone::Plain, &tally::words(&counts));

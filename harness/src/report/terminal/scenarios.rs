@@ -4,7 +4,10 @@ use unicode_width::UnicodeWidthStr;
 
 use super::{page::Page, style::Tone};
 use crate::{
-    model::{Verdict, report::Report},
+    model::{
+        Verdict,
+        report::{Counts, Report},
+    },
     report::{
         matrix::Matrix,
         remedy, tally,
@@ -20,7 +23,7 @@ pub(super) fn write(page: &mut Page, report: &Report, matrices: &[Matrix<'_>]) {
     page.heading("Scenarios");
     let width = matrices.iter().map(|matrix| clean(matrix.scenario).width()).max().unwrap_or(0);
     for matrix in matrices {
-        let counts = tally::tally(report.cases.iter().filter(|case| case.scenario == matrix.scenario));
+        let counts = Counts::of(report.cases.iter().filter(|case| case.scenario == matrix.scenario));
         let changed = remedy::changed(report, Some(matrix.scenario));
         let (word, tone) = match tally::worst(&counts) {
             Verdict::Skipped => ("skipped", Tone::Quiet),

@@ -6,7 +6,7 @@ use super::{page::Page, style::Tone};
 use crate::{
     model::{
         Verdict,
-        report::{CaseReport, Report},
+        report::{CaseReport, Counts, Report},
     },
     report::{
         case_words, remedy,
@@ -56,7 +56,7 @@ pub(super) fn write_end(page: &mut Page, report: &Report, dir: Option<&Utf8Path>
     let host = versions::of_host(&run.host).into_iter().map(|(name, version)| format!("{name} {version}"));
     let lab = format!("{}: {}, pathlab {}", versions::of_lab(run), host.collect::<Vec<_>>().join(", "), run.pathlab);
     page.paragraph(0, Tone::Quiet, &clean(&lab));
-    let counts = tally::tally(&report.cases);
+    let counts = Counts::of(&report.cases);
     let verdict = tally::worst(&counts);
     let changed = remedy::changed(report, None);
     let verdict = if changed > 0 && headline(verdict) == headline(Verdict::Pass) { Verdict::Fail } else { verdict };
