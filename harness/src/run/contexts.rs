@@ -8,7 +8,7 @@ use super::observation::CaseObservation;
 use crate::{
     cluster::workload::{Addresses, PodAddress, SystemPod, Workload},
     diagnose::{CaseContext, NameServer, PodEndpoint, Source, Transport},
-    model::{AccessPath, Outcome, Payload, Protocol, Target, Vantage},
+    model::{AccessPath, IpFamily, Outcome, Payload, Protocol, Target, Vantage},
     plan::ClusterPlan,
     probe::aim,
 };
@@ -25,9 +25,9 @@ pub(super) fn of(
 ) -> Option<CaseContext> {
     let case = &plan.cases[index];
     let last = &seen[index].deciding().next_back()?.result;
-    let addresses = &workload.addresses;
     let path = case.spec.path;
-    let kind = aim(&case.spec, addresses, 0, 0).ok()?.kind;
+    let kind = aim(&case.spec, &workload.addresses, 0, 0).ok()?.kind;
+    let addresses = workload.addresses.in_family(path.family)?;
     let destination = last.peer_addr.or_else(|| destination(&kind, addresses))?;
     let ok = |wanted: AccessPath| outcome_of(plan, seen, wanted).map(|outcome| outcome == Outcome::Ok);
     Some(CaseContext {
@@ -36,7 +36,7 @@ pub(super) fn of(
         path,
         transport: if path.protocol == Protocol::Udp { Transport::Udp } else { Transport::Tcp },
         outcome: last.outcome,
-        source: source(path.from, workload),
+        source: source(path, workload, last.local_addr),
         destination,
         backends: backends(path, case.spec.port, addresses),
         upstream: (path.to == Target::Ingress).then(|| backend_pods(path.protocol, None, addresses)),
@@ -54,8 +54,8 @@ fn outcome_of(plan: &ClusterPlan, seen: &[CaseObservation], wanted: AccessPath) 
     seen[index].deciding().next_back().map(|one| one.result.outcome)
 }
 
-fn source(from: Vantage, workload: &Workload) -> Source {
-    let addresses = &workload.addresses;
+fn source(path: AccessPath, workload: &Workload, seen: Option<SocketAddr>) -> Source {
+    let (addresses, from) = (&workload.addresses, path.from);
     let (machine, pod) = match from {
         Vantage::Node => (Some(addresses.backend_node()), false),
         Vantage::RemoteNode => (addresses.remote_node(), false),
@@ -63,7 +63,11 @@ fn source(from: Vantage, workload: &Workload) -> Source {
         Vantage::RemotePod => (addresses.remote_node(), true),
         Vantage::Outside => (None, false),
     };
-    Source { machine, pod, address: workload.agents.get(&from).map(|agent| agent.address) }
+    let own = workload.agents.get(&from).map(|agent| agent.address);
+    let own = own.filter(|address| IpFamily::of(*address) == path.family);
+    // What the kernel chose, where the agent is not known by an address of this version of IP.
+    let chosen = || seen.map(|address| address.ip()).filter(|address| !address.is_unspecified());
+    Source { machine, pod, address: own.or_else(chosen) }
 }
 
 /// Where a probe goes that never got as far as an address.
