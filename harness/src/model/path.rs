@@ -113,17 +113,13 @@ words! {
 
 words! {
     /// Over which version of IP a path runs.
+    #[derive(Default)]
     IpFamily {
         /// IPv4.
+        #[default]
         Ipv4 = "ipv4",
         /// IPv6.
         Ipv6 = "ipv6",
-    }
-}
-
-impl Default for IpFamily {
-    fn default() -> Self {
-        Self::Ipv4
     }
 }
 

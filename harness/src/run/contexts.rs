@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use lab_agent::protocol::{Endpoint, ProbeKind};
+use lab_agent::protocol::{Endpoint, ProbeKind, ProbeResult};
 
 use super::observation::CaseObservation;
 use crate::{
@@ -36,10 +36,10 @@ pub(super) fn of(
         path,
         transport: if path.protocol == Protocol::Udp { Transport::Udp } else { Transport::Tcp },
         outcome: last.outcome,
-        source: source(path, workload, last.local_addr),
+        source: source(path, workload, last),
         destination,
-        backends: backends(path, case.spec.port, addresses),
-        upstream: (path.to == Target::Ingress).then(|| backend_pods(path.protocol, None, addresses)),
+        backends: all_backends(path, case.spec.port, addresses, workload),
+        upstream: (path.to == Target::Ingress).then(|| backend_pods(path.protocol, None, upstream_of(workload))),
         dns: (path.to == Target::ServiceDns).then(|| name_server(addresses)).flatten(),
         service_path_ok: ok(AccessPath { to: Target::Service, payload: Payload::Small, ..path }).unwrap_or(false),
         small_path_ok: match path.payload {
@@ -54,7 +54,13 @@ fn outcome_of(plan: &ClusterPlan, seen: &[CaseObservation], wanted: AccessPath) 
     seen[index].deciding().next_back().map(|one| one.result.outcome)
 }
 
-fn source(path: AccessPath, workload: &Workload, seen: Option<SocketAddr>) -> Source {
+/// The addresses by which the ingress connects to pods: those of the service's own version of IP.
+fn upstream_of(workload: &Workload) -> &Addresses {
+    let ipv4 = &workload.addresses;
+    if ipv4.service.absent { ipv4.in_family(IpFamily::Ipv6).unwrap_or(ipv4) } else { ipv4 }
+}
+
+fn source(path: AccessPath, workload: &Workload, last: &ProbeResult) -> Source {
     let (addresses, from) = (&workload.addresses, path.from);
     let (machine, pod) = match from {
         Vantage::Node => (Some(addresses.backend_node()), false),
@@ -64,9 +70,12 @@ fn source(path: AccessPath, workload: &Workload, seen: Option<SocketAddr>) -> So
         Vantage::Outside => (None, false),
     };
     let own = workload.agents.get(&from).map(|agent| agent.address);
-    let own = own.filter(|address| IpFamily::of(*address) == path.family);
+    // The name server is asked over IPv4, whatever is asked for.
+    let asked = path.to == Target::Dns || last.outcome == Outcome::DnsFailed;
+    let family = if asked { IpFamily::Ipv4 } else { path.family };
+    let own = own.filter(|address| IpFamily::of(*address) == family);
     // What the kernel chose, where the agent is not known by an address of this version of IP.
-    let chosen = || seen.map(|address| address.ip()).filter(|address| !address.is_unspecified());
+    let chosen = || last.local_addr.map(|address| address.ip()).filter(|address| !address.is_unspecified());
     Source { machine, pod, address: own.or_else(chosen) }
 }
 
@@ -83,6 +92,16 @@ fn destination(kind: &ProbeKind, addresses: &Addresses) -> Option<SocketAddr> {
         | ProbeKind::Connect { to } => of(to),
         ProbeKind::Dns { server, .. } => *server,
     }
+}
+
+/// With the addresses from which an ingress connects to pods, where they are of another version of IP.
+fn all_backends(path: AccessPath, port: Option<u16>, addresses: &Addresses, workload: &Workload) -> Vec<PodEndpoint> {
+    let mut all = backends(path, port, addresses);
+    if path.to == Target::Ingress && path.family == IpFamily::Ipv6 {
+        all.extend(backends(path, port, upstream_of(workload)));
+        all.dedup();
+    }
+    all
 }
 
 fn backends(path: AccessPath, port: Option<u16>, addresses: &Addresses) -> Vec<PodEndpoint> {

@@ -2,6 +2,8 @@
 //!
 //! Its policy chains in the filter table are in [`super::felix`].
 
+use std::net::Ipv6Addr;
+
 use super::{
     iptables::{IptablesProgram, JumpRule, Position, Table},
     layout::{self, Node, POD_GATEWAY, POD_GATEWAY6, VXLAN_ID, VXLAN_PORT},
@@ -109,19 +111,18 @@ const fn no_detection(family: IpFamily) -> &'static str {
 #[must_use]
 pub fn pod_link(state: &ClusterState, pod: &Pod, netns: &str) -> PodLink {
     let (name, ip, mtu) = (pod.interface(), pod.ip, state.pod_mtu());
-    // The gateway's IPv6 address must answer at once, so it is not left to the kernel to find and to test it.
-    let by_hand = if pod.ip6.is_some() { format!("link set {name} addrgenmode none\n") } else { String::new() };
-    let mut node_batch = format!(
+    let [by_hand, node_ipv6, pod_ipv6] = pod.ip6.map(|ip6| ipv6_link(&name, ip6)).unwrap_or_default();
+    let node_batch = format!(
         "link add {name} mtu {mtu} address {HOST_SIDE_MAC} type veth peer name eth0 mtu {mtu} netns {netns}\n\
          {by_hand}link set {name} up\n\
-         route replace {ip}/32 dev {name} scope link\n"
+         route replace {ip}/32 dev {name} scope link\n{node_ipv6}"
     );
-    let mut pod_batch = format!(
+    let pod_batch = format!(
         "link set lo up\n\
          address add {ip}/32 dev eth0\n\
          link set eth0 up\n\
          route add {POD_GATEWAY} dev eth0 scope link\n\
-         route add default via {POD_GATEWAY} dev eth0\n"
+         route add default via {POD_GATEWAY} dev eth0\n{pod_ipv6}"
     );
     let own = |setting: &str, value| sysctl(&format!("net/ipv4/conf/{name}/{setting}"), value);
     let mut node_sysctls = vec![
@@ -132,19 +133,24 @@ pub fn pod_link(state: &ClusterState, pod: &Pod, netns: &str) -> PodLink {
         own("proxy_arp", 1),
         own("forwarding", 1),
     ];
-    if let Some(ip6) = pod.ip6 {
-        node_batch.push_str(&format!(
-            "address add {POD_GATEWAY6}/64 dev {name} nodad\n\
-             route replace {ip6}/128 dev {name}\n"
-        ));
-        pod_batch.push_str(&format!(
-            "address add {ip6}/128 dev eth0 nodad\n\
-             route add default via {POD_GATEWAY6} dev eth0 onlink\n"
-        ));
+    if pod.ip6.is_some() {
         let own = |setting: &str| sysctl(&format!("net/ipv6/conf/{name}/{setting}"), 1);
         node_sysctls.extend([own("proxy_ndp"), own("forwarding")]);
     }
     PodLink { node_batch, node_sysctls, pod_batch }
+}
+
+/// What a pod's link needs for IPv6: on the node before the link is up and after, and in the pod.
+fn ipv6_link(name: &str, ip: Ipv6Addr) -> [String; 3] {
+    [
+        // The gateway's address must answer at once, so it is not left to the kernel to find and to test it.
+        format!("link set {name} addrgenmode none\n"),
+        format!("address add {POD_GATEWAY6}/64 dev {name} nodad\nroute replace {ip}/128 dev {name}\n"),
+        format!(
+            "address add {ip}/128 dev eth0 nodad\n\
+             route add default via {POD_GATEWAY6} dev eth0 onlink\n"
+        ),
+    ]
 }
 
 /// What Calico programs into the nat table of every node, for one version of IP. It re-syncs

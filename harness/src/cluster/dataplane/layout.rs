@@ -88,7 +88,7 @@ pub struct Node {
     pub block: Ipv4Addr,
     /// MAC address of the VXLAN device.
     pub vtep_mac: String,
-    /// Address on the underlay over IPv6: 2001:db8::11 for the first. It has one on dual-stack clusters only.
+    /// Address on the underlay over IPv6: `2001:db8::11` for the first. It has one on dual-stack clusters only.
     pub ip6: Ipv6Addr,
     /// First address of the node's /122 block of the IPv6 pod network.
     pub block6: Ipv6Addr,

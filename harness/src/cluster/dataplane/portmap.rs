@@ -71,16 +71,14 @@ fn jumps() -> Vec<JumpRule> {
 
 fn add_pod(program: &mut IptablesProgram, pod: &Pod, family: IpFamily) {
     let Some(ip) = pod.address(family) else { return };
+    // The address that a port is bound to is an IPv4 address.
+    let own = || pod.host_ports.iter().filter(|port| family == IpFamily::Ipv4 || port.host_ip.is_none());
     let id = hash(&format!("{}/{}", pod.namespace, pod.name));
     let chain = format!("CNI-DN-{}", &hash(&format!("{NETWORK}{id}"))[..21]);
     program.chain(Table::Nat, chain.clone());
     for transport in [Transport::Tcp, Transport::Udp] {
-        let ports: Vec<String> = pod
-            .host_ports
-            .iter()
-            .filter(|port| port.transport == transport)
-            .map(|port| port.host_port.to_string())
-            .collect();
+        let ports = own().filter(|port| port.transport == transport).map(|port| port.host_port.to_string());
+        let ports: Vec<String> = ports.collect();
         // The match takes 15 ports at most.
         for ports in ports.chunks(15) {
             let comment = format!("dnat name: '{NETWORK}' id: '{}'", &id[..16]);
@@ -93,16 +91,13 @@ fn add_pod(program: &mut IptablesProgram, pod: &Pod, family: IpFamily) {
             );
         }
     }
-    for port in &pod.host_ports {
+    for port in own() {
         add_port(program, &chain, ip, port);
     }
 }
 
 fn add_port(program: &mut IptablesProgram, chain: &str, ip: IpAddr, port: &HostPort) {
     let HostPort { transport, host_port, host_ip, port } = port;
-    if host_ip.is_some() && ip.is_ipv6() {
-        return;
-    }
     let address = host_ip.map(|ip| format!(" -d {ip}")).unwrap_or_default();
     let to = format!("{chain} -p {transport} -m {transport} --dport {host_port}{address}");
     program.rule(Table::Nat, format!("{to} -s {} -j CNI-HOSTPORT-SETMARK", Cidr::host(ip)));

@@ -98,6 +98,34 @@ fn calico_and_portmap() {
 }
 
 #[test]
+fn a_dual_stack_service_has_both_addresses() {
+    let text =
+        ZEUS.replacen("spec:\n  type: NodePort", "spec:\n  ipFamilyPolicy: RequireDualStack\n  type: NodePort", 1);
+    let state = try_cluster(&text, 2, "zeus").expect("the manifest is good");
+    let dns = state.pod(PodRole::Dns).expect("every cluster has a DNS");
+    let pod = state.backend_pods().next().expect("the backend has pods");
+    let links = calico::node_links(&state, 0, "eth0");
+    let chains = |rules: String| {
+        rules.lines().filter(|line| line.contains("/zeus:http")).fold(String::new(), |text, line| text + line + "\n")
+    };
+    insta::assert_snapshot!(
+        "dual_stack",
+        [
+            links.ip_batch,
+            links.bridge_batch,
+            calico::pod_link(&state, pod, "1234").node_batch,
+            calico::pod_link(&state, pod, "1234").pod_batch,
+            chains(kube_proxy::program(&state, 0, IpFamily::Ipv6).sync("")),
+            calico::program(IpFamily::Ipv6).sync(""),
+            portmap::program(&state, 0, IpFamily::Ipv6).expect("hermes has host ports").restore(),
+            dnsmasq::files(&state, dns).hosts,
+        ]
+        .join("---\n")
+    );
+    assert!(cluster(2).pods.iter().all(|pod| pod.ip6.is_none()), "nobody asks for IPv6");
+}
+
+#[test]
 fn policies_become_chains() {
     assert_eq!(felix::program(&cluster(1), 0, IpFamily::Ipv4), None, "without policies there is nothing");
     let text = format!("{ZEUS}---\n{}", include_str!("testdata/policies.yaml"));

@@ -28,7 +28,7 @@ const IN_BLOCK: &str = "0x80000";
 /// All marks of Felix but the first.
 const SCRATCH: &str = "0xe0000";
 
-/// ICMPv6 types that pods may always send to their node: listener queries and reports, solicitations, advertisements.
+/// Types of `ICMPv6` that pods may always send to their node: listener queries and reports, solicitations, advertisements.
 const NEIGHBOUR_DISCOVERY: [u8; 6] = [130, 131, 132, 133, 135, 136];
 
 /// What Felix programs on a node (an index into [`ClusterState::nodes`]) for one version of IP; none when there is no policy.
