@@ -1,6 +1,9 @@
 //! `lab`: parses the command line, runs one command, ends with its exit status.
 
-use std::{io, process::ExitCode};
+use std::{
+    io::{self, IsTerminal as _},
+    process::ExitCode,
+};
 
 use clap::Parser;
 use pathlab::{
@@ -14,6 +17,7 @@ use pathlab::{
     },
     provider::netns::{self, systemctl},
 };
+use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
     netns::enter_if_asked();
@@ -29,6 +33,7 @@ fn main() -> ExitCode {
             return exit.into();
         }
     };
+    log_to_stderr();
     match carry_out(&cli.command) {
         Ok(exit) => exit.into(),
         Err(failure) => failure.report().into(),
@@ -49,4 +54,14 @@ fn carry_out(command: &Command) -> Result<Exit, Failure> {
         Command::Doctor(args) => return Ok(doctor::run(args, out)?),
     }
     Ok(Exit::AsExpected)
+}
+
+/// Warnings, or what `PATHLAB_LOG` asks for (`debug`: every command on every machine, with its status).
+fn log_to_stderr() {
+    let filter = EnvFilter::try_from_env("PATHLAB_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .init();
 }

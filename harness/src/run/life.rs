@@ -1,6 +1,10 @@
 //! The life of one cluster: hosts, policy, cluster, workload, probes, remedy, probes again.
 
-use std::{collections::BTreeSet, sync::Arc, time::Instant};
+use std::{
+    collections::BTreeSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures_util::future::try_join_all;
 
@@ -22,6 +26,9 @@ use crate::{
     policy::{self, HostKind},
     provider::{Command, Machine, MachineError, netns::NetnsLab},
 };
+
+/// Time limit of a probe before the proxy's re-sync, at most.
+const BEFORE_RESYNC_LIMIT: Duration = Duration::from_secs(1);
 
 /// What all clusters of a run share.
 pub struct Surroundings {
@@ -227,7 +234,12 @@ impl<'a> Life<'a> {
     }
 
     async fn look(&mut self, chosen: &[usize], moment: Moment, with_exposure: bool) -> BTreeSet<u16> {
-        let timeout_ms = u64::try_from(self.plan.scenario.probe_timeout.as_millis()).unwrap_or(u64::MAX);
+        let limit = match moment {
+            // Informs only: what the re-sync will repair has no need of the last second of patience.
+            Moment::BeforeResync => self.plan.scenario.probe_timeout.min(BEFORE_RESYNC_LIMIT),
+            Moment::Probe | Moment::Retry | Moment::AfterReload => self.plan.scenario.probe_timeout,
+        };
+        let timeout_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
         let workload = self.cluster.workload();
         let (cases, seen) = (&self.plan.cases, &mut self.seen.cases);
         probe_cases(workload, cases, chosen, moment, timeout_ms, with_exposure, seen).await
