@@ -16,7 +16,7 @@ fn rendered(old: &str, new: &str) -> String {
 #[test]
 fn a_slip_is_shown_with_what_was_meant() {
     assert_snapshot!(rendered("[node, pod]", "[node, pdo]"), @r"
-    error: /scenarios/good/scenario.yaml:9:20: `pdo` is unknown; expected one of node, remote-node, pod, remote-pod, ingress, outside
+    error: /scenarios/good/scenario.yaml:9:20: `pdo` is unknown; expected one of node, remote-node, pod, remote-pod, backend, ingress, outside
         ,-[/scenarios/good/scenario.yaml:9:20]
       8 | paths:
       9 |   - { from: [node, pdo], to: [service] }
