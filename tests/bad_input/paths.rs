@@ -129,7 +129,7 @@ pub const PATHS: &[Bad] = &[
     Bad {
         name: "port that is none",
         input: Scenario(POD, "{ from: pod, to: pod-ip, port: 70000 }"),
-        place: "good/scenario.yaml:10:38",
+        place: "good/scenario.yaml:10:36",
         says: &["u16"],
     },
     Bad {
