@@ -148,7 +148,7 @@ remedies:
     run: ["systemctl disable --now firewalld"]
 "#;
 
-const SHOP: &str = r#"
+const SHOP: &str = r"
 apiVersion: v1
 kind: Namespace
 metadata: { name: shop }
@@ -180,4 +180,4 @@ spec:
     - { name: http, port: 80, targetPort: http }
     - { name: tcp, port: 81, targetPort: tcp }
     - { name: udp, port: 81, targetPort: udp, protocol: UDP }
-"#;
+";
