@@ -15,10 +15,13 @@ use std::{
 };
 
 use libtest_mimic::{Arguments, Trial};
-use pathlab::cluster::dataplane::{
-    PodRole, dnsmasq, kube_proxy,
-    layout::{API_SERVICE_IP, DNS_SERVICE_IP, OUTSIDE_IP},
-    nginx, portmap,
+use pathlab::{
+    cluster::dataplane::{
+        PodRole, dnsmasq, kube_proxy,
+        layout::{API_SERVICE_IP, DNS_SERVICE_IP, OUTSIDE_IP},
+        nginx, portmap,
+    },
+    model::IpFamily,
 };
 
 use self::dataplane_lab::cluster::{Cluster, load};
@@ -179,7 +182,7 @@ fn sources_are_those_of_a_real_cluster(cluster: &Cluster) {
 }
 
 fn a_sync_repairs_a_flush_but_not_host_ports(cluster: &Cluster) {
-    let (node, program) = (&cluster.nodes[0], kube_proxy::program(&cluster.state, 0));
+    let (node, program) = (&cluster.nodes[0], kube_proxy::program(&cluster.state, 0, IpFamily::Ipv4));
     let save = || {
         let text = node.program(&["iptables-save"], "");
         text.lines().filter(|line| !line.starts_with(['#', ':'])).map(str::to_owned).collect::<Vec<_>>()
@@ -202,7 +205,7 @@ fn a_sync_repairs_a_flush_but_not_host_ports(cluster: &Cluster) {
     assert_eq!(everybody(|| cluster.pod("probe-local").0.tcp(service)), zeus(cluster));
     assert!(cluster.outside.tcp(cluster.node_port(0, "zeus")).is_ok());
     assert!(cluster.outside.tcp(cluster.at_node(0, 8088)).is_err(), "host ports do not come back by themselves");
-    load(node, &portmap::program(&cluster.state, 0).expect("hermes has a host port"));
+    load(node, &portmap::program(&cluster.state, 0, IpFamily::Ipv4).expect("hermes has a host port"));
     assert!(cluster.outside.tcp(cluster.at_node(0, 8088)).is_ok());
 }
 

@@ -32,7 +32,8 @@ impl Case {
             Outcome::Timeout | Outcome::Stalled => BRIEF,
             _ => PATIENT,
         };
-        let probe = Probe { id: 0, kind, timeout_ms, expected_pods: Vec::new(), repeat: 0, source_port: None };
+        let probe =
+            Probe { id: 0, kind, timeout_ms, expected_pods: Vec::new(), repeat: 0, ipv6: false, source_port: None };
         Self { what, probe, outcome, detail }
     }
 

@@ -37,6 +37,12 @@ pub const PATHS: &[Bad] = &[
         says: &["expected one of small, large"],
     },
     Bad {
+        name: "unknown version of IP",
+        input: Scenario(POD, "{ from: pod, to: pod-ip, family: ipv5 }"),
+        place: "good/scenario.yaml:10:38",
+        says: &["expected one of ipv4, ipv6", "did you mean `ipv4`?"],
+    },
+    Bad {
         name: "unknown expectation",
         input: Scenario(POD, "{ from: pod, to: pod-ip, expect: blokced }"),
         place: "good/scenario.yaml:10:38",

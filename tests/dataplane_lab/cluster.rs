@@ -8,6 +8,7 @@ use pathlab::{
         ClusterState, Input, NodeSpec, Pod, PodRole, calico, compile, iptables::IptablesProgram, kube_proxy,
         layout::OUTSIDE_IP, portmap,
     },
+    model::IpFamily,
 };
 
 use super::netns::Netns;
@@ -35,7 +36,7 @@ impl Cluster {
         let manifest = Manifest { path: "cluster.yaml".into(), text: MANIFEST.into(), sha256: String::new() };
         let backend = Backend { service: "zeus".into(), namespace: "default".into() };
         let (manifests, underlay) = ([manifest], Underlay::default());
-        let input = Input { manifests: &manifests, nodes: &specs, backend: &backend, underlay: &underlay };
+        let input = Input { manifests: &manifests, nodes: &specs, backend: &backend, underlay: &underlay, ipv6: false };
         let state = compile(&input).expect("the manifest is good");
         let outside = Netns::new();
         let setup = format!(
@@ -86,9 +87,9 @@ impl Cluster {
 
     fn program(&self) {
         for (index, netns) in self.nodes.iter().enumerate() {
-            load(netns, &calico::program());
-            load(netns, &kube_proxy::program(&self.state, index));
-            if let Some(program) = portmap::program(&self.state, index) {
+            load(netns, &calico::program(IpFamily::Ipv4));
+            load(netns, &kube_proxy::program(&self.state, index, IpFamily::Ipv4));
+            if let Some(program) = portmap::program(&self.state, index, IpFamily::Ipv4) {
                 load(netns, &program);
             }
         }
@@ -112,7 +113,7 @@ impl Cluster {
     /// Where a service answers.
     pub fn service(&self, name: &str) -> SocketAddr {
         let service = self.state.service("default", name).expect(name);
-        SocketAddr::new(IpAddr::V4(service.cluster_ip.expect("not headless")), service.ports[0].port)
+        SocketAddr::new(service.cluster_ip(IpFamily::Ipv4).expect("not headless"), service.ports[0].port)
     }
 
     /// A port of a node, by the node's position.

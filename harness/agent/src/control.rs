@@ -211,7 +211,15 @@ mod tests {
         let silent = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let to = Endpoint { host: "127.0.0.1".into(), port: silent.local_addr().expect("bound").port() };
         let kind = ProbeKind::Tcp { to, bytes: 0 };
-        let probe = Probe { id: 1, kind, timeout_ms: 3_600_000, expected_pods: vec![], repeat: 0, source_port: None };
+        let probe = Probe {
+            id: 1,
+            kind,
+            timeout_ms: 3_600_000,
+            expected_pods: vec![],
+            repeat: 0,
+            ipv6: false,
+            source_port: None,
+        };
         let request = Request::Probe { probes: vec![probe], concurrency: 1 };
         let mut line = serde_json::to_vec(&request).expect("serializes");
         line.push(b'\n');

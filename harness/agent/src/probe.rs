@@ -21,13 +21,14 @@ use tokio::time::Instant;
 
 use self::attempt::Attempt;
 pub use self::{datagram::exchange as datagram_exchange, failure::Failure, stream::connect as stream_connect};
-use crate::resolver::Resolver;
+use crate::resolver::{Family, Resolver};
 
 /// Makes the probe, as often as it says, and classifies what happened.
 pub async fn run(probe: Probe) -> ProbeResult {
     let start = Instant::now();
     let deadline = start + Duration::from_millis(probe.timeout_ms);
     let mut attempt = Attempt::new(deadline, probe.source_port, &probe.expected_pods);
+    attempt.ipv6 = probe.ipv6;
     let times = probe.repeat.max(1);
     let (mut ended, mut backends) = (Ok(String::new()), BTreeMap::new());
     for turn in 1..=times {
@@ -98,8 +99,9 @@ async fn resolve(to: &Endpoint, attempt: &mut Attempt<'_>) -> Result<SocketAddr,
     if let Ok(address) = host.parse() {
         return Ok(SocketAddr::new(address, to.port));
     }
+    let families: &[Family] = if attempt.ipv6 { &[Family::V6] } else { &[Family::V4, Family::V6] };
     let address = Resolver::from_system()
-        .address(host, attempt.deadline)
+        .address(host, families, attempt.deadline)
         .await
         .map_err(|failure| Failure::new(Outcome::DnsFailed, format!("name {host}: {}", failure.detail)))?;
     Ok(SocketAddr::new(address, to.port))

@@ -80,6 +80,9 @@ pub struct Probe {
     /// How often the exchange is made, one after the other; the first that is not ok ends the probe. 0 counts as 1.
     #[serde(default)]
     pub repeat: u32,
+    /// A name stands for its IPv6 addresses, not for an IPv4 address where it has one.
+    #[serde(default)]
+    pub ipv6: bool,
     /// Local port to start from, so that a packet trace can find this probe's packets.
     #[serde(default)]
     pub source_port: Option<u16>,

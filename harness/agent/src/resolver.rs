@@ -41,14 +41,14 @@ impl Resolver {
             .ok_or_else(|| Failure::new(Outcome::DnsFailed, format!("no nameserver in {SYSTEM_FILE}")))
     }
 
-    /// An address of the name: IPv4 if it has one. Servers that fail are followed by the next, each with its share of
+    /// An address of the name, of the first of these families that it has. Servers that fail are followed by the next, each with its share of
     /// the time.
-    pub async fn address(&self, name: &str, deadline: Instant) -> Result<IpAddr, Failure> {
+    pub async fn address(&self, name: &str, families: &[Family], deadline: Instant) -> Result<IpAddr, Failure> {
         let mut last = self.first_server().err();
         let count = u32::try_from(self.conf.servers.len()).unwrap_or(u32::MAX);
         for (server, rest) in self.conf.servers.iter().zip((1..=count).rev()) {
             let share = Instant::now() + deadline.saturating_duration_since(Instant::now()) / rest;
-            match self.first_address(name, *server, share).await {
+            match self.first_address(name, families, *server, share).await {
                 Ok(Some(address)) => return Ok(address),
                 // The server knows, and it says no: others would say the same.
                 Ok(None) => return Err(self.no_such_name(name, *server)),
@@ -61,11 +61,12 @@ impl Resolver {
     async fn first_address(
         &self,
         name: &str,
+        families: &[Family],
         server: SocketAddr,
         deadline: Instant,
     ) -> Result<Option<IpAddr>, Failure> {
         for candidate in self.conf.candidates(name) {
-            for family in [Family::V4, Family::V6] {
+            for &family in families {
                 let question = Question { server, tcp: false, family, source_port: None };
                 match query::ask(&candidate, question, deadline, &mut None).await? {
                     Answer::Addresses(found) if !found.is_empty() => return Ok(found.first().copied()),

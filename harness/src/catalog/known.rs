@@ -103,7 +103,7 @@ fn matching<'a>(scope: &Scope<'a>, pattern: &At<String>) -> Result<Vec<&'a PathS
     let error = source.error(pattern.span, message).label("no path of this scenario");
     Err(match suggest::closest(pattern, names.iter().map(String::as_str)) {
         Some(closest) => error.advice(format!("did you mean `{closest}`?")),
-        None => error.advice("name a path as case ids do: FROM-to-TARGET[:tcp|:udp][:large]"),
+        None => error.advice("name a path as case ids do: FROM-to-TARGET[:tcp|:udp][:large][:ipv6]"),
     })
 }
 

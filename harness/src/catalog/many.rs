@@ -11,7 +11,7 @@ use serde::{
 
 use super::{at::At, problem::CatalogError, source::Source};
 use crate::{
-    model::{Payload, Protocol, ProviderKind, RemedyVerdict, Target, Vantage},
+    model::{IpFamily, Payload, Protocol, ProviderKind, RemedyVerdict, Target, Vantage},
     suggest,
 };
 
@@ -39,7 +39,7 @@ macro_rules! vocabulary {
         })+
     };
 }
-vocabulary!(Vantage, Target, Protocol, Payload, ProviderKind, RemedyVerdict);
+vocabulary!(Vantage, Target, Protocol, Payload, ProviderKind, RemedyVerdict, IpFamily);
 
 impl<T: Vocabulary> Many<T> {
     /// The members that the words name, each with its place.

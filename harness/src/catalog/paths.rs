@@ -13,7 +13,7 @@ use super::{
     scenario_file::PathsFile,
     source::Source,
 };
-use crate::model::{AccessPath, Outcome, Payload, Protocol, Target, Vantage};
+use crate::model::{AccessPath, IpFamily, Outcome, Payload, Protocol, Target, Vantage};
 
 /// The most times that an exchange is made.
 const MOST_REPEATS: u32 = 1000;
@@ -53,6 +53,7 @@ fn combinations(source: &Source, entry: &At<PathsFile>) -> Result<Vec<(AccessPat
     let to = words(source, entry, "to", &entry.to)?;
     let protocols = entry.protocol.as_ref().map(|many| words(source, entry, "protocol", many)).transpose()?;
     let payloads = entry.payload.as_ref().map(|many| words(source, entry, "payload", many)).transpose()?;
+    let families = entry.family.as_ref().map(|many| words(source, entry, "family", many)).transpose()?;
     let mut paths = Vec::new();
     for &(from, from_place) in &from {
         for &(to, to_place) in &to {
@@ -61,7 +62,9 @@ fn combinations(source: &Source, entry: &At<PathsFile>) -> Result<Vec<(AccessPat
             let default = if to == Target::Dns { Protocol::Udp } else { Protocol::Http };
             for &(protocol, _) in protocols.as_deref().unwrap_or(&[(default, place)]) {
                 for &(payload, _) in payloads.as_deref().unwrap_or(&[(Payload::Small, place)]) {
-                    paths.push((AccessPath { from, to, protocol, payload }, place));
+                    for &(family, _) in families.as_deref().unwrap_or(&[(IpFamily::Ipv4, place)]) {
+                        paths.push((AccessPath { from, to, protocol, payload, family }, place));
+                    }
                 }
             }
         }
@@ -88,7 +91,7 @@ const fn is_remote(from: Vantage) -> bool {
 
 /// Refuses a path that no cluster can have.
 fn check(source: &Source, path: AccessPath, place: SourceSpan, nodes: usize) -> Result<(), CatalogError> {
-    let AccessPath { from, to, protocol, payload } = path;
+    let AccessPath { from, to, protocol, payload, .. } = path;
     let refuse = |reason: &str, help: &str| {
         Err(source.error(place, format!("the path `{path}` makes no sense: {reason}")).label("this path").advice(help))
     };

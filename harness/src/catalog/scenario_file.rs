@@ -10,7 +10,7 @@ use super::{
     nodes_file::NodesFile,
     scenario::{Backend, HttpRequest, When},
 };
-use crate::model::{Payload, Protocol, ProviderKind, RemedyVerdict, Target, Vantage};
+use crate::model::{IpFamily, Payload, Protocol, ProviderKind, RemedyVerdict, Target, Vantage};
 
 /// A scenario: manifests, the access paths to try, host conditions, known issues, remedies.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -73,6 +73,9 @@ pub struct PathsFile {
     /// With how much; `small` when absent.
     #[serde(default)]
     pub payload: Option<Many<Payload>>,
+    /// Over which version of IP; `ipv4` when absent.
+    #[serde(default)]
+    pub family: Option<Many<IpFamily>>,
     /// What HTTP paths ask for.
     #[serde(default)]
     pub http: Option<At<HttpRequest>>,

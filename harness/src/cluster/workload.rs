@@ -9,7 +9,7 @@ use std::{
 use camino::Utf8PathBuf;
 
 use crate::{
-    model::{Protocol, Vantage},
+    model::{IpFamily, Protocol, Vantage},
     provider::Machine,
 };
 
@@ -54,6 +54,8 @@ pub struct Addresses {
     pub api_service: Option<(IpAddr, u16)>,
     /// Port of the Kubernetes API on the first node.
     pub api_port: u16,
+    /// The same over IPv6, where the cluster has it; all else here is IPv4.
+    pub ipv6: Option<Box<Addresses>>,
 }
 
 /// A node.
@@ -107,6 +109,8 @@ pub struct ServiceAddress {
     pub ips: Vec<IpAddr>,
     /// Its ports, in order.
     pub ports: Vec<ServicePort>,
+    /// Whether the service is not served over this version of IP.
+    pub absent: bool,
 }
 
 /// A port of the service.
@@ -125,6 +129,15 @@ pub struct ServicePort {
 }
 
 impl Addresses {
+    /// The addresses of this version of IP; none where the cluster does not have it.
+    #[must_use]
+    pub fn in_family(&self, family: IpFamily) -> Option<&Self> {
+        match family {
+            IpFamily::Ipv4 => Some(self),
+            IpFamily::Ipv6 => self.ipv6.as_deref(),
+        }
+    }
+
     /// The port of the service that a path uses: the named one, else the first that fits the protocol.
     ///
     /// A TCP path prefers a port whose target is the echo's stream port, as the HTTP port echoes nothing.

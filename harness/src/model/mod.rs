@@ -11,6 +11,6 @@ pub use lab_agent::outcome::{Outcome, UnknownOutcome};
 pub use self::{
     evidence::{Difference, Direction, EvidenceFile, PacketWay, Relevance, WayStep, WayVerdict},
     lab::{ClusterKind, ProviderKind},
-    path::{AccessPath, ParsePathError, Payload, Protocol, Target, Vantage},
+    path::{AccessPath, IpFamily, ParsePathError, Payload, Protocol, Target, Vantage},
     verdict::{RemedyVerdict, Verdict},
 };

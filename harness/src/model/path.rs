@@ -1,6 +1,6 @@
 //! An access path: where a connection starts, what it aims at, over what, with how much.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, net::IpAddr, str::FromStr};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -111,7 +111,30 @@ words! {
     }
 }
 
-/// One way of reaching the workload. Its text form is `FROM-to-TARGET[:tcp|:udp][:large]`.
+words! {
+    /// Over which version of IP a path runs.
+    #[derive(Default)]
+    IpFamily {
+        /// IPv4.
+        #[default]
+        Ipv4 = "ipv4",
+        /// IPv6.
+        Ipv6 = "ipv6",
+    }
+}
+
+impl IpFamily {
+    /// The version of an address.
+    #[must_use]
+    pub const fn of(address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(_) => Self::Ipv4,
+            IpAddr::V6(_) => Self::Ipv6,
+        }
+    }
+}
+
+/// One way of reaching the workload. Its text form is `FROM-to-TARGET[:tcp|:udp][:large][:ipv6]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AccessPath {
     /// Where it starts.
@@ -122,6 +145,8 @@ pub struct AccessPath {
     pub protocol: Protocol,
     /// With how much.
     pub payload: Payload,
+    /// Over which version of IP.
+    pub family: IpFamily,
 }
 
 /// A word or name that is no part of an access path.
@@ -139,6 +164,9 @@ impl fmt::Display for AccessPath {
         if self.payload == Payload::Large {
             name.push_str(":large");
         }
+        if self.family == IpFamily::Ipv6 {
+            name.push_str(":ipv6");
+        }
         f.pad(&name)
     }
 }
@@ -152,10 +180,13 @@ impl FromStr for AccessPath {
         let (from, to) = ends
             .split_once("-to-")
             .ok_or_else(|| ParsePathError(format!("`{name}` is no access path; expected FROM-to-TARGET")))?;
-        let mut path = Self { from: from.parse()?, to: to.parse()?, protocol: Protocol::Http, payload: Payload::Small };
+        let (protocol, payload, family) = (Protocol::Http, Payload::Small, IpFamily::Ipv4);
+        let mut path = Self { from: from.parse()?, to: to.parse()?, protocol, payload, family };
         for part in parts {
             if part == Payload::Large.as_str() {
                 path.payload = Payload::Large;
+            } else if part == IpFamily::Ipv6.as_str() {
+                path.family = IpFamily::Ipv6;
             } else {
                 path.protocol = part.parse()?;
             }
@@ -170,7 +201,7 @@ impl FromStr for AccessPath {
 
 #[cfg(test)]
 mod tests {
-    use super::{AccessPath, Payload, Protocol, Target, Vantage};
+    use super::{AccessPath, IpFamily, Payload, Protocol, Target, Vantage};
 
     #[test]
     fn every_path_reads_back() {
@@ -178,8 +209,10 @@ mod tests {
             for &to in Target::ALL {
                 for &protocol in Protocol::ALL {
                     for &payload in Payload::ALL {
-                        let path = AccessPath { from, to, protocol, payload };
-                        assert_eq!(path.to_string().parse(), Ok(path));
+                        for &family in IpFamily::ALL {
+                            let path = AccessPath { from, to, protocol, payload, family };
+                            assert_eq!(path.to_string().parse(), Ok(path));
+                        }
                     }
                 }
             }
@@ -188,7 +221,15 @@ mod tests {
 
     #[test]
     fn other_names_are_refused() {
-        for name in ["", "pod", "pod-to-", "pod-to-mars", "pod-to-service:large:udp", "pod-to-service:http"] {
+        for name in [
+            "",
+            "pod",
+            "pod-to-",
+            "pod-to-mars",
+            "pod-to-service:large:udp",
+            "pod-to-service:http",
+            "pod-to-service:ipv4",
+        ] {
             assert!(name.parse::<AccessPath>().is_err(), "{name}");
         }
     }

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Difference, EvidenceFile, Outcome, PacketWay, Payload, Protocol, RemedyVerdict, Target, Vantage, Verdict,
+    Difference, EvidenceFile, IpFamily, Outcome, PacketWay, Payload, Protocol, RemedyVerdict, Target, Vantage, Verdict,
     path::{ParsePathError, words},
 };
 
@@ -182,7 +182,7 @@ pub struct Declared {
 /// One case and how it ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CaseReport {
-    /// `SCENARIO::DISTRO::as-installed|REMEDY::FROM-to-TARGET[:tcp|:udp][:large]`.
+    /// `SCENARIO::DISTRO::as-installed|REMEDY::FROM-to-TARGET[:tcp|:udp][:large][:ipv6]`.
     pub id: String,
     /// Scenario id.
     pub scenario: String,
@@ -198,6 +198,9 @@ pub struct CaseReport {
     pub protocol: Protocol,
     /// With how much.
     pub payload: Payload,
+    /// Over which version of IP.
+    #[serde(default)]
+    pub family: IpFamily,
     /// What was expected: an outcome, or `blocked` for any failure to connect.
     pub expected: String,
     /// What happened; `skipped` cases have none and say `error` here.

@@ -45,7 +45,7 @@ pub struct ClusterPlan {
 /// One generated test.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Case {
-    /// `SCENARIO::DISTRO::as-installed|REMEDY::FROM-to-TARGET[:tcp|:udp][:large]`.
+    /// `SCENARIO::DISTRO::as-installed|REMEDY::FROM-to-TARGET[:tcp|:udp][:large][:ipv6]`.
     pub id: String,
     /// The access path and what is expected of it.
     pub spec: PathSpec,

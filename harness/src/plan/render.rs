@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{Case, ClusterPlan, Plan};
 use crate::{
     catalog::scenario::{AppliesTo, Expect, ExpectedSource, KnownIssue, Remedy},
-    model::{Payload, Protocol, Target, Vantage},
+    model::{IpFamily, Payload, Protocol, Target, Vantage},
 };
 
 /// A case as `lab plan --format json` prints it.
@@ -29,6 +29,8 @@ pub struct PlannedCase<'a> {
     pub protocol: Protocol,
     /// With how much.
     pub payload: Payload,
+    /// Over which version of IP.
+    pub family: IpFamily,
     /// An outcome, or `blocked`.
     pub expected: String,
     /// Which source address the backend must see, where that matters.
@@ -83,6 +85,7 @@ fn planned<'a>(cluster: &'a ClusterPlan, case: &'a Case) -> PlannedCase<'a> {
         to: path.to,
         protocol: path.protocol,
         payload: path.payload,
+        family: path.family,
         expected: case.spec.expect.to_string(),
         source: source(case.spec.expect),
     }

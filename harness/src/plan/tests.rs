@@ -205,6 +205,7 @@ fn the_plan_reads_well() {
       "to": "service",
       "protocol": "http",
       "payload": "small",
+      "family": "ipv4",
       "expected": "ok"
     }
     "#);

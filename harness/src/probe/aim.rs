@@ -6,8 +6,8 @@ use lab_agent::protocol::{Endpoint, Probe, ProbeKind};
 
 use crate::{
     catalog::scenario::PathSpec,
-    cluster::workload::{Addresses, PodAddress},
-    model::{Payload, Protocol, Target, Vantage},
+    cluster::workload::{Addresses, PodAddress, ServiceAddress},
+    model::{IpFamily, Payload, Protocol, Target, Vantage},
 };
 
 /// Bytes of a large body: enough for dozens of packets on any MTU.
@@ -26,9 +26,20 @@ pub struct AimError(String);
 /// # Errors
 /// When the cluster does not have what the path aims at: no node port, no second node.
 pub fn aim(spec: &PathSpec, addresses: &Addresses, id: u32, timeout_ms: u64) -> Result<Probe, AimError> {
+    let family = spec.path.family;
+    let addresses =
+        addresses.in_family(family).ok_or_else(|| missing(&format!("the cluster has no {}", version(family))))?;
     let aim = Aim { spec, addresses };
     let (kind, expected_pods) = aim.kind()?;
-    Ok(Probe { id, kind, timeout_ms, expected_pods, repeat: spec.repeat, source_port: None })
+    Ok(Probe {
+        id,
+        kind,
+        timeout_ms,
+        expected_pods,
+        repeat: spec.repeat,
+        ipv6: family == IpFamily::Ipv6,
+        source_port: None,
+    })
 }
 
 struct Aim<'a> {
@@ -43,7 +54,7 @@ impl Aim<'_> {
         Ok(match self.spec.path.to {
             Target::PodIp => (self.exchange(pod.ip.to_string(), self.port()?.target), vec![pod.name.clone()]),
             Target::Service => (self.exchange(self.service_ip()?.to_string(), self.port()?.port), all()),
-            Target::ServiceDns => (self.exchange(self.addresses.service.fqdn.clone(), self.port()?.port), all()),
+            Target::ServiceDns => (self.exchange(self.service()?.fqdn.clone(), self.port()?.port), all()),
             Target::NodePort => self.node_port(self.addresses.backend_node())?,
             Target::RemoteNodePort => {
                 let remote = self.addresses.remote_node().ok_or_else(|| missing("the cluster has one node"))?;
@@ -83,8 +94,19 @@ impl Aim<'_> {
         })
     }
 
+    fn service(&self) -> Result<&ServiceAddress, AimError> {
+        let service = &self.addresses.service;
+        if service.absent {
+            let version = version(self.spec.path.family);
+            let other =
+                IpFamily::ALL.iter().find(|family| **family != self.spec.path.family).copied().unwrap_or_default();
+            return Err(missing(&format!("service {} has no {version} address: use `family: {other}`", service.fqdn)));
+        }
+        Ok(service)
+    }
+
     fn service_ip(&self) -> Result<IpAddr, AimError> {
-        let first = self.addresses.service.ips.first().copied();
+        let first = self.service()?.ips.first().copied();
         first.ok_or_else(|| missing("the service is headless: aim at service-dns or pod-ip"))
     }
 
@@ -93,6 +115,7 @@ impl Aim<'_> {
     }
 
     fn node_port(&self, node: usize) -> Result<(ProbeKind, Vec<String>), AimError> {
+        self.service()?;
         let port = self.port()?.node_port.ok_or_else(|| missing("the service has no node port"))?;
         let expected = self.addresses.pods.iter().map(|pod| pod.name.clone()).collect();
         Ok((self.exchange(self.node_ip(node)?.to_string(), port), expected))
@@ -107,7 +130,7 @@ impl Aim<'_> {
 
     fn dns(&self) -> Result<ProbeKind, AimError> {
         let server = self.addresses.dns.ok_or_else(|| missing("the cluster has no DNS"))?;
-        let service = &self.addresses.service;
+        let service = self.service()?;
         let expected = if service.ips.is_empty() {
             self.addresses.pods.iter().map(|pod| pod.ip).collect()
         } else {
@@ -131,6 +154,13 @@ impl Aim<'_> {
             (self.node_ip(0)?, self.addresses.api_port)
         };
         Ok(Endpoint { host: ip.to_string(), port })
+    }
+}
+
+const fn version(family: IpFamily) -> &'static str {
+    match family {
+        IpFamily::Ipv4 => "IPv4",
+        IpFamily::Ipv6 => "IPv6",
     }
 }
 

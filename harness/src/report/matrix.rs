@@ -89,7 +89,7 @@ impl<'a> Matrix<'a> {
 
 /// The way of reaching the workload that a case tries.
 pub(super) fn path_of(case: &CaseReport) -> AccessPath {
-    AccessPath { from: case.from, to: case.to, protocol: case.protocol, payload: case.payload }
+    AccessPath { from: case.from, to: case.to, protocol: case.protocol, payload: case.payload, family: case.family }
 }
 
 fn column_of(case: &CaseReport) -> Column<'_> {

@@ -107,6 +107,7 @@ fn blank(cluster: &ClusterPlan, case: &Case, verdict: Verdict, detail: &str) -> 
         to: path.to,
         protocol: path.protocol,
         payload: path.payload,
+        family: path.family,
         expected: case.spec.expect.to_string(),
         outcome: Outcome::Error,
         verdict,

@@ -2,13 +2,13 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use lab_agent::protocol::{Endpoint, ProbeKind};
+use lab_agent::protocol::{Endpoint, ProbeKind, ProbeResult};
 
 use super::observation::CaseObservation;
 use crate::{
     cluster::workload::{Addresses, PodAddress, SystemPod, Workload},
     diagnose::{CaseContext, NameServer, PodEndpoint, Source, Transport},
-    model::{AccessPath, Outcome, Payload, Protocol, Target, Vantage},
+    model::{AccessPath, IpFamily, Outcome, Payload, Protocol, Target, Vantage},
     plan::ClusterPlan,
     probe::aim,
 };
@@ -25,9 +25,9 @@ pub(super) fn of(
 ) -> Option<CaseContext> {
     let case = &plan.cases[index];
     let last = &seen[index].deciding().next_back()?.result;
-    let addresses = &workload.addresses;
     let path = case.spec.path;
-    let kind = aim(&case.spec, addresses, 0, 0).ok()?.kind;
+    let kind = aim(&case.spec, &workload.addresses, 0, 0).ok()?.kind;
+    let addresses = workload.addresses.in_family(path.family)?;
     let destination = last.peer_addr.or_else(|| destination(&kind, addresses))?;
     let ok = |wanted: AccessPath| outcome_of(plan, seen, wanted).map(|outcome| outcome == Outcome::Ok);
     Some(CaseContext {
@@ -36,10 +36,10 @@ pub(super) fn of(
         path,
         transport: if path.protocol == Protocol::Udp { Transport::Udp } else { Transport::Tcp },
         outcome: last.outcome,
-        source: source(path.from, workload),
+        source: source(path, workload, last),
         destination,
-        backends: backends(path, case.spec.port, addresses),
-        upstream: (path.to == Target::Ingress).then(|| backend_pods(path.protocol, None, addresses)),
+        backends: all_backends(path, case.spec.port, addresses, workload),
+        upstream: (path.to == Target::Ingress).then(|| backend_pods(path.protocol, None, upstream_of(workload))),
         dns: (path.to == Target::ServiceDns).then(|| name_server(addresses)).flatten(),
         service_path_ok: ok(AccessPath { to: Target::Service, payload: Payload::Small, ..path }).unwrap_or(false),
         small_path_ok: match path.payload {
@@ -54,8 +54,14 @@ fn outcome_of(plan: &ClusterPlan, seen: &[CaseObservation], wanted: AccessPath) 
     seen[index].deciding().next_back().map(|one| one.result.outcome)
 }
 
-fn source(from: Vantage, workload: &Workload) -> Source {
-    let addresses = &workload.addresses;
+/// The addresses by which the ingress connects to pods: those of the service's own version of IP.
+fn upstream_of(workload: &Workload) -> &Addresses {
+    let ipv4 = &workload.addresses;
+    if ipv4.service.absent { ipv4.in_family(IpFamily::Ipv6).unwrap_or(ipv4) } else { ipv4 }
+}
+
+fn source(path: AccessPath, workload: &Workload, last: &ProbeResult) -> Source {
+    let (addresses, from) = (&workload.addresses, path.from);
     let (machine, pod) = match from {
         Vantage::Node => (Some(addresses.backend_node()), false),
         Vantage::RemoteNode => (addresses.remote_node(), false),
@@ -63,7 +69,14 @@ fn source(from: Vantage, workload: &Workload) -> Source {
         Vantage::RemotePod => (addresses.remote_node(), true),
         Vantage::Outside => (None, false),
     };
-    Source { machine, pod, address: workload.agents.get(&from).map(|agent| agent.address) }
+    let own = workload.agents.get(&from).map(|agent| agent.address);
+    // The name server is asked over IPv4, whatever is asked for.
+    let asked = path.to == Target::Dns || last.outcome == Outcome::DnsFailed;
+    let family = if asked { IpFamily::Ipv4 } else { path.family };
+    let own = own.filter(|address| IpFamily::of(*address) == family);
+    // What the kernel chose, where the agent is not known by an address of this version of IP.
+    let chosen = || last.local_addr.map(|address| address.ip()).filter(|address| !address.is_unspecified());
+    Source { machine, pod, address: own.or_else(chosen) }
 }
 
 /// Where a probe goes that never got as far as an address.
@@ -79,6 +92,16 @@ fn destination(kind: &ProbeKind, addresses: &Addresses) -> Option<SocketAddr> {
         | ProbeKind::Connect { to } => of(to),
         ProbeKind::Dns { server, .. } => *server,
     }
+}
+
+/// With the addresses from which an ingress connects to pods, where they are of another version of IP.
+fn all_backends(path: AccessPath, port: Option<u16>, addresses: &Addresses, workload: &Workload) -> Vec<PodEndpoint> {
+    let mut all = backends(path, port, addresses);
+    if path.to == Target::Ingress && path.family == IpFamily::Ipv6 {
+        all.extend(backends(path, port, upstream_of(workload)));
+        all.dedup();
+    }
+    all
 }
 
 fn backends(path: AccessPath, port: Option<u16>, addresses: &Addresses) -> Vec<PodEndpoint> {

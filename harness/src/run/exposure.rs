@@ -30,6 +30,7 @@ pub fn probes(addresses: &Addresses, first: u32, timeout_ms: u64) -> Vec<Probe> 
             timeout_ms,
             expected_pods: Vec::new(),
             repeat: 1,
+            ipv6: false,
             source_port: None,
         })
         .collect()

@@ -250,6 +250,7 @@ fn case(distro: &str, remedy: Option<&str>, path: &str, outcome: &str, verdict: 
         to: way.to,
         protocol: way.protocol,
         payload: way.payload,
+        family: way.family,
         expected: "ok".to_owned(),
         outcome,
         verdict,

@@ -1,6 +1,7 @@
-//! Network features through the real program: policies, traffic policies, the underlay. The scenarios lie in
+//! Network features through the real program: policies, traffic policies, the underlay, IPv6. The scenarios lie in
 //! `tests/scenarios`; a test changes a copy where it needs another shape of one.
 
+mod dual_stack;
 mod policy;
 mod traffic;
 mod underlay;

@@ -14,6 +14,8 @@ pub struct Attempt<'a> {
     pub deadline: Instant,
     /// Local port to start from.
     pub source_port: Option<u16>,
+    /// A name stands for its IPv6 addresses.
+    pub ipv6: bool,
     /// Pods whose answer is right; empty for any.
     pub expected_pods: &'a [String],
     /// Our end of the connection.
@@ -29,7 +31,16 @@ pub struct Attempt<'a> {
 impl<'a> Attempt<'a> {
     /// A probe of whose way nothing is known yet.
     pub const fn new(deadline: Instant, source_port: Option<u16>, expected_pods: &'a [String]) -> Self {
-        Self { deadline, source_port, expected_pods, local_addr: None, peer_addr: None, source_ip: None, backend: None }
+        Self {
+            deadline,
+            source_port,
+            ipv6: false,
+            expected_pods,
+            local_addr: None,
+            peer_addr: None,
+            source_ip: None,
+            backend: None,
+        }
     }
 
     /// Notes who answered and judges whether that is right, and whether all that was sent had come.

@@ -2,12 +2,15 @@
 //!
 //! Its policy chains in the filter table are in [`super::felix`].
 
+use std::net::Ipv6Addr;
+
 use super::{
     iptables::{IptablesProgram, JumpRule, Position, Table},
-    layout::{Node, POD_CIDR, POD_GATEWAY, VXLAN_DEVICE, VXLAN_ID, VXLAN_PORT},
+    layout::{self, Node, POD_GATEWAY, POD_GATEWAY6, VXLAN_ID, VXLAN_PORT},
     state::{ClusterState, Pod},
     text::Text,
 };
+use crate::{cluster::manifest::Cidr, model::IpFamily};
 
 /// How routes are marked as Calico's.
 const ROUTE_PROTOCOL: u8 = 80;
@@ -51,41 +54,55 @@ pub struct PodLink {
 /// Set-up of a node, whose interface on the underlay is `underlay`. Every node must have its underlay address.
 #[must_use]
 pub fn node_links(state: &ClusterState, node: usize, underlay: &str) -> NodeLinks {
+    let (mut ip, mut bridge, mut commands) = (Text::default(), Text::default(), Vec::new());
+    for &family in &state.families {
+        tunnel(state, (node, underlay), family, &mut ip, &mut bridge);
+        // MicroK8s tells Calico that checksum offload is broken.
+        let offload = ["ethtool", "-K", layout::vxlan_device(family), "tx", "off"];
+        commands.push(offload.map(str::to_owned).to_vec());
+    }
+    let mut sysctls = vec![
+        sysctl("net/ipv4/ip_forward", 1),
+        // kube-proxy's, for node ports on 127.0.0.1.
+        sysctl("net/ipv4/conf/all/route_localnet", 1),
+    ];
+    if state.families.contains(&IpFamily::Ipv6) {
+        sysctls.push(sysctl("net/ipv6/conf/all/forwarding", 1));
+    }
+    NodeLinks { ip_batch: ip.finish(), bridge_batch: bridge.finish(), commands, sysctls }
+}
+
+/// The VXLAN device of one version of IP, with the ways to all other nodes.
+fn tunnel(state: &ClusterState, (node, underlay): (usize, &str), family: IpFamily, ip: &mut Text, bridge: &mut Text) {
     let own = &state.nodes[node];
     let others: Vec<&Node> = state.nodes.iter().filter(|other| other.index != node).collect();
-    let mut ip = Text::default();
-    let mut line = |text: String| ip.line(text);
-    line(format!(
-        "link add {VXLAN_DEVICE} address {} mtu {} type vxlan id {VXLAN_ID} local {} dev {underlay} dstport {VXLAN_PORT} nolearning",
-        own.vtep_mac,
-        state.pod_mtu(),
-        own.ip,
+    let (device, mtu) = (layout::vxlan_device(family), state.pod_mtu());
+    let (mac, local) = (own.vtep_mac(family), own.address(family));
+    ip.line(format!(
+        "link add {device} address {mac} mtu {mtu} type vxlan id {VXLAN_ID} local {local} dev {underlay} dstport {VXLAN_PORT} nolearning"
     ));
-    line(format!("address add {}/32 dev {VXLAN_DEVICE}", own.block));
-    line(format!("link set {VXLAN_DEVICE} up"));
-    line(format!("route replace blackhole {} proto {ROUTE_PROTOCOL}", own.block_cidr()));
-    for Node { block, vtep_mac, .. } in &others {
-        line(format!("neighbour replace {block} lladdr {vtep_mac} dev {VXLAN_DEVICE} nud permanent"));
+    ip.line(format!("address add {} dev {device}{}", Cidr::host(own.block(family)), no_detection(family)));
+    ip.line(format!("link set {device} up"));
+    ip.line(format!("route replace blackhole {} proto {ROUTE_PROTOCOL}", own.block_cidr(family)));
+    for other in &others {
+        let (block, mac) = (other.block(family), other.vtep_mac(family));
+        ip.line(format!("neighbour replace {block} lladdr {mac} dev {device} nud permanent"));
     }
     for other in &others {
-        let (cidr, gateway) = (other.block_cidr(), other.block);
-        line(format!("route replace {cidr} via {gateway} dev {VXLAN_DEVICE} proto {ROUTE_PROTOCOL} onlink"));
+        let (cidr, gateway) = (other.block_cidr(family), other.block(family));
+        ip.line(format!("route replace {cidr} via {gateway} dev {device} proto {ROUTE_PROTOCOL} onlink"));
     }
-    let mut bridge = Text::default();
-    for Node { vtep_mac, ip, .. } in &others {
-        bridge.line(format!("fdb replace {vtep_mac} dev {VXLAN_DEVICE} dst {ip} self permanent"));
+    for other in &others {
+        let (mac, to) = (other.vtep_mac(family), other.address(family));
+        bridge.line(format!("fdb replace {mac} dev {device} dst {to} self permanent"));
     }
-    // MicroK8s tells Calico that checksum offload is broken.
-    let offload = ["ethtool", "-K", VXLAN_DEVICE, "tx", "off"];
-    NodeLinks {
-        ip_batch: ip.finish(),
-        bridge_batch: bridge.finish(),
-        commands: vec![offload.map(str::to_owned).to_vec()],
-        sysctls: vec![
-            sysctl("net/ipv4/ip_forward", 1),
-            // kube-proxy's, for node ports on 127.0.0.1.
-            sysctl("net/ipv4/conf/all/route_localnet", 1),
-        ],
+}
+
+/// IPv6 would ask for a second whether somebody has the address already.
+const fn no_detection(family: IpFamily) -> &'static str {
+    match family {
+        IpFamily::Ipv4 => "",
+        IpFamily::Ipv6 => " nodad",
     }
 }
 
@@ -94,20 +111,21 @@ pub fn node_links(state: &ClusterState, node: usize, underlay: &str) -> NodeLink
 #[must_use]
 pub fn pod_link(state: &ClusterState, pod: &Pod, netns: &str) -> PodLink {
     let (name, ip, mtu) = (pod.interface(), pod.ip, state.pod_mtu());
+    let [by_hand, node_ipv6, pod_ipv6] = pod.ip6.map(|ip6| ipv6_link(&name, ip6)).unwrap_or_default();
     let node_batch = format!(
         "link add {name} mtu {mtu} address {HOST_SIDE_MAC} type veth peer name eth0 mtu {mtu} netns {netns}\n\
-         link set {name} up\n\
-         route replace {ip}/32 dev {name} scope link\n"
+         {by_hand}link set {name} up\n\
+         route replace {ip}/32 dev {name} scope link\n{node_ipv6}"
     );
     let pod_batch = format!(
         "link set lo up\n\
          address add {ip}/32 dev eth0\n\
          link set eth0 up\n\
          route add {POD_GATEWAY} dev eth0 scope link\n\
-         route add default via {POD_GATEWAY} dev eth0\n"
+         route add default via {POD_GATEWAY} dev eth0\n{pod_ipv6}"
     );
     let own = |setting: &str, value| sysctl(&format!("net/ipv4/conf/{name}/{setting}"), value);
-    let node_sysctls = vec![
+    let mut node_sysctls = vec![
         own("route_localnet", 1),
         // A pod must not send with an address that is not its own.
         own("rp_filter", 1),
@@ -115,20 +133,41 @@ pub fn pod_link(state: &ClusterState, pod: &Pod, netns: &str) -> PodLink {
         own("proxy_arp", 1),
         own("forwarding", 1),
     ];
+    if pod.ip6.is_some() {
+        let own = |setting: &str| sysctl(&format!("net/ipv6/conf/{name}/{setting}"), 1);
+        node_sysctls.extend([own("proxy_ndp"), own("forwarding")]);
+    }
     PodLink { node_batch, node_sysctls, pod_batch }
 }
 
-/// What Calico programs into the nat table of every node. It re-syncs this as kube-proxy does its own.
+/// What a pod's link needs for IPv6: on the node before the link is up and after, and in the pod.
+fn ipv6_link(name: &str, ip: Ipv6Addr) -> [String; 3] {
+    [
+        // The gateway's address must answer at once, so it is not left to the kernel to find and to test it.
+        format!("link set {name} addrgenmode none\n"),
+        format!("address add {POD_GATEWAY6}/64 dev {name} nodad\nroute replace {ip}/128 dev {name}\n"),
+        format!(
+            "address add {ip}/128 dev eth0 nodad\n\
+             route add default via {POD_GATEWAY6} dev eth0 onlink\n"
+        ),
+    ]
+}
+
+/// What Calico programs into the nat table of every node, for one version of IP. It re-syncs
+/// this as kube-proxy does its own.
 #[must_use]
-pub fn program() -> IptablesProgram {
-    let mut program = IptablesProgram::new(vec![JumpRule {
-        table: Table::Nat,
-        chain: "POSTROUTING",
-        position: Position::First,
-        matches: &[],
-        comment: None,
-        target: "cali-POSTROUTING",
-    }]);
+pub fn program(family: IpFamily) -> IptablesProgram {
+    let mut program = IptablesProgram::new(
+        family,
+        vec![JumpRule {
+            table: Table::Nat,
+            chain: "POSTROUTING",
+            position: Position::First,
+            matches: &[],
+            comment: None,
+            target: "cali-POSTROUTING",
+        }],
+    );
     program.chain(Table::Nat, "cali-POSTROUTING");
     program.chain(Table::Nat, "cali-nat-outgoing");
     program.rule(Table::Nat, "cali-POSTROUTING -j cali-nat-outgoing");
@@ -136,11 +175,13 @@ pub fn program() -> IptablesProgram {
     program.rule(
         Table::Nat,
         format!(
-            "cali-POSTROUTING -o {VXLAN_DEVICE} -m addrtype ! --src-type LOCAL --limit-iface-out \
-             -m addrtype --src-type LOCAL -j MASQUERADE --random-fully"
+            "cali-POSTROUTING -o {} -m addrtype ! --src-type LOCAL --limit-iface-out \
+             -m addrtype --src-type LOCAL -j MASQUERADE --random-fully",
+            layout::vxlan_device(family),
         ),
     );
-    program.rule(Table::Nat, format!("cali-nat-outgoing -s {POD_CIDR} ! -d {POD_CIDR} -j MASQUERADE --random-fully"));
+    let pods = layout::pod_cidr(family);
+    program.rule(Table::Nat, format!("cali-nat-outgoing -s {pods} ! -d {pods} -j MASQUERADE --random-fully"));
     program
 }
 

@@ -1,5 +1,7 @@
 //! From manifests and nodes to the desired state.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
+
 use miette::Diagnostic;
 use sha2::{Digest, Sha256};
 
@@ -16,7 +18,10 @@ use super::{
 };
 use crate::{
     catalog::scenario::{Backend, Manifest, Underlay},
-    cluster::manifest::{self, ManifestError, ManifestErrors, Objects, Workload, WorkloadKind},
+    cluster::manifest::{
+        self, ManifestError, ManifestErrors, Objects, Service as ServiceObject, Workload, WorkloadKind,
+    },
+    model::IpFamily,
 };
 
 /// What a cluster is made from.
@@ -30,6 +35,8 @@ pub struct Input<'a> {
     pub backend: &'a Backend,
     /// The network between the machines.
     pub underlay: &'a Underlay,
+    /// Whether a path needs IPv6; a service may ask for it as well.
+    pub ipv6: bool,
 }
 
 /// Why there is no cluster to be made.
@@ -85,7 +92,9 @@ pub fn compile(input: &Input<'_>) -> Result<ClusterState, CompileError> {
     }
     let objects = manifest::parse(input.manifests)?;
     let nodes: Vec<Node> = input.nodes.iter().enumerate().map(|(index, spec)| Node::new(index, spec)).collect();
-    let mut builder = Builder { nodes: &nodes, objects: &objects, pods: Vec::new() };
+    let dual_stack = input.ipv6 || objects.services.iter().any(ServiceObject::needs_ipv6);
+    let families = if dual_stack { vec![IpFamily::Ipv4, IpFamily::Ipv6] } else { vec![IpFamily::Ipv4] };
+    let mut builder = Builder { nodes: &nodes, objects: &objects, dual_stack, pods: Vec::new() };
     for pod in system::pods(&nodes) {
         builder.add_system(&pod)?;
     }
@@ -95,7 +104,7 @@ pub fn compile(input: &Input<'_>) -> Result<ClusterState, CompileError> {
             builder.add_workload(workload, index, node)?;
         }
     }
-    let mut allocator = Allocator::new(&objects.services)?;
+    let mut allocator = Allocator::new(&objects.services, &families)?;
     let mut services = Vec::new();
     for declared in &objects.services {
         services.push(allocator.service(declared, &builder.pods)?);
@@ -106,10 +115,10 @@ pub fn compile(input: &Input<'_>) -> Result<ClusterState, CompileError> {
         builder.add_system(&pod)?;
     }
     let pods = builder.pods;
-    services.extend(system::services(&nodes, &pods, &mut allocator));
+    services.extend(system::services(&nodes, &pods, &mut allocator, &families));
     let underlay_mtu = input.underlay.host_mtu();
     let policies = policies::resolve(&objects, &pods);
-    Ok(ClusterState { underlay_mtu, pods, services, backend, policies, ingresses: objects.ingresses, nodes })
+    Ok(ClusterState { underlay_mtu, families, pods, services, backend, policies, ingresses: objects.ingresses, nodes })
 }
 
 fn find_backend(services: &[super::state::Service], backend: &Backend) -> Result<usize, CompileError> {
@@ -129,18 +138,21 @@ fn find_backend(services: &[super::state::Service], backend: &Backend) -> Result
 struct Builder<'a> {
     nodes: &'a [Node],
     objects: &'a Objects,
+    dual_stack: bool,
     pods: Vec<Pod>,
 }
 
 impl Builder<'_> {
-    fn address(&self, node: usize, pod: &str) -> Result<std::net::Ipv4Addr, CompileError> {
+    fn addresses(&self, node: usize, pod: &str) -> Result<(Ipv4Addr, Option<Ipv6Addr>), CompileError> {
         let used = self.pods.iter().filter(|pod| pod.node == node).count();
         let node = &self.nodes[node];
-        node.pod_ip(used).ok_or_else(|| CompileError::Full { node: node.name.clone(), pod: pod.to_owned() })
+        let full = || CompileError::Full { node: node.name.clone(), pod: pod.to_owned() };
+        let ip6 = node.pod_ip6(used).filter(|_| self.dual_stack);
+        node.pod_ip(used).map(|ip| (ip, ip6)).ok_or_else(full)
     }
 
     fn add_system(&mut self, pod: &SystemPod) -> Result<(), CompileError> {
-        let ip = self.address(pod.node, &pod.name)?;
+        let (ip, ip6) = self.addresses(pod.node, &pod.name)?;
         self.pods.push(Pod {
             namespace: pod.namespace.to_owned(),
             name: pod.name.clone(),
@@ -148,6 +160,7 @@ impl Builder<'_> {
             role: pod.role,
             node: pod.node,
             ip,
+            ip6,
             containers: Vec::new(),
             host_ports: Vec::new(),
         });
@@ -156,7 +169,7 @@ impl Builder<'_> {
 
     fn add_workload(&mut self, workload: &Workload, index: usize, node: usize) -> Result<(), CompileError> {
         let name = pod_name(workload, index);
-        let ip = self.address(node, &name)?;
+        let (ip, ip6) = self.addresses(node, &name)?;
         let (template, namespace) = (&workload.template, &workload.meta.namespace);
         let facts = PodFacts { namespace, name: &name, labels: &template.labels, ip, node: &self.nodes[node] };
         let resolver = Resolver { pod: facts, config_maps: &self.objects.config_maps, origin: &workload.origin };
@@ -168,7 +181,7 @@ impl Builder<'_> {
         });
         let host_ports = host_ports.collect();
         let (namespace, labels) = (namespace.clone(), template.labels.clone());
-        self.pods.push(Pod { namespace, name, labels, role: PodRole::Workload, node, ip, containers, host_ports });
+        self.pods.push(Pod { namespace, name, labels, role: PodRole::Workload, node, ip, ip6, containers, host_ports });
         Ok(())
     }
 }

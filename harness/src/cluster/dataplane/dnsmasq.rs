@@ -46,11 +46,13 @@ pub fn files(state: &ClusterState, dns: &Pod) -> DnsFiles {
     let mut hosts = Text::default();
     for service in &state.services {
         let name = service_name(service);
-        match service.cluster_ip {
-            Some(address) => hosts.line(format!("{address} {name}")),
-            None => {
-                for &pod in &service.pods {
-                    hosts.line(format!("{} {name}", state.pods[pod].ip));
+        for address in &service.cluster_ips {
+            hosts.line(format!("{address} {name}"));
+        }
+        if service.cluster_ips.is_empty() {
+            for &pod in &service.pods {
+                for address in service.families.iter().filter_map(|family| state.pods[pod].address(*family)) {
+                    hosts.line(format!("{address} {name}"));
                 }
             }
         }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::text::Text;
+use crate::model::IpFamily;
 
 /// A table of iptables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -47,6 +48,8 @@ pub struct JumpRule {
 /// program would re-sync. It never changes what others put there.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct IptablesProgram {
+    /// The version of IP, and so which iptables.
+    pub family: IpFamily,
     /// Jumps from built-in chains, in the order in which they are put there.
     pub ensure_jumps: Vec<JumpRule>,
     chains: BTreeMap<Table, Chains>,
@@ -108,8 +111,17 @@ impl JumpRule {
 impl IptablesProgram {
     /// A program without chains of its own yet.
     #[must_use]
-    pub const fn new(ensure_jumps: Vec<JumpRule>) -> Self {
-        Self { ensure_jumps, chains: BTreeMap::new() }
+    pub const fn new(family: IpFamily, ensure_jumps: Vec<JumpRule>) -> Self {
+        Self { family, ensure_jumps, chains: BTreeMap::new() }
+    }
+
+    /// The program that loads its rules; with `-save` and `-restore` behind it, those beside it.
+    #[must_use]
+    pub const fn tool(family: IpFamily) -> &'static str {
+        match family {
+            IpFamily::Ipv4 => "iptables",
+            IpFamily::Ipv6 => "ip6tables",
+        }
     }
 
     /// Declares a chain; loading the program empties it first.
@@ -166,24 +178,26 @@ impl IptablesProgram {
     /// Shell lines that do what [`Self::sync`] does, whatever is there when they run.
     #[must_use]
     pub fn sync_script(&self) -> String {
-        let mut script = Text::from("iptables-restore --noflush --wait <<'END'\n");
+        let tool = Self::tool(self.family);
+        let mut script = Text::default();
+        script.line(format!("{tool}-restore --noflush --wait <<'END'"));
         self.restore().lines().for_each(|line| script.line(line));
         script.line("END");
-        self.ensure_jumps.iter().for_each(|jump| script.line(ensure(jump.table, &jump.line())));
+        self.ensure_jumps.iter().for_each(|jump| script.line(ensure(tool, jump.table, &jump.line())));
         script.finish()
     }
 
     /// Shell lines that add what is missing and empty nothing, for chains that are shared with others.
     #[must_use]
     pub fn ensure_script(&self) -> String {
-        let mut script = Text::default();
+        let (tool, mut script) = (Self::tool(self.family), Text::default());
         for (table, chains) in &self.chains {
             for name in &chains.names {
-                script.line(format!("iptables --wait -t {} -N {name} 2>/dev/null || :", table.as_str()));
+                script.line(format!("{tool} --wait -t {} -N {name} 2>/dev/null || :", table.as_str()));
             }
-            chains.rules.iter().for_each(|rule| script.line(ensure(*table, rule)));
+            chains.rules.iter().for_each(|rule| script.line(ensure(tool, *table, rule)));
         }
-        self.ensure_jumps.iter().for_each(|jump| script.line(ensure(jump.table, &jump.line())));
+        self.ensure_jumps.iter().for_each(|jump| script.line(ensure(tool, jump.table, &jump.line())));
         script.finish()
     }
 
@@ -207,10 +221,10 @@ impl IptablesProgram {
 }
 
 /// A shell line that adds a rule (`-A CHAIN …`, `-I CHAIN …`) unless it is there.
-fn ensure(table: Table, rule: &str) -> String {
+fn ensure(tool: &str, table: Table, rule: &str) -> String {
     let table = table.as_str();
     let rest = rule.get(3..).unwrap_or_default();
-    format!("iptables --wait -t {table} -C {rest} 2>/dev/null || iptables --wait -t {table} {rule}")
+    format!("{tool} --wait -t {table} -C {rest} 2>/dev/null || {tool} --wait -t {table} {rule}")
 }
 
 #[cfg(test)]

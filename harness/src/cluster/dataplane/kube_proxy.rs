@@ -9,6 +9,7 @@ use super::{
     iptables::{IptablesProgram, Table},
     state::ClusterState,
 };
+use crate::model::IpFamily;
 
 /// Chains whose absence tells kube-proxy that somebody flushed its rules, one per table.
 pub const CANARY: &str = "KUBE-PROXY-CANARY";
@@ -19,15 +20,15 @@ pub const SYNC_PERIOD: u64 = 30;
 /// The mark that says: masquerade this packet.
 const MASQUERADE_MARK: &str = "0x4000/0x4000";
 
-/// What kube-proxy programs on a node (an index into [`ClusterState::nodes`]).
+/// What kube-proxy programs on a node (an index into [`ClusterState::nodes`]) for one version of IP.
 #[must_use]
-pub fn program(state: &ClusterState, node: usize) -> IptablesProgram {
-    let mut program = IptablesProgram::new(jumps::jumps());
+pub fn program(state: &ClusterState, node: usize, family: IpFamily) -> IptablesProgram {
+    let mut program = IptablesProgram::new(family, jumps::jumps());
     declare(&mut program);
     common_rules(&mut program);
-    for service in state.services.iter().filter(|service| service.cluster_ip.is_some()) {
+    for service in state.services.iter().filter(|service| service.cluster_ip(family).is_some()) {
         for port in &service.ports {
-            PortRules::new(service, port, node).add(&mut program);
+            PortRules::new(service, port, node, family).add(&mut program);
         }
     }
     program.rule(

@@ -7,7 +7,10 @@ use super::{
     system::INGRESS_PORT,
     text::Text,
 };
-use crate::cluster::manifest::{IngressBackend, PathKind, PortRef};
+use crate::{
+    cluster::manifest::{IngressBackend, PathKind, PortRef},
+    model::IpFamily,
+};
 
 /// The head of the file. Limits and retries are ingress-nginx's defaults but for the connect timeout (5 s
 /// there), which decides how long a dropped connection takes to become a 504.
@@ -75,7 +78,11 @@ pub fn config(state: &ClusterState) -> String {
     }
     for (host, locations) in &servers {
         let (default, name) = if host.is_empty() { (" default_server", "_") } else { ("", host.as_str()) };
-        text.line(format!("    server {{\n        listen {INGRESS_PORT}{default};\n        server_name {name};"));
+        text.line(format!("    server {{\n        listen {INGRESS_PORT}{default};"));
+        if state.families.contains(&IpFamily::Ipv6) {
+            text.line(format!("        listen [::]:{INGRESS_PORT}{default};"));
+        }
+        text.line(format!("        server_name {name};"));
         for Location { pattern, action } in locations {
             let action = match action {
                 Action::Pass(upstream) => format!("proxy_pass http://{upstream};"),
@@ -139,7 +146,8 @@ impl Config<'_> {
         match port {
             Some(port) if !port.endpoints.is_empty() => {
                 let name = format!("{namespace}-{}-{}", backend.service, port.port);
-                let servers = port.endpoints.iter().map(|endpoint| format!("{}:{}", endpoint.ip, endpoint.port));
+                let own = service.and_then(|service| service.families.first()).copied().unwrap_or_default();
+                let servers = port.endpoints_in(own).map(|endpoint| endpoint.socket().to_string());
                 self.upstreams.entry(name.clone()).or_insert_with(|| servers.collect());
                 Action::Pass(name)
             }

@@ -1,6 +1,6 @@
 //! The desired state of a cluster: what runs where, with which address, behind which service.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use camino::Utf8PathBuf;
 
@@ -8,7 +8,10 @@ use super::{
     layout::{self, Node},
     policies::Policy,
 };
-use crate::cluster::manifest::{Ingress, Labels, Transport};
+use crate::{
+    cluster::manifest::{Ingress, Labels, Transport},
+    model::IpFamily,
+};
 
 /// All that the cluster is to be, system pods included.
 #[derive(Clone, Debug)]
@@ -17,6 +20,8 @@ pub struct ClusterState {
     pub nodes: Vec<Node>,
     /// MTU of the nodes' interfaces on the underlay, in bytes; Calico goes by it.
     pub underlay_mtu: u16,
+    /// The versions of IP that the cluster has: IPv4, and IPv6 where something asks for it.
+    pub families: Vec<IpFamily>,
     /// The pods, in the order in which they get their addresses.
     pub pods: Vec<Pod>,
     /// The services, those of the manifests first.
@@ -44,6 +49,8 @@ pub struct Pod {
     pub node: usize,
     /// Its address.
     pub ip: Ipv4Addr,
+    /// Its IPv6 address, on a dual-stack cluster.
+    pub ip6: Option<Ipv6Addr>,
     /// The agents to run in it; empty but for the manifests' own pods.
     pub containers: Vec<Container>,
     /// Ports of the node that lead to it.
@@ -122,10 +129,12 @@ pub struct Service {
     pub namespace: String,
     /// Name.
     pub name: String,
-    /// Cluster address; none for a headless service.
-    pub cluster_ip: Option<Ipv4Addr>,
+    /// The versions of IP that it has; the first is its own.
+    pub families: Vec<IpFamily>,
+    /// Cluster addresses, one of each version; empty for a headless service.
+    pub cluster_ips: Vec<IpAddr>,
     /// Other addresses under which it is reached.
-    pub external_ips: Vec<Ipv4Addr>,
+    pub external_ips: Vec<IpAddr>,
     /// Its ports.
     pub ports: Vec<ServicePort>,
     /// Traffic from outside goes to pods of the same node only.
@@ -149,7 +158,7 @@ pub struct ServicePort {
     pub port: u16,
     /// The node port.
     pub node_port: Option<u16>,
-    /// Where its connections go.
+    /// Where its connections go, in every version of IP that the service has.
     pub endpoints: Vec<Endpoint>,
 }
 
@@ -157,7 +166,7 @@ pub struct ServicePort {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Endpoint {
     /// Address.
-    pub ip: Ipv4Addr,
+    pub ip: IpAddr,
     /// Port.
     pub port: u16,
     /// The node where it is, an index into [`ClusterState::nodes`].
@@ -167,8 +176,9 @@ pub struct Endpoint {
 impl ClusterState {
     /// MTU of the pods' links and of the VXLAN device.
     #[must_use]
-    pub const fn pod_mtu(&self) -> u16 {
-        layout::pod_mtu(self.underlay_mtu)
+    pub fn pod_mtu(&self) -> u16 {
+        let family = if self.families.contains(&IpFamily::Ipv6) { IpFamily::Ipv6 } else { IpFamily::Ipv4 };
+        layout::pod_mtu(self.underlay_mtu, family)
     }
 
     /// The service whose pods answer.
@@ -218,6 +228,15 @@ impl Pod {
     pub fn interface(&self) -> String {
         layout::pod_interface(&self.namespace, &self.name)
     }
+
+    /// Its address in this version of IP.
+    #[must_use]
+    pub fn address(&self, family: IpFamily) -> Option<IpAddr> {
+        match family {
+            IpFamily::Ipv4 => Some(IpAddr::V4(self.ip)),
+            IpFamily::Ipv6 => self.ip6.map(IpAddr::V6),
+        }
+    }
 }
 
 impl Service {
@@ -225,5 +244,26 @@ impl Service {
     #[must_use]
     pub fn full_name(&self) -> String {
         format!("{}/{}", self.namespace, self.name)
+    }
+
+    /// Its cluster address in this version of IP.
+    #[must_use]
+    pub fn cluster_ip(&self, family: IpFamily) -> Option<IpAddr> {
+        self.cluster_ips.iter().copied().find(|address| IpFamily::of(*address) == family)
+    }
+}
+
+impl ServicePort {
+    /// Where its connections in this version of IP go.
+    pub fn endpoints_in(&self, family: IpFamily) -> impl Iterator<Item = &Endpoint> {
+        self.endpoints.iter().filter(move |endpoint| IpFamily::of(endpoint.ip) == family)
+    }
+}
+
+impl Endpoint {
+    /// Address and port.
+    #[must_use]
+    pub const fn socket(self) -> SocketAddr {
+        SocketAddr::new(self.ip, self.port)
     }
 }

@@ -5,7 +5,10 @@ use super::{
     services::Allocator,
     state::{Endpoint, Pod, PodRole, Service, ServicePort},
 };
-use crate::cluster::manifest::{Labels, Transport};
+use crate::{
+    cluster::manifest::{Labels, Transport},
+    model::IpFamily,
+};
 
 /// Port of the ingress controllers, in the pods and on the nodes.
 pub const INGRESS_PORT: u16 = 80;
@@ -60,12 +63,12 @@ pub fn labels(pod: &SystemPod) -> Labels {
 /// Each node has an ingress service of its own, whose external address is the node's: what comes to a node
 /// goes to the controller on that node, as with the host port of a `DaemonSet`, but by rules that kube-proxy
 /// re-syncs.
-pub fn services(nodes: &[Node], pods: &[Pod], allocator: &mut Allocator) -> Vec<Service> {
+pub fn services(nodes: &[Node], pods: &[Pod], allocator: &mut Allocator, families: &[IpFamily]) -> Vec<Service> {
     let mut services = vec![api_server(&nodes[0])];
     for (index, pod) in pods.iter().enumerate() {
         match pod.role {
             PodRole::Dns => services.push(dns(pod, index)),
-            PodRole::Ingress => services.extend(ingress(&nodes[pod.node], pod, index, allocator)),
+            PodRole::Ingress => services.extend(ingress((&nodes[pod.node], pod, index), allocator, families)),
             _ => {}
         }
     }
@@ -77,20 +80,21 @@ fn ingress_name(node: &Node) -> String {
 }
 
 fn api_server(node: &Node) -> Service {
-    let endpoint = Endpoint { ip: node.ip, port: API_PORT, node: node.index };
+    let endpoint = Endpoint { ip: node.ip.into(), port: API_PORT, node: node.index };
     Service {
-        cluster_ip: Some(API_SERVICE_IP),
-        ports: vec![port("https", Transport::Tcp, 443, endpoint)],
+        cluster_ips: vec![API_SERVICE_IP.into()],
+        ports: vec![port("https", Transport::Tcp, 443, vec![endpoint])],
         ..bare("default", "kubernetes")
     }
 }
 
+/// As on a dual-stack cluster of `MicroK8s`, the DNS has an IPv4 address only.
 fn dns(pod: &Pod, index: usize) -> Service {
-    let endpoint = Endpoint { ip: pod.ip, port: DNS_PORT, node: pod.node };
+    let endpoint = vec![Endpoint { ip: pod.ip.into(), port: DNS_PORT, node: pod.node }];
     Service {
-        cluster_ip: Some(DNS_SERVICE_IP),
+        cluster_ips: vec![DNS_SERVICE_IP.into()],
         ports: vec![
-            port("dns", Transport::Udp, DNS_PORT, endpoint),
+            port("dns", Transport::Udp, DNS_PORT, endpoint.clone()),
             port("dns-tcp", Transport::Tcp, DNS_PORT, endpoint),
         ],
         pods: vec![index],
@@ -98,27 +102,34 @@ fn dns(pod: &Pod, index: usize) -> Service {
     }
 }
 
-fn ingress(node: &Node, pod: &Pod, index: usize, allocator: &mut Allocator) -> Option<Service> {
-    let endpoint = Endpoint { ip: pod.ip, port: INGRESS_PORT, node: pod.node };
+fn ingress(
+    (node, pod, index): (&Node, &Pod, usize),
+    allocator: &mut Allocator,
+    families: &[IpFamily],
+) -> Option<Service> {
+    let endpoints = families.iter().filter_map(|family| pod.address(*family));
+    let endpoints = endpoints.map(|ip| Endpoint { ip, port: INGRESS_PORT, node: pod.node }).collect();
     Some(Service {
-        cluster_ip: Some(allocator.address()?),
-        external_ips: vec![node.ip],
+        families: families.to_vec(),
+        cluster_ips: families.iter().map(|family| allocator.address(*family)).collect::<Option<_>>()?,
+        external_ips: families.iter().map(|family| node.address(*family)).collect(),
         external_local: true,
-        ports: vec![port("http", Transport::Tcp, INGRESS_PORT, endpoint)],
+        ports: vec![port("http", Transport::Tcp, INGRESS_PORT, endpoints)],
         pods: vec![index],
         ..bare("ingress", &ingress_name(node))
     })
 }
 
-fn port(name: &str, transport: Transport, number: u16, endpoint: Endpoint) -> ServicePort {
-    ServicePort { name: Some(name.to_owned()), transport, port: number, node_port: None, endpoints: vec![endpoint] }
+fn port(name: &str, transport: Transport, number: u16, endpoints: Vec<Endpoint>) -> ServicePort {
+    ServicePort { name: Some(name.to_owned()), transport, port: number, node_port: None, endpoints }
 }
 
 fn bare(namespace: &str, name: &str) -> Service {
     Service {
         namespace: namespace.to_owned(),
         name: name.to_owned(),
-        cluster_ip: None,
+        families: vec![IpFamily::Ipv4],
+        cluster_ips: Vec::new(),
         external_ips: Vec::new(),
         ports: Vec::new(),
         external_local: false,

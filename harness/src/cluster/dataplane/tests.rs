@@ -10,6 +10,7 @@ use super::{
 use crate::{
     catalog::scenario::{Backend, Manifest, Underlay},
     cluster::manifest::Transport,
+    model::IpFamily,
 };
 
 const ZEUS: &str = include_str!("testdata/zeus.yaml");
@@ -22,7 +23,13 @@ fn try_cluster(text: &str, count: usize, service: &str) -> Result<ClusterState, 
     let manifest = Manifest { path: "zeus.yaml".into(), text: text.into(), sha256: String::new() };
     let backend = Backend { service: service.into(), namespace: "default".into() };
     let underlay = Underlay::default();
-    compile(&Input { manifests: &[manifest], nodes: &nodes(count), backend: &backend, underlay: &underlay })
+    compile(&Input {
+        manifests: &[manifest],
+        nodes: &nodes(count),
+        backend: &backend,
+        underlay: &underlay,
+        ipv6: false,
+    })
 }
 
 fn cluster(count: usize) -> ClusterState {
@@ -51,7 +58,7 @@ fn pods_and_services_get_their_places() {
                 )
             })
             .collect();
-        let address = service.cluster_ip.map_or_else(|| "headless".to_owned(), |ip| ip.to_string());
+        let address = service.cluster_ip(IpFamily::Ipv4).map_or_else(|| "headless".to_owned(), |ip| ip.to_string());
         writeln!(text, "{address} {} {}", service.full_name(), ports.join(", ")).expect("a string");
     }
     insta::assert_snapshot!(text);
@@ -71,8 +78,8 @@ fn containers_are_resolved() {
 #[test]
 fn kube_proxy_rules() {
     let state = cluster(2);
-    insta::assert_snapshot!("kube_proxy_node_1", kube_proxy::program(&state, 0).sync(""));
-    insta::assert_snapshot!("kube_proxy_node_2", kube_proxy::program(&state, 1).restore());
+    insta::assert_snapshot!("kube_proxy_node_1", kube_proxy::program(&state, 0, IpFamily::Ipv4).sync(""));
+    insta::assert_snapshot!("kube_proxy_node_2", kube_proxy::program(&state, 1, IpFamily::Ipv4).restore());
 }
 
 #[test]
@@ -82,17 +89,48 @@ fn calico_and_portmap() {
     let pod = state.backend_pods().next().expect("the backend has pods");
     insta::assert_snapshot!("calico_links", format!("{}{}", links.ip_batch, links.bridge_batch));
     insta::assert_debug_snapshot!("calico_pod_link", calico::pod_link(&state, pod, "1234"));
-    insta::assert_snapshot!("calico_rules", calico::program().sync(""));
-    insta::assert_snapshot!("portmap_rules", portmap::program(&state, 0).expect("hermes has host ports").sync(""));
-    assert_eq!(portmap::program(&state, 1), None);
+    insta::assert_snapshot!("calico_rules", calico::program(IpFamily::Ipv4).sync(""));
+    insta::assert_snapshot!(
+        "portmap_rules",
+        portmap::program(&state, 0, IpFamily::Ipv4).expect("hermes has host ports").sync("")
+    );
+    assert_eq!(portmap::program(&state, 1, IpFamily::Ipv4), None);
+}
+
+#[test]
+fn a_dual_stack_service_has_both_addresses() {
+    let text =
+        ZEUS.replacen("spec:\n  type: NodePort", "spec:\n  ipFamilyPolicy: RequireDualStack\n  type: NodePort", 1);
+    let state = try_cluster(&text, 2, "zeus").expect("the manifest is good");
+    let dns = state.pod(PodRole::Dns).expect("every cluster has a DNS");
+    let pod = state.backend_pods().next().expect("the backend has pods");
+    let links = calico::node_links(&state, 0, "eth0");
+    let chains = |rules: String| {
+        rules.lines().filter(|line| line.contains("/zeus:http")).fold(String::new(), |text, line| text + line + "\n")
+    };
+    insta::assert_snapshot!(
+        "dual_stack",
+        [
+            links.ip_batch,
+            links.bridge_batch,
+            calico::pod_link(&state, pod, "1234").node_batch,
+            calico::pod_link(&state, pod, "1234").pod_batch,
+            chains(kube_proxy::program(&state, 0, IpFamily::Ipv6).sync("")),
+            calico::program(IpFamily::Ipv6).sync(""),
+            portmap::program(&state, 0, IpFamily::Ipv6).expect("hermes has host ports").restore(),
+            dnsmasq::files(&state, dns).hosts,
+        ]
+        .join("---\n")
+    );
+    assert!(cluster(2).pods.iter().all(|pod| pod.ip6.is_none()), "nobody asks for IPv6");
 }
 
 #[test]
 fn policies_become_chains() {
-    assert_eq!(felix::program(&cluster(1), 0), None, "without policies there is nothing");
+    assert_eq!(felix::program(&cluster(1), 0, IpFamily::Ipv4), None, "without policies there is nothing");
     let text = format!("{ZEUS}---\n{}", include_str!("testdata/policies.yaml"));
     let state = try_cluster(&text, 1, "zeus").expect("the manifest is good");
-    let program = felix::program(&state, 0).expect("there are policies").sync("");
+    let program = felix::program(&state, 0, IpFamily::Ipv4).expect("there are policies").sync("");
     insta::assert_snapshot!("felix_rules", program);
     let names = program.lines().filter_map(|line| line.strip_prefix(':')).filter_map(|line| line.split(' ').next());
     assert!(names.into_iter().all(|name| name.len() <= 28), "iptables takes no longer names");
@@ -201,9 +239,9 @@ proptest! {
     ) {
         let state = try_cluster(&manifest(replicas, &ports, node_port, local), count, "zeus").expect("good");
         let service = state.backend();
-        let address = service.cluster_ip.expect("not headless");
+        let address = service.cluster_ip(IpFamily::Ipv4).expect("not headless");
         for node in 0..count {
-            let rules = kube_proxy::program(&state, node).restore();
+            let rules = kube_proxy::program(&state, node, IpFamily::Ipv4).restore();
             for port in &service.ports {
                 let expected = |only_local: bool| {
                     let mut texts: Vec<String> = port.endpoints.iter()

@@ -40,7 +40,7 @@ pub use self::{
     pod::{Container, ContainerPort, PodTemplate},
     port::{PortRef, Transport},
     selector::{Labels, Selector},
-    service::{ClusterIp, NODE_PORTS, Service, ServicePort},
+    service::{ClusterIp, FamilyPolicy, NODE_PORTS, Service, ServicePort},
     tree::{Key, Node, Place, Value},
     workload::{Workload, WorkloadKind},
 };

@@ -1,6 +1,6 @@
 //! Services.
 
-use std::{collections::BTreeSet, net::Ipv4Addr, sync::Arc};
+use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
 
 use k8s_openapi::api::core::v1::{Service as KubeService, ServicePort as KubePort, ServiceSpec};
 
@@ -14,6 +14,7 @@ use super::{
     selector::Selector,
     typed::typed,
 };
+use crate::model::IpFamily;
 
 /// Ports that node ports are taken from, the API server's default.
 pub const NODE_PORTS: std::ops::RangeInclusive<u16> = 30000..=32767;
@@ -27,12 +28,16 @@ pub struct Service {
     pub selector: Option<Selector>,
     /// Its cluster address.
     pub cluster_ip: ClusterIp,
+    /// Versions of IP that it names, in its order.
+    pub ip_families: Vec<IpFamily>,
+    /// How many versions of IP it wants.
+    pub family_policy: FamilyPolicy,
     /// Whether it has node ports (type `NodePort`).
     pub node_ports: bool,
     /// Its ports; empty only when headless.
     pub ports: Vec<ServicePort>,
     /// Addresses outside of the cluster's networks under which it is reached as well.
-    pub external_ips: Vec<Ipv4Addr>,
+    pub external_ips: Vec<IpAddr>,
     /// `externalTrafficPolicy: Local`.
     pub external_local: bool,
     /// `internalTrafficPolicy: Local`.
@@ -44,14 +49,25 @@ pub struct Service {
 }
 
 /// The cluster address of a Service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClusterIp {
     /// Whichever is free.
     Any,
-    /// This one.
-    Fixed(Ipv4Addr),
+    /// These, one of a version of IP at most.
+    Fixed(Vec<IpAddr>),
     /// None: a headless service.
     Headless,
+}
+
+/// How many versions of IP a Service wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FamilyPolicy {
+    /// One.
+    SingleStack,
+    /// Both, where the cluster has both.
+    PreferDualStack,
+    /// Both.
+    RequireDualStack,
 }
 
 /// A port of a Service.
@@ -99,10 +115,10 @@ impl Service {
             let message = "is for services that are reached from outside: type NodePort, or with externalIPs";
             return Err(document.error(&root.key("externalTrafficPolicy"), message));
         }
-        check_families(document, &root, &spec)?;
+        let (ip_families, family_policy) = families(document, &root, &spec, &cluster_ip)?;
         Ok(Self {
             selector: spec.selector.as_ref().filter(|labels| !labels.is_empty()).map(Selector::from),
-            ports: ports(document, &root, &spec, node_ports, cluster_ip)?,
+            ports: ports(document, &root, &spec, node_ports, &cluster_ip)?,
             internal_local: policy(
                 document,
                 &root.key("internalTrafficPolicy"),
@@ -112,6 +128,8 @@ impl Service {
             origin: Arc::clone(document),
             meta,
             cluster_ip,
+            ip_families,
+            family_policy,
             node_ports,
             external_ips,
             external_local,
@@ -119,37 +137,70 @@ impl Service {
     }
 }
 
+impl Service {
+    /// Whether the cluster must have IPv6 for it.
+    #[must_use]
+    pub fn needs_ipv6(&self) -> bool {
+        self.family_policy == FamilyPolicy::RequireDualStack || self.ip_families.contains(&IpFamily::Ipv6)
+    }
+
+    /// The versions of IP that it gets on a cluster that has these; the first is its own.
+    #[must_use]
+    pub fn families(&self, cluster: &[IpFamily]) -> Vec<IpFamily> {
+        let first = self.ip_families.first().copied().unwrap_or_default();
+        let rest = cluster.iter().copied().filter(|family| *family != first);
+        match self.family_policy {
+            FamilyPolicy::SingleStack => vec![first],
+            FamilyPolicy::PreferDualStack | FamilyPolicy::RequireDualStack => {
+                std::iter::once(first).chain(rest).collect()
+            }
+        }
+    }
+}
+
 fn cluster_ip(document: &Arc<Document>, root: &Field, spec: &ServiceSpec) -> Result<ClusterIp, ManifestError> {
     let address = spec.cluster_ip.as_deref().filter(|text| !text.is_empty());
     let list = spec.cluster_ips.as_deref().unwrap_or_default();
-    if list.len() > 1 {
-        let message = "dual-stack services are not implemented by the dataplane cluster";
-        return Err(document.error(&root.key("clusterIPs").index(1), message));
-    }
+    let field = root.key("clusterIPs");
     if let (Some(address), Some(first)) = (address, list.first())
         && address != first
     {
-        return Err(document.error(&root.key("clusterIPs").index(0), format!("differs from clusterIP `{address}`")));
+        return Err(document.error(&field.index(0), format!("differs from clusterIP `{address}`")));
     }
-    let field = if address.is_some() { root.key("clusterIP") } else { root.key("clusterIPs").index(0) };
-    match address.or(list.first().map(String::as_str)) {
-        None => Ok(ClusterIp::Any),
-        Some("None") => Ok(ClusterIp::Headless),
-        Some(text) => ipv4(document, &field, text).map(ClusterIp::Fixed),
+    if list.len() > 2 {
+        return Err(document.error(&field.index(2), "a Service has two cluster addresses at most"));
+    }
+    let first = if address.is_some() { root.key("clusterIP") } else { field.index(0) };
+    match (address.or(list.first().map(String::as_str)), list.get(1)) {
+        (None, _) => Ok(ClusterIp::Any),
+        (Some("None"), None) => Ok(ClusterIp::Headless),
+        (Some("None"), Some(_)) => Err(document.error(&field.index(1), "a headless Service has no cluster address")),
+        (Some(text), None) => Ok(ClusterIp::Fixed(vec![ip(document, &first, text)?])),
+        (Some(text), Some(second)) => {
+            let addresses = [ip(document, &first, text)?, ip(document, &field.index(1), second)?];
+            if IpFamily::of(addresses[0]) == IpFamily::of(addresses[1]) {
+                return Err(document.error(&field.index(1), "is of the same version of IP as the first"));
+            }
+            Ok(ClusterIp::Fixed(addresses.to_vec()))
+        }
     }
 }
 
-fn ipv4(document: &Arc<Document>, field: &Field, text: &str) -> Result<Ipv4Addr, ManifestError> {
-    text.parse().map_err(|_| document.error(field, format!("`{text}` is no IPv4 address")))
+fn ip(document: &Arc<Document>, field: &Field, text: &str) -> Result<IpAddr, ManifestError> {
+    text.parse().map_err(|_| document.error(field, format!("`{text}` is no IP address")))
 }
 
-fn external_ips(document: &Arc<Document>, root: &Field, spec: &ServiceSpec) -> Result<Vec<Ipv4Addr>, ManifestError> {
+fn external_ips(document: &Arc<Document>, root: &Field, spec: &ServiceSpec) -> Result<Vec<IpAddr>, ManifestError> {
     let field = root.key("externalIPs");
     let texts = spec.external_ips.iter().flatten().enumerate();
     let addresses = texts.map(|(index, text)| {
         let field = field.index(index);
-        let address = ipv4(document, &field, text)?;
-        if address.is_loopback() || address.is_unspecified() || address.is_link_local() || address.is_multicast() {
+        let address = ip(document, &field, text)?;
+        let link_local = match address {
+            IpAddr::V4(address) => address.is_link_local(),
+            IpAddr::V6(address) => address.is_unicast_link_local(),
+        };
+        if address.is_loopback() || address.is_unspecified() || link_local || address.is_multicast() {
             return Err(document.error(&field, format!("{address} cannot be an external address")));
         }
         Ok(address)
@@ -185,21 +236,53 @@ fn affinity(document: &Arc<Document>, root: &Field, spec: &ServiceSpec) -> Resul
     }
 }
 
-fn check_families(document: &Arc<Document>, root: &Field, spec: &ServiceSpec) -> Result<(), ManifestError> {
-    for (index, family) in spec.ip_families.iter().flatten().enumerate() {
-        if family != "IPv4" {
-            let message = format!("{family} is not implemented by the dataplane cluster");
-            return Err(document.error(&root.key("ipFamilies").index(index), message));
+/// The versions of IP that a Service names and how many it wants, with the defaults of the API server.
+fn families(
+    document: &Arc<Document>,
+    root: &Field,
+    spec: &ServiceSpec,
+    cluster_ip: &ClusterIp,
+) -> Result<(Vec<IpFamily>, FamilyPolicy), ManifestError> {
+    let field = root.key("ipFamilies");
+    let mut families = Vec::new();
+    for (index, word) in spec.ip_families.iter().flatten().enumerate() {
+        let family = match word.as_str() {
+            "IPv4" => IpFamily::Ipv4,
+            "IPv6" => IpFamily::Ipv6,
+            other => {
+                let message = format!("`{other}` is no family; expected IPv4 or IPv6");
+                return Err(document.error(&field.index(index), message));
+            }
+        };
+        if families.contains(&family) {
+            return Err(document.error(&field.index(index), format!("{word} stands twice")));
+        }
+        families.push(family);
+    }
+    if let ClusterIp::Fixed(addresses) = cluster_ip {
+        for (index, address) in addresses.iter().enumerate() {
+            match families.get(index) {
+                None => families.push(IpFamily::of(*address)),
+                Some(family) if *family == IpFamily::of(*address) => {}
+                Some(_) => return Err(document.error(&field.index(index), format!("{address} is of the other family"))),
+            }
         }
     }
-    match spec.ip_family_policy.as_deref().unwrap_or("SingleStack") {
-        // On a cluster with one family, PreferDualStack is single-stack.
-        "SingleStack" | "PreferDualStack" => Ok(()),
-        other => {
-            let message = format!("{other} is not implemented by the dataplane cluster");
-            Err(document.error(&root.key("ipFamilyPolicy"), message))
+    let field = root.key("ipFamilyPolicy");
+    let policy = match spec.ip_family_policy.as_deref() {
+        None if families.len() > 1 => FamilyPolicy::RequireDualStack,
+        None | Some("SingleStack") => FamilyPolicy::SingleStack,
+        Some("PreferDualStack") => FamilyPolicy::PreferDualStack,
+        Some("RequireDualStack") => FamilyPolicy::RequireDualStack,
+        Some(other) => {
+            let message = format!("`{other}` is no policy; expected SingleStack, PreferDualStack or RequireDualStack");
+            return Err(document.error(&field, message));
         }
+    };
+    if policy == FamilyPolicy::SingleStack && families.len() > 1 {
+        return Err(document.error(&field, "a Service of two families cannot be SingleStack"));
     }
+    Ok((families, policy))
 }
 
 fn ports(
@@ -207,11 +290,11 @@ fn ports(
     root: &Field,
     spec: &ServiceSpec,
     node_ports: bool,
-    cluster_ip: ClusterIp,
+    cluster_ip: &ClusterIp,
 ) -> Result<Vec<ServicePort>, ManifestError> {
     let field = root.key("ports");
     let declared = spec.ports.as_deref().unwrap_or_default();
-    if declared.is_empty() && cluster_ip != ClusterIp::Headless {
+    if declared.is_empty() && *cluster_ip != ClusterIp::Headless {
         return Err(document.error(&field, "a Service needs at least one port"));
     }
     let (mut ports, mut names, mut numbers) = (Vec::new(), BTreeSet::new(), BTreeSet::new());

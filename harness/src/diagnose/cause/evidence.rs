@@ -51,7 +51,14 @@ impl<'a> CaseEvidence<'a> {
             .iter()
             .enumerate()
             .filter(|(_, leg)| leg.case == self.case)
-            .map(|(index, leg)| Flow::new(index, leg, self.machines))
+            .map(|(index, leg)| Flow::new(self.marked_as(index, leg), leg, self.machines))
+    }
+
+    /// The leg whose mark this leg's packets bear: two ingress cases have the same connection behind the ingress, and
+    /// the first one's rules mark it.
+    fn marked_as(&self, index: usize, leg: &Leg) -> usize {
+        let same = |other: &Leg| other.selector == leg.selector && other.transport == leg.transport;
+        self.legs.iter().position(same).unwrap_or(index)
     }
 
     /// How messages name a machine: by the distro where there is only one.

@@ -65,10 +65,10 @@ fn after<'a>(evidence: &CaseEvidence<'a>, seen: &Seen<'a>, hook: Hook) -> Option
 fn forwarding_off<'a>(evidence: &CaseEvidence<'a>, seen: &Seen<'a>) -> Option<Finding<'a>> {
     let state = &evidence.machines[seen.machine].state;
     let (iif, to) = (seen.passage.last.iif.as_deref()?, seen.passage.last.daddr?);
-    if state.forwards(iif) != Some(false) || state.owns(to) {
+    if state.forwards(iif, to) != Some(false) || state.owns(to) {
         return None;
     }
-    let setting = setting(evidence, seen.machine, iif);
+    let setting = setting(evidence, seen.machine, iif, to);
     let summary = format!(
         "{} does not forward it: {setting}, so the packet for {to} that came in by {iif} ends there.",
         who(evidence, seen.machine),
@@ -83,7 +83,10 @@ fn forwarding_off<'a>(evidence: &CaseEvidence<'a>, seen: &Seen<'a>) -> Option<Fi
 }
 
 /// The setting that switches forwarding off: the machine's, else the interface's.
-fn setting(evidence: &CaseEvidence<'_>, machine: usize, interface: &str) -> String {
+fn setting(evidence: &CaseEvidence<'_>, machine: usize, interface: &str, to: IpAddr) -> String {
+    if to.is_ipv6() {
+        return "net.ipv6.conf.all.forwarding = 0".to_owned();
+    }
     let off = evidence.machines[machine].state.sysctl("net.ipv4.ip_forward") == Some(0);
     let key = if off { "net.ipv4.ip_forward".to_owned() } else { format!("net.ipv4.conf.{interface}.forwarding") };
     format!("{key} = 0")
@@ -108,7 +111,8 @@ fn unreachable(evidence: &CaseEvidence<'_>, machine: usize, to: IpAddr) -> Optio
 fn reverse_path<'a>(evidence: &CaseEvidence<'a>, seen: &Seen<'a>) -> Option<Finding<'a>> {
     let machine = &evidence.machines[seen.machine];
     let header = &seen.passage.last;
-    let (iif, to, from) = (header.iif.clone()?, header.daddr?, header.saddr?);
+    // The kernel has no such filter for IPv6.
+    let (iif, to, from) = (header.iif.clone()?, header.daddr.filter(IpAddr::is_ipv4)?, header.saddr?);
     let filter = machine.state.reverse_path_filter(&iif);
     let counted = machine.moved.get("TcpExt.IPReversePathFilter");
     let refused = matches!(
@@ -171,12 +175,13 @@ pub(super) fn never_came<'a>(evidence: &CaseEvidence<'a>, flow: &Flow<'a>) -> Op
 /// A pod asks for its gateway by ARP, and its node answers by proxy only while the interface forwards.
 fn pod_is_cut_off<'a>(evidence: &CaseEvidence<'a>, machine: usize, source: &Source) -> Option<Finding<'a>> {
     let state = &evidence.machines.get(machine)?.state;
-    let RouteAnswer::Route(route) = state.route(source.address?)? else { return None };
+    let address = source.address.filter(IpAddr::is_ipv4)?;
+    let RouteAnswer::Route(route) = state.route(address)? else { return None };
     let interface = route.dev.as_deref()?;
-    if state.forwards(interface) != Some(false) {
+    if state.forwards(interface, address) != Some(false) {
         return None;
     }
-    let setting = setting(evidence, machine, interface);
+    let setting = setting(evidence, machine, interface, address);
     let summary = format!(
         "{} does not forward: {setting}, so the node does not even answer the pod's question for its gateway (proxy ARP \
          works on forwarding interfaces only), and no packet came in by {interface}.",

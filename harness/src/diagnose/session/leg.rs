@@ -84,6 +84,7 @@ fn upstream(index: usize, case: &CaseContext, pod: PodEndpoint) -> Leg {
     let sources: Vec<Source> = case
         .backends
         .iter()
+        .filter(|ingress| ingress.address.is_ipv6() == pod.address.is_ipv6())
         .map(|ingress| Source { machine: Some(ingress.machine), pod: true, address: Some(ingress.address.ip()) })
         .collect();
     let addresses = sources.iter().filter_map(|source| source.address).collect();

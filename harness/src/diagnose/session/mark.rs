@@ -59,7 +59,7 @@ const VXLAN: &str = "udp dport { 4789, 8472 }";
 /// Packets that are longer than this are counted apart, so that small ones do not use up their share, in bytes.
 const LARGE: u32 = 1000;
 
-/// Offset of an IPv4 header, in bits from the UDP or ICMP header on: behind UDP, VXLAN and Ethernet headers.
+/// Offset of a carried IP header, in bits from the UDP or ICMP header on: behind UDP, VXLAN and Ethernet headers.
 const IN_VXLAN: u32 = (8 + 8 + 14) * 8;
 /// The same for the packet that an ICMP error quotes.
 const IN_ICMP: u32 = 8 * 8;
@@ -153,12 +153,13 @@ fn leg_conditions(leg: &Leg) -> Vec<(Way, String)> {
     let transport = leg.transport.as_str();
     match &leg.selector {
         Selector::SourcePort(port) => {
-            let (vxlan, icmp) = (Carried(IN_VXLAN), Carried(IN_ICMP));
+            let v6 = leg.destination.is_ipv6();
+            let (vxlan, icmp) = (Carried { at: IN_VXLAN, v6 }, Carried { at: IN_ICMP, v6 });
             vec![
                 (Way::Forward, format!("{transport} sport {port}")),
                 (Way::Reply, format!("{transport} dport {port}")),
-                (Way::Error, format!("meta l4proto icmp {}", icmp.sport(*port))),
-                (Way::Error, format!("meta l4proto icmp {}", icmp.dport(*port))),
+                (Way::Error, format!("{} {}", icmp_of(v6), icmp.sport(*port))),
+                (Way::Error, format!("{} {}", icmp_of(v6), icmp.dport(*port))),
                 (Way::TunnelForward, format!("{VXLAN} {}", vxlan.sport(*port))),
                 (Way::TunnelReply, format!("{VXLAN} {}", vxlan.dport(*port))),
             ]
@@ -173,37 +174,30 @@ fn leg_conditions(leg: &Leg) -> Vec<(Way, String)> {
 
 /// From this address to this port.
 fn address_conditions(address: IpAddr, port: u16, transport: &str) -> Vec<(Way, String)> {
-    let ip = family(address);
-    let mut conditions = vec![
+    let (ip, v6) = (family(address), address.is_ipv6());
+    let (vxlan, icmp) = (Carried { at: IN_VXLAN, v6 }, Carried { at: IN_ICMP, v6 });
+    vec![
         (Way::Forward, format!("{ip} saddr {address} {transport} dport {port}")),
         (Way::Reply, format!("{ip} daddr {address} {transport} sport {port}")),
-    ];
-    if let IpAddr::V4(v4) = address {
-        let number = u32::from(v4);
-        let (vxlan, icmp) = (Carried(IN_VXLAN), Carried(IN_ICMP));
-        conditions.extend([
-            (Way::Error, format!("meta l4proto icmp {} {}", icmp.saddr(number), icmp.dport(port))),
-            (Way::TunnelForward, format!("{VXLAN} {} {}", vxlan.saddr(number), vxlan.dport(port))),
-            (Way::TunnelReply, format!("{VXLAN} {} {}", vxlan.daddr(number), vxlan.sport(port))),
-        ]);
-    }
-    conditions
+        (Way::Error, format!("{} {} {}", icmp_of(v6), icmp.saddr(address), icmp.dport(port))),
+        (Way::TunnelForward, format!("{VXLAN} {} {}", vxlan.saddr(address), vxlan.dport(port))),
+        (Way::TunnelReply, format!("{VXLAN} {} {}", vxlan.daddr(address), vxlan.sport(port))),
+    ]
 }
 
 fn backend_conditions(backend: SocketAddr, transport: Transport) -> Vec<(Way, String)> {
     let (ip, address, port, transport) = (family(backend.ip()), backend.ip(), backend.port(), transport.as_str());
-    let mut conditions = vec![
+    let vxlan = Carried { at: IN_VXLAN, v6: address.is_ipv6() };
+    vec![
         (Way::Forward, format!("{ip} daddr {address} {transport} dport {port}")),
         (Way::Reply, format!("{ip} saddr {address} {transport} sport {port}")),
-    ];
-    if let IpAddr::V4(v4) = address {
-        let (number, vxlan) = (u32::from(v4), Carried(IN_VXLAN));
-        conditions.extend([
-            (Way::TunnelForward, format!("{VXLAN} {} {}", vxlan.daddr(number), vxlan.dport(port))),
-            (Way::TunnelReply, format!("{VXLAN} {} {}", vxlan.saddr(number), vxlan.sport(port))),
-        ]);
-    }
-    conditions
+        (Way::TunnelForward, format!("{VXLAN} {} {}", vxlan.daddr(address), vxlan.dport(port))),
+        (Way::TunnelReply, format!("{VXLAN} {} {}", vxlan.saddr(address), vxlan.sport(port))),
+    ]
+}
+
+const fn icmp_of(v6: bool) -> &'static str {
+    if v6 { "meta l4proto ipv6-icmp" } else { "meta l4proto icmp" }
 }
 
 const fn family(address: IpAddr) -> &'static str {
@@ -213,24 +207,42 @@ const fn family(address: IpAddr) -> &'static str {
     }
 }
 
-/// Matches on an IPv4 packet (without options) that another packet carries, from this offset on.
-struct Carried(u32);
+/// Matches on an IP packet (without options) that another packet carries.
+#[derive(Clone, Copy)]
+struct Carried {
+    /// Where its header begins, in bits.
+    at: u32,
+    v6: bool,
+}
 
 impl Carried {
-    fn saddr(&self, address: u32) -> String {
-        format!("@th,{},32 {address:#x}", self.0 + 12 * 8)
+    fn saddr(self, address: IpAddr) -> String {
+        self.address(address, if self.v6 { 8 } else { 12 })
     }
 
-    fn daddr(&self, address: u32) -> String {
-        format!("@th,{},32 {address:#x}", self.0 + 16 * 8)
+    fn daddr(self, address: IpAddr) -> String {
+        self.address(address, if self.v6 { 24 } else { 16 })
     }
 
-    fn sport(&self, port: u16) -> String {
-        format!("@th,{},16 {port}", self.0 + 20 * 8)
+    fn address(self, address: IpAddr, byte: u32) -> String {
+        let at = self.at + byte * 8;
+        match address {
+            IpAddr::V4(address) => format!("@th,{at},32 {:#x}", u32::from(address)),
+            IpAddr::V6(address) => format!("@th,{at},128 {:#x}", u128::from(address)),
+        }
     }
 
-    fn dport(&self, port: u16) -> String {
-        format!("@th,{},16 {port}", self.0 + 22 * 8)
+    fn sport(self, port: u16) -> String {
+        format!("@th,{},16 {port}", self.at + self.header())
+    }
+
+    fn dport(self, port: u16) -> String {
+        format!("@th,{},16 {port}", self.at + self.header() + 16)
+    }
+
+    /// Length of the header, in bits.
+    const fn header(self) -> u32 {
+        if self.v6 { 40 * 8 } else { 20 * 8 }
     }
 }
 

@@ -20,7 +20,7 @@ pub struct MachineState {
     pub iptables: SavedRules,
     /// Interfaces, by name.
     pub links: BTreeMap<String, Link>,
-    /// Settings below `net.ipv4`, by key.
+    /// Settings below `net.ipv4` and `net.ipv6`, by key.
     pub sysctls: BTreeMap<String, String>,
     /// Neighbour entries: address, interface, state.
     pub neighbours: Vec<(IpAddr, String, String)>,
@@ -45,7 +45,7 @@ pub struct Link {
 
 /// Interface settings that end packets.
 const SYSCTLS: &str = "grep -H '' /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv4/conf/*/forwarding \
-    /proc/sys/net/ipv4/conf/*/rp_filter /proc/sys/net/ipv4/conf/*/proxy_arp";
+    /proc/sys/net/ipv6/conf/all/forwarding /proc/sys/net/ipv4/conf/*/rp_filter /proc/sys/net/ipv4/conf/*/proxy_arp";
 
 impl MachineState {
     /// Reads a machine.
@@ -70,10 +70,15 @@ impl MachineState {
         self.sysctls.get(key)?.parse().ok()
     }
 
-    /// Whether packets that come in by this interface are forwarded, where that is known.
+    /// Whether packets for `to` that come in by this interface are forwarded, where that is known. For IPv6 the
+    /// machine's own setting decides, whatever the interface's says.
     #[must_use]
-    pub fn forwards(&self, interface: &str) -> Option<bool> {
-        self.sysctl(&format!("net.ipv4.conf.{interface}.forwarding")).map(|value| value != 0)
+    pub fn forwards(&self, interface: &str, to: IpAddr) -> Option<bool> {
+        let key = match to {
+            IpAddr::V4(_) => format!("net.ipv4.conf.{interface}.forwarding"),
+            IpAddr::V6(_) => "net.ipv6.conf.all.forwarding".to_owned(),
+        };
+        self.sysctl(&key).map(|value| value != 0)
     }
 
     /// The reverse path filter in force on an interface: the stricter of its own and everyone's.
@@ -166,6 +171,8 @@ fn tunnel_peers_of(entries: &[Value]) -> BTreeMap<String, Vec<IpAddr>> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use super::{MachineState, json, links_of, neighbours_of, sysctls_of, tunnel_peers_of};
 
     #[test]
@@ -190,8 +197,9 @@ mod tests {
             ),
             ..MachineState::default()
         };
-        assert_eq!(state.forwards("vxlan.calico"), Some(false));
+        let v4 = IpAddr::from([10, 1, 1, 4]);
+        assert_eq!(state.forwards("vxlan.calico", v4), Some(false));
         assert_eq!(state.reverse_path_filter("vxlan.calico"), 1);
-        assert_eq!(state.forwards("eth0"), None);
+        assert_eq!(state.forwards("eth0", v4), None);
     }
 }

@@ -23,7 +23,7 @@ pub struct Header {
     pub id: Option<u16>,
     /// Time to live or hop limit.
     pub ttl: Option<u8>,
-    /// IPv4 total length, in bytes.
+    /// Length of the whole packet, in bytes.
     pub length: Option<u32>,
     /// TCP flags: bit 0 FIN, 1 SYN, 2 RST, 3 PSH, 4 ACK.
     pub tcp_flags: Option<u8>,
@@ -45,6 +45,9 @@ pub enum Protocol {
     /// Another, by name or number.
     Other(String),
 }
+
+/// Length of an IPv6 header, in bytes.
+const IPV6_HEADER: u32 = 40;
 
 const TCP_FLAGS: [&str; 8] = ["fin", "syn", "rst", "psh", "ack", "urg", "ecn", "cwr"];
 
@@ -73,6 +76,10 @@ impl Header {
             }
             ["ip", "ttl", ttl, ..] | ["ip6", "hoplimit", ttl, ..] => set(&mut self.ttl, ttl.parse().ok(), 3),
             ["ip", "id", id, ..] => set(&mut self.id, id.parse().ok(), 3),
+            // That of IPv6 leaves its own header out.
+            ["ip6", "length", length, ..] => {
+                set(&mut self.length, length.parse().ok().map(|length: u32| length + IPV6_HEADER), 3)
+            }
             ["ip", "length", length, ..] => set(&mut self.length, length.parse().ok(), 3),
             [protocol @ ("tcp" | "udp"), "sport", port, ..] => {
                 self.protocol.get_or_insert(Protocol::named(protocol));

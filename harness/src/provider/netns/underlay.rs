@@ -1,6 +1,6 @@
 //! The network between the machines of one cluster: a switch in the outside host, no uplink.
 
-use std::{fmt::Write as _, net::Ipv4Addr};
+use std::{fmt::Write as _, net::IpAddr};
 
 use super::{NetnsLab, SandboxError, machine::NetnsMachine};
 use crate::{
@@ -17,15 +17,6 @@ pub struct Hosts {
     pub nodes: Vec<NetnsMachine>,
 }
 
-/// Address and host name of a node.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HostName {
-    /// Host name.
-    pub name: String,
-    /// Address on the underlay, a /24.
-    pub ip: Ipv4Addr,
-}
-
 /// What a host's interface does instead of the kernel: cutting, joining, checksums.
 const OFFLOADS: [&str; 4] = ["tso", "gso", "gro", "tx"];
 
@@ -39,19 +30,20 @@ pub async fn create(lab: &NetnsLab, prefix: &str, nodes: &[&str]) -> Result<Host
     Ok(hosts)
 }
 
-/// Connects the nodes to the outside host's switch. `nodes` are in the hosts' order.
+/// Connects the nodes to the outside host's switch. `outside` and `nodes` are the hosts' addresses, one of each version
+/// of IP; `nodes` are in the hosts' order.
 pub async fn connect(
     hosts: &Hosts,
-    outside_ip: Ipv4Addr,
-    nodes: &[HostName],
+    outside: &[IpAddr],
+    nodes: &[Vec<IpAddr>],
     underlay: &Underlay,
 ) -> Result<(), MachineError> {
-    links(&hosts.outside, &switch(outside_ip, underlay, &hosts.nodes)).await?;
+    links(&hosts.outside, &switch(outside, underlay, &hosts.nodes)).await?;
     if underlay.loss > 0 {
         must(&hosts.outside, Command::new(["nft", "-f", "-"]).stdin(loss(underlay.loss))).await?;
     }
-    for (machine, node) in hosts.nodes.iter().zip(nodes) {
-        links(machine, &uplink(node.ip, outside_ip, underlay)).await?;
+    for (machine, own) in hosts.nodes.iter().zip(nodes) {
+        links(machine, &uplink(own, outside, underlay)).await?;
         if underlay.offloads.is_some() || !underlay.offloaded() {
             let word = if underlay.offloaded() { "on" } else { "off" };
             let settings = OFFLOADS.iter().flat_map(|offload| [*offload, word]);
@@ -72,10 +64,9 @@ pub async fn links(machine: &NetnsMachine, batch: &str) -> Result<(), MachineErr
 
 /// The switch's ports carry the underlay's MTU; the hosts know of a larger one than Ethernet's, but not of a smaller
 /// one, as hosts behind a tunnel do not.
-fn switch(outside_ip: Ipv4Addr, underlay: &Underlay, nodes: &[NetnsMachine]) -> String {
-    let mut batch = format!(
-        "link set lo up\nlink add underlay type bridge\naddr add {outside_ip}/24 dev underlay\nlink set underlay up\n"
-    );
+fn switch(outside: &[IpAddr], underlay: &Underlay, nodes: &[NetnsMachine]) -> String {
+    let mut batch = "link set lo up\nlink add underlay type bridge\nlink set underlay up\n".to_owned();
+    batch.extend(outside.iter().map(|address| on_link(*address, "underlay")));
     for (index, node) in nodes.iter().enumerate() {
         let netns = node.netns();
         writeln!(batch, "link add port{index} type veth peer name eth0 netns {netns}").expect("a String takes all");
@@ -94,10 +85,17 @@ fn loss(percent: u8) -> String {
     format!("table bridge underlay {{\n{}{}}}\n", chain("prerouting"), chain("output"))
 }
 
-fn uplink(ip: Ipv4Addr, gateway: Ipv4Addr, underlay: &Underlay) -> String {
-    let mtu = underlay.host_mtu();
-    format!(
-        "link set lo up\naddr add {ip}/24 dev eth0\nlink set eth0 mtu {mtu} up\n\
-         route add default via {gateway} dev eth0\n"
-    )
+fn uplink(own: &[IpAddr], gateways: &[IpAddr], underlay: &Underlay) -> String {
+    let mut batch = format!("link set lo up\nlink set eth0 mtu {} up\n", underlay.host_mtu());
+    batch.extend(own.iter().map(|address| on_link(*address, "eth0")));
+    batch.extend(gateways.iter().map(|gateway| format!("route add default via {gateway} dev eth0\n")));
+    batch
+}
+
+/// An address of a host's; IPv6 would ask for a second whether somebody has it already.
+fn on_link(address: IpAddr, device: &str) -> String {
+    match address {
+        IpAddr::V4(_) => format!("addr add {address}/24 dev {device}\n"),
+        IpAddr::V6(_) => format!("addr add {address}/64 dev {device} nodad\n"),
+    }
 }

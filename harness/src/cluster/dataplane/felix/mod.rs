@@ -14,6 +14,7 @@ use super::{
     iptables::{IptablesProgram, JumpRule, Position, Table},
     state::ClusterState,
 };
+use crate::model::IpFamily;
 
 /// The mark that says: a policy or profile accepted this packet.
 const ACCEPTED: &str = "0x10000";
@@ -27,9 +28,12 @@ const IN_BLOCK: &str = "0x80000";
 /// All marks of Felix but the first.
 const SCRATCH: &str = "0xe0000";
 
-/// What Felix programs on a node (an index into [`ClusterState::nodes`]); none when there is no policy.
+/// Types of `ICMPv6` that pods may always send to their node: listener queries and reports, solicitations, advertisements.
+const NEIGHBOUR_DISCOVERY: [u8; 6] = [130, 131, 132, 133, 135, 136];
+
+/// What Felix programs on a node (an index into [`ClusterState::nodes`]) for one version of IP; none when there is no policy.
 #[must_use]
-pub fn program(state: &ClusterState, node: usize) -> Option<IptablesProgram> {
+pub fn program(state: &ClusterState, node: usize, family: IpFamily) -> Option<IptablesProgram> {
     if state.policies.is_empty() {
         return None;
     }
@@ -42,18 +46,25 @@ pub fn program(state: &ClusterState, node: usize) -> Option<IptablesProgram> {
         target,
     };
     let jumps = vec![jump("FORWARD", "cali-FORWARD"), jump("INPUT", "cali-INPUT"), jump("OUTPUT", "cali-OUTPUT")];
-    let mut program = IptablesProgram::new(jumps);
-    static_chains(&mut program);
+    let mut program = IptablesProgram::new(family, jumps);
+    static_chains(&mut program, family);
     for direction in [Direction::Egress, Direction::Ingress] {
         endpoint::dispatch(&mut program, state, node, direction);
-        policy::add(&mut program, state, direction);
+        policy::add(&mut program, state, direction, family);
     }
     Some(program)
 }
 
-fn static_chains(program: &mut IptablesProgram) {
+fn static_chains(program: &mut IptablesProgram, family: IpFamily) {
     for chain in ["cali-FORWARD", "cali-INPUT", "cali-OUTPUT", "cali-wl-to-host"] {
         program.chain(Table::Filter, chain);
+    }
+    if family == IpFamily::Ipv6 {
+        // Without neighbour discovery and what listeners report, a pod would not even find its node.
+        for kind in NEIGHBOUR_DISCOVERY {
+            program
+                .rule(Table::Filter, format!("cali-wl-to-host -p ipv6-icmp -m icmp6 --icmpv6-type {kind} -j RETURN"));
+        }
     }
     for rule in [
         format!("cali-FORWARD -j MARK --set-xmark 0x0/{SCRATCH}"),

@@ -4,20 +4,23 @@
 use std::net::IpAddr;
 
 use super::{ACCEPTED, IN_BLOCK, names::Direction};
-use crate::cluster::{
-    dataplane::{
-        iptables::{IptablesProgram, Table},
-        policies::{Peer, Policy, Rule},
-        state::{ClusterState, Pod},
+use crate::{
+    cluster::{
+        dataplane::{
+            iptables::{IptablesProgram, Table},
+            policies::{Peer, Policy, Rule},
+            state::{ClusterState, Pod},
+        },
+        manifest::{Cidr, PolicyPort, PolicyPorts, Transport},
     },
-    manifest::{Cidr, PolicyPort, PolicyPorts, Transport},
+    model::IpFamily,
 };
 
 /// What `-m multiport` takes at most; a range counts twice.
 const MOST_PORTS: usize = 15;
 
 /// Adds the chain of every policy that restricts this direction.
-pub fn add(program: &mut IptablesProgram, state: &ClusterState, direction: Direction) {
+pub fn add(program: &mut IptablesProgram, state: &ClusterState, direction: Direction, family: IpFamily) {
     for policy in &state.policies {
         let rules = match direction {
             Direction::Ingress => &policy.ingress,
@@ -26,7 +29,7 @@ pub fn add(program: &mut IptablesProgram, state: &ClusterState, direction: Direc
         let Some(rules) = rules else { continue };
         let chain = direction.policy_chain(policy);
         program.chain(Table::Filter, chain.clone());
-        let mut writer = Writer { program, state, policy, direction, chain };
+        let mut writer = Writer { program, state, policy, direction, family, chain };
         for rule in rules {
             writer.rule(rule);
         }
@@ -38,6 +41,7 @@ struct Writer<'a> {
     state: &'a ClusterState,
     policy: &'a Policy,
     direction: Direction,
+    family: IpFamily,
     chain: String,
 }
 
@@ -71,10 +75,10 @@ impl Writer<'_> {
 
     fn ends(&self, peer: &Peer) -> Option<Ends> {
         let (network, except) = match peer {
-            Peer::Pod(pod) => (Cidr::host(self.state.pods[*pod].ip.into()), Vec::new()),
+            Peer::Pod(pod) => (Cidr::host(self.state.pods[*pod].address(self.family)?), Vec::new()),
             Peer::Block { cidr, except } => (*cidr, except.clone()),
         };
-        (!network.is_ipv6()).then_some(Ends { network: Some(network), except })
+        (network.is_ipv6() == (self.family == IpFamily::Ipv6)).then_some(Ends { network: Some(network), except })
     }
 
     /// The matches for the ports; one that matches everything when there are none.
@@ -118,7 +122,7 @@ impl Writer<'_> {
                 declared.into_iter().find(|port| port.transport == transport && port.name.as_deref() == Some(name))?;
             Some(Ports {
                 text: format!(" -p {transport} -m {transport} --dport {}", port.port),
-                at: Some(pod.ip.into()),
+                at: Some(pod.address(self.family)?),
             })
         });
         ports.collect()

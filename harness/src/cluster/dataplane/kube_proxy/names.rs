@@ -46,8 +46,7 @@ impl PortId {
 
     /// Name of an endpoint's chain.
     pub fn endpoint_chain(&self, endpoint: Endpoint) -> String {
-        let Endpoint { ip, port, .. } = endpoint;
-        format!("KUBE-SEP-{}", hash(&format!("{}{}{ip}:{port}", self.name, self.transport)))
+        format!("KUBE-SEP-{}", hash(&format!("{}{}{}", self.name, self.transport, endpoint.socket())))
     }
 }
 

@@ -1,28 +1,33 @@
 //! The rules of one service port.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use super::names::{Chain, PortId};
-use crate::cluster::dataplane::{
-    iptables::{IptablesProgram, Table},
-    layout::POD_CIDR,
-    state::{Endpoint, Service, ServicePort},
+use crate::{
+    cluster::dataplane::{
+        iptables::{IptablesProgram, Table},
+        layout,
+        state::{Endpoint, Service, ServicePort},
+    },
+    model::IpFamily,
 };
 
 /// One service port as one node sees it.
 pub struct PortRules<'a> {
     service: &'a Service,
     port: &'a ServicePort,
+    family: IpFamily,
     id: PortId,
     all: Vec<Endpoint>,
     local: Vec<Endpoint>,
 }
 
 impl<'a> PortRules<'a> {
-    /// The rules of a port of a service that is not headless, on a node.
-    pub fn new(service: &'a Service, port: &'a ServicePort, node: usize) -> Self {
-        let local = port.endpoints.iter().copied().filter(|endpoint| endpoint.node == node).collect();
-        Self { service, port, id: PortId::new(service, port), all: port.endpoints.clone(), local }
+    /// The rules of a port of a service that is not headless, on a node, for one version of IP.
+    pub fn new(service: &'a Service, port: &'a ServicePort, node: usize, family: IpFamily) -> Self {
+        let all: Vec<Endpoint> = port.endpoints_in(family).copied().collect();
+        let local = all.iter().copied().filter(|endpoint| endpoint.node == node).collect();
+        Self { service, port, family, id: PortId::new(service, port), all, local }
     }
 
     /// Adds them.
@@ -44,7 +49,11 @@ impl<'a> PortRules<'a> {
     }
 
     fn externally_accessible(&self) -> bool {
-        self.port.node_port.is_some() || !self.service.external_ips.is_empty()
+        self.port.node_port.is_some() || self.external_ips().next().is_some()
+    }
+
+    fn external_ips(&self) -> impl Iterator<Item = IpAddr> {
+        self.service.external_ips.iter().copied().filter(|address| IpFamily::of(*address) == self.family)
     }
 
     /// With `externalTrafficPolicy: Local`, pods of the cluster still reach every endpoint.
@@ -82,7 +91,7 @@ impl<'a> PortRules<'a> {
     }
 
     /// `-m tcp -p tcp -d ADDRESS --dport PORT`.
-    fn to(&self, address: Ipv4Addr) -> String {
+    fn to(&self, address: IpAddr) -> String {
         let proto = self.port.transport;
         format!("-m {proto} -p {proto} -d {address} --dport {}", self.port.port)
     }
@@ -96,22 +105,23 @@ impl<'a> PortRules<'a> {
     fn capture(&self, program: &mut IptablesProgram) {
         let name = &self.id.name;
         let (internal, chain) = self.internal();
-        if let Some(address) = self.service.cluster_ip.filter(|_| !internal.is_empty()) {
+        if let Some(address) = self.service.cluster_ip(self.family).filter(|_| !internal.is_empty()) {
             let (to, chain) = (self.to(address), self.id.chain(chain));
             program
                 .rule(Table::Nat, format!("KUBE-SERVICES -m comment --comment \"{name} cluster IP\" {to} -j {chain}"));
             // Replies to what is not a pod must come back through this node.
+            let pods = layout::pod_cidr(self.family);
             program.rule(
                 Table::Nat,
-                format!("{chain} -m comment --comment \"{name} cluster IP\" {to} ! -s {POD_CIDR} -j KUBE-MARK-MASQ"),
+                format!("{chain} -m comment --comment \"{name} cluster IP\" {to} ! -s {pods} -j KUBE-MARK-MASQ"),
             );
         }
         if self.all.is_empty() {
             return;
         }
         let chain = self.id.chain(Chain::External);
-        for address in &self.service.external_ips {
-            let to = self.to(*address);
+        for address in self.external_ips() {
+            let to = self.to(address);
             program
                 .rule(Table::Nat, format!("KUBE-SERVICES -m comment --comment \"{name} external IP\" {to} -j {chain}"));
         }
@@ -126,7 +136,7 @@ impl<'a> PortRules<'a> {
         let name = &self.id.name;
         let (why, target) =
             if self.all.is_empty() { ("has no endpoints", "REJECT") } else { ("has no local endpoints", "DROP") };
-        if let Some(address) = self.service.cluster_ip.filter(|_| self.internal().0.is_empty()) {
+        if let Some(address) = self.service.cluster_ip(self.family).filter(|_| self.internal().0.is_empty()) {
             let to = self.to(address);
             program
                 .rule(Table::Filter, format!("KUBE-SERVICES -m comment --comment \"{name} {why}\" {to} -j {target}"));
@@ -134,8 +144,8 @@ impl<'a> PortRules<'a> {
         if !self.external().0.is_empty() {
             return;
         }
-        for address in &self.service.external_ips {
-            let to = self.to(*address);
+        for address in self.external_ips() {
+            let to = self.to(address);
             program.rule(
                 Table::Filter,
                 format!("KUBE-EXTERNAL-SERVICES -m comment --comment \"{name} {why}\" {to} -j {target}"),
@@ -161,7 +171,8 @@ impl<'a> PortRules<'a> {
         if self.service.external_local {
             // Pods and the node itself are inside: for them every endpoint will do.
             rule(format!(
-                "-m comment --comment \"pod traffic for {name} external destinations\" -s {POD_CIDR} -j {cluster}"
+                "-m comment --comment \"pod traffic for {name} external destinations\" -s {} -j {cluster}",
+                layout::pod_cidr(self.family),
             ));
             rule(format!(
                 "-m comment --comment \"masquerade LOCAL traffic for {name} external destinations\" -m addrtype --src-type LOCAL -j KUBE-MARK-MASQ"
@@ -191,7 +202,7 @@ impl<'a> PortRules<'a> {
             }
         }
         for (index, endpoint) in endpoints.iter().enumerate() {
-            let Endpoint { ip, port, .. } = endpoint;
+            let to = endpoint.socket();
             let left = u32::try_from(endpoints.len() - index).unwrap_or(u32::MAX);
             let chance = if left > 1 {
                 format!(" -m statistic --mode random --probability {:.10}", 1.0 / f64::from(left))
@@ -199,21 +210,22 @@ impl<'a> PortRules<'a> {
                 String::new()
             };
             let own = self.id.endpoint_chain(*endpoint);
-            program
-                .rule(Table::Nat, format!("{chain} -m comment --comment \"{name} -> {ip}:{port}\"{chance} -j {own}"));
+            program.rule(Table::Nat, format!("{chain} -m comment --comment \"{name} -> {to}\"{chance} -j {own}"));
         }
     }
 
     fn endpoint(&self, program: &mut IptablesProgram, endpoint: Endpoint) {
         let (name, own, proto) = (&self.id.name, self.id.endpoint_chain(endpoint), self.port.transport);
-        let Endpoint { ip, port, .. } = endpoint;
+        let (ip, to) = (endpoint.ip, endpoint.socket());
         // A pod that reaches itself through the service must not see its own address as the source.
         program.rule(Table::Nat, format!("{own} -m comment --comment \"{name}\" -s {ip} -j KUBE-MARK-MASQ"));
         let recent =
             if self.service.affinity.is_some() { format!("-m recent --name {own} --set ") } else { String::new() };
         program.rule(
             Table::Nat,
-            format!("{own} -m comment --comment \"{name}\" {recent}-m {proto} -p {proto} -j DNAT --to-destination {ip}:{port}"),
+            format!(
+                "{own} -m comment --comment \"{name}\" {recent}-m {proto} -p {proto} -j DNAT --to-destination {to}"
+            ),
         );
     }
 }

@@ -2,14 +2,17 @@
 
 use std::net::IpAddr;
 
-use crate::cluster::{
-    dataplane::{
-        INGRESS_PORT, dnsmasq,
-        layout::{API_PORT, API_SERVICE_IP, DNS_SERVICE_IP},
-        state::{self, ClusterState, PodRole},
+use crate::{
+    cluster::{
+        dataplane::{
+            INGRESS_PORT, dnsmasq,
+            layout::{self, API_PORT, API_SERVICE_IP, DNS_SERVICE_IP},
+            state::{self, ClusterState, PodRole},
+        },
+        manifest::Transport,
+        workload::{Addresses, HostPort, NodeAddress, PodAddress, ServiceAddress, ServicePort, SystemPod},
     },
-    manifest::Transport,
-    workload::{Addresses, HostPort, NodeAddress, PodAddress, ServiceAddress, ServicePort, SystemPod},
+    model::IpFamily,
 };
 
 /// Port of the API's service.
@@ -17,39 +20,45 @@ const API_SERVICE_PORT: u16 = 443;
 
 const DNS_PORT: u16 = 53;
 
+/// Over IPv4, and over IPv6 where the cluster has it.
 pub(super) fn of(state: &ClusterState) -> Addresses {
+    let ipv6 = state.families.contains(&IpFamily::Ipv6).then(|| Box::new(in_family(state, IpFamily::Ipv6)));
+    Addresses { ipv6, ..in_family(state, IpFamily::Ipv4) }
+}
+
+fn in_family(state: &ClusterState, family: IpFamily) -> Addresses {
+    let node = |node: &layout::Node| NodeAddress { name: node.name.clone(), ip: node.address(family) };
     Addresses {
-        nodes: state
-            .nodes
-            .iter()
-            .map(|node| NodeAddress { name: node.name.clone(), ip: IpAddr::V4(node.ip) })
-            .collect(),
-        pods: state.backend_pods().map(pod).collect(),
-        service: service(state.backend()),
+        nodes: state.nodes.iter().map(node).collect(),
+        pods: state.backend_pods().filter_map(|own| pod(own, family)).collect(),
+        service: service(state.backend(), family),
+        // The DNS itself and the API's service have IPv4 addresses only.
         dns: Some(IpAddr::V4(DNS_SERVICE_IP)),
-        dns_pods: system_pods(state, PodRole::Dns, DNS_PORT),
-        ingress_pods: system_pods(state, PodRole::Ingress, INGRESS_PORT),
+        dns_pods: system_pods(state, PodRole::Dns, DNS_PORT, IpFamily::Ipv4),
+        ingress_pods: system_pods(state, PodRole::Ingress, INGRESS_PORT, family),
         ingress_port: Some(INGRESS_PORT),
-        api_service: Some((IpAddr::V4(API_SERVICE_IP), API_SERVICE_PORT)),
+        api_service: (family == IpFamily::Ipv4).then_some((IpAddr::V4(API_SERVICE_IP), API_SERVICE_PORT)),
         api_port: API_PORT,
+        ipv6: None,
     }
 }
 
-fn system_pods(state: &ClusterState, role: PodRole, port: u16) -> Vec<SystemPod> {
+fn system_pods(state: &ClusterState, role: PodRole, port: u16, family: IpFamily) -> Vec<SystemPod> {
     let pods = state.pods.iter().filter(|pod| pod.role == role);
-    pods.map(|pod| SystemPod { address: (pod.ip, port).into(), node: pod.node }).collect()
+    pods.filter_map(|pod| Some(SystemPod { address: (pod.address(family)?, port).into(), node: pod.node })).collect()
 }
 
-fn pod(pod: &state::Pod) -> PodAddress {
+fn pod(pod: &state::Pod, family: IpFamily) -> Option<PodAddress> {
     let host_ports = pod.host_ports.iter().map(|port| HostPort {
         host: port.host_port,
         container: port.port,
         udp: port.transport == Transport::Udp,
     });
-    PodAddress { name: pod.name.clone(), ip: IpAddr::V4(pod.ip), node: pod.node, host_ports: host_ports.collect() }
+    let (ip, host_ports) = (pod.address(family)?, host_ports.collect());
+    Some(PodAddress { name: pod.name.clone(), ip, node: pod.node, host_ports })
 }
 
-fn service(service: &state::Service) -> ServiceAddress {
+fn service(service: &state::Service, family: IpFamily) -> ServiceAddress {
     let ports = service.ports.iter().map(|port| ServicePort {
         name: port.name.clone(),
         port: port.port,
@@ -59,7 +68,8 @@ fn service(service: &state::Service) -> ServiceAddress {
     });
     ServiceAddress {
         fqdn: dnsmasq::service_name(service),
-        ips: service.cluster_ip.map(IpAddr::V4).into_iter().collect(),
+        ips: service.cluster_ip(family).into_iter().collect(),
         ports: ports.collect(),
+        absent: !service.families.contains(&family),
     }
 }

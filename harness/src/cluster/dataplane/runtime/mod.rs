@@ -18,19 +18,19 @@ use self::pods::PodSpace;
 use super::{
     calico, compile,
     compile::Input,
-    layout::{NodeSpec, OUTSIDE_IP, SERVICE_CIDR},
+    layout::{self, Node, NodeSpec, OUTSIDE_IP},
     state::{ClusterState, PodRole},
 };
 use crate::{
     cluster::workload::{AgentSocket, Workload},
-    model::{ProviderKind, Vantage},
+    model::{IpFamily, ProviderKind, Vantage},
     plan::{ClusterPlan, Plan},
     probe::{AimError, aim},
     provider::{
         Command, Machine, MachineError,
         netns::{
             NetnsLab, NetnsMachine, SandboxError,
-            underlay::{self, HostName, Hosts, links},
+            underlay::{self, Hosts, links},
         },
     },
 };
@@ -51,6 +51,9 @@ const UNLIMITED_ICMP: [&str; 4] = [
     "net.ipv4.icmp_msgs_burst=100000",
 ];
 
+/// Is there when the kernel has IPv6.
+const KERNEL_HAS_IPV6: &str = "/proc/net/if_inet6";
+
 /// Why the cluster could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum RuntimeError {
@@ -63,6 +66,9 @@ pub enum RuntimeError {
     /// The manifests.
     #[error("{0}")]
     Compile(Box<super::CompileError>),
+    /// The scenario needs IPv6.
+    #[error("the scenario needs IPv6, which this machine's kernel does not have ({KERNEL_HAS_IPV6} is absent)")]
+    NoIpv6,
     /// A program did not come up.
     #[error("{what} on {machine} was not ready within {limit:?}: {last}")]
     NotReady {
@@ -95,7 +101,8 @@ pub fn desired(plan: &ClusterPlan) -> Result<ClusterState, super::CompileError> 
         .collect();
     let scenario = &plan.scenario;
     let (manifests, backend, underlay) = (&scenario.manifests, &scenario.backend, &scenario.underlay);
-    compile(&Input { manifests, nodes: &nodes, backend, underlay })
+    let ipv6 = scenario.paths.iter().any(|spec| spec.path.family == IpFamily::Ipv6);
+    compile(&Input { manifests, nodes: &nodes, backend, underlay, ipv6 })
 }
 
 /// Checks that every cluster of a plan can be made: its manifests, and that each path has something to aim at.
@@ -132,6 +139,9 @@ impl Dataplane {
     /// Makes the hosts, not connected yet: some of their settings reach only interfaces that come later.
     pub async fn hosts(lab: &NetnsLab, plan: &ClusterPlan, prefix: &str) -> Result<Self, RuntimeError> {
         let state = desired(plan).map_err(|error| RuntimeError::Compile(Box::new(error)))?;
+        if state.families.contains(&IpFamily::Ipv6) && !std::path::Path::new(KERNEL_HAS_IPV6).exists() {
+            return Err(RuntimeError::NoIpv6);
+        }
         let names: Vec<&str> = state.nodes.iter().map(|node| node.name.as_str()).collect();
         let hosts = underlay::create(lab, prefix, &names).await?;
         let workload = Workload { addresses: addresses::of(&state), agents: BTreeMap::new() };
@@ -140,9 +150,12 @@ impl Dataplane {
 
     /// Connects the hosts to their underlay.
     pub async fn connect(&self, plan: &ClusterPlan) -> Result<(), RuntimeError> {
-        let names: Vec<HostName> =
-            self.state.nodes.iter().map(|node| HostName { name: node.name.clone(), ip: node.ip }).collect();
-        Ok(underlay::connect(&self.hosts, OUTSIDE_IP, &names, &plan.scenario.underlay).await?)
+        let families = &self.state.families;
+        let addresses = |address: &dyn Fn(IpFamily) -> IpAddr| families.iter().map(|family| address(*family)).collect();
+        let nodes: Vec<Vec<IpAddr>> =
+            self.state.nodes.iter().map(|node| addresses(&|family| node.address(family))).collect();
+        let outside: Vec<IpAddr> = addresses(&layout::outside_ip);
+        Ok(underlay::connect(&self.hosts, &outside, &nodes, &plan.scenario.underlay).await?)
     }
 
     /// The nodes, in order.
@@ -160,7 +173,9 @@ impl Dataplane {
     /// Addresses of the nodes on which a backend may see them.
     #[must_use]
     pub fn node_ips(&self) -> Vec<IpAddr> {
-        self.state.nodes.iter().flat_map(|node| [IpAddr::V4(node.ip), IpAddr::V4(node.block)]).collect()
+        let families = &self.state.families;
+        let own = |node| families.iter().flat_map(move |family| [Node::address(node, *family), node.block(*family)]);
+        self.state.nodes.iter().flat_map(own).collect()
     }
 
     /// What probes need to know.
@@ -204,8 +219,13 @@ impl Dataplane {
 
     /// The outside host reaches services and pods through the nodes; it forwards nothing.
     async fn start_outside(&self) -> Result<(), RuntimeError> {
-        let mut routes = vec![format!("route add {SERVICE_CIDR} via {}\n", self.state.nodes[0].ip)];
-        routes.extend(self.state.nodes.iter().map(|node| format!("route add {} via {}\n", node.block_cidr(), node.ip)));
+        let mut routes = Vec::new();
+        for &family in &self.state.families {
+            let (services, first) = (layout::service_cidr(family), self.state.nodes[0].address(family));
+            routes.push(format!("route add {services} via {first}\n"));
+            let block = |node: &Node| format!("route add {} via {}\n", node.block_cidr(family), node.address(family));
+            routes.extend(self.state.nodes.iter().map(block));
+        }
         let outside = &self.hosts.outside;
         links(outside, &routes.concat()).await?;
         Ok(outside.daemon(&["lab-agent", "serve", "--socket", AGENT_SOCKET], &[], "agent").await?)

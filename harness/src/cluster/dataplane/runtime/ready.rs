@@ -86,6 +86,7 @@ async fn answers(space: &PodSpace, kind: ProbeKind, daemon: &str) -> Result<(), 
             timeout_ms: 500,
             expected_pods: Vec::new(),
             repeat: 1,
+            ipv6: false,
             source_port: None,
         };
         let last = match run_batch(&agent, vec![probe]).await {

@@ -7,6 +7,7 @@ use crate::{
         kube_proxy, portmap,
         state::{ClusterState, PodRole},
     },
+    model::IpFamily,
     provider::{
         Machine as _,
         netns::{NetnsMachine, OWN_BIN, systemctl::UNITS},
@@ -46,13 +47,16 @@ done
 /// Puts them on every node.
 pub(super) async fn install(state: &ClusterState, nodes: &[NetnsMachine]) -> Result<(), RuntimeError> {
     for (index, machine) in nodes.iter().enumerate() {
-        let kubelite = kube_proxy::program(state, index).sync_script();
+        let families = &state.families;
+        let scripts = families.iter().map(|family| kube_proxy::program(state, index, *family).sync_script());
+        let kubelite: String = scripts.collect();
         write(machine, &format!("{UNITS}/{KUBELITE}/start"), &kubelite, 0o644).await?;
         write(machine, &format!("{UNITS}/{KUBELITE}/started"), "", 0o644).await?;
         write(machine, &format!("{OWN_BIN}/microk8s"), MICROK8S, 0o755).await?;
         for pod in state.pods.iter().filter(|pod| pod.role == PodRole::Workload) {
-            let started = (pod.node == index).then(|| portmap::of_pods(std::iter::once(pod))).flatten();
-            let script = started.map(|program| program.ensure_script()).unwrap_or_default();
+            let own = |family: &IpFamily| portmap::of_pods(std::iter::once(pod), *family);
+            let started = families.iter().filter_map(own).filter(|_| pod.node == index);
+            let script: String = started.map(|program| program.ensure_script()).collect();
             write(machine, &format!("{PODS}/{}/{}", pod.namespace, pod.name), &script, 0o644).await?;
         }
     }
