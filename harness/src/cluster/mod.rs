@@ -1,5 +1,6 @@
 //! What runs the manifests on the machines.
 
 pub mod dataplane;
+pub mod kube;
 pub mod manifest;
 pub mod workload;
