@@ -214,11 +214,11 @@ mod tests {
         let object =
             |kind: &str, name: &str| format!("---\n{{apiVersion: v1, kind: {kind}, metadata: {{name: {name}}}}}\n");
         let file = |text: String| Manifest { path: "a.yaml".into(), text: text.into(), sha256: String::new() };
-        let first = file(object("Pod", "z") + &object("CustomResourceDefinition", "y"));
-        let second = file(object("Namespace", "x") + &object("Pod", "a"));
+        let first = file(object("Pod", "web") + &object("CustomResourceDefinition", "shops"));
+        let second = file(object("Namespace", "shop") + &object("Pod", "app"));
         let objects = in_order(&[first, second]).expect("sound");
         let names: Vec<&str> = objects.iter().map(|object| object.name.as_str()).collect();
-        assert_eq!(names, ["x", "y", "z", "a"]);
+        assert_eq!(names, ["shop", "shops", "web", "app"]);
     }
 
     #[test]

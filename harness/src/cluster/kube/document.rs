@@ -177,11 +177,11 @@ mod tests {
     #[test]
     fn documents_are_split_where_yaml_splits_them() {
         let text = "# a comment\n---\nkind: A\napiVersion: v1\nmetadata: {name: a}\n--- # next\n\n---\napiVersion: v1\n\
-                    kind: ConfigMap\nmetadata: {name: b, namespace: n}\ndata:\n  text: |\n    ---\n    ----\n...\n---\n\
+                    kind: ConfigMap\nmetadata: {name: b, namespace: ns}\ndata:\n  text: |\n    ---\n    ----\n...\n---\n\
                     {apiVersion: v1, kind: C, metadata: {name: c}}\n---\n# the end\n";
-        assert_eq!(shown(text), ["1 A -/a", "2 ConfigMap n/b", "3 C -/c"]);
+        assert_eq!(shown(text), ["1 A -/a", "2 ConfigMap ns/b", "3 C -/c"]);
         let bytes = objects(&manifest(text)).expect("sound").remove(1).body;
-        let own = "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: b, namespace: n}\ndata:\n  text: |\n    ---\n    \
+        let own = "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: b, namespace: ns}\ndata:\n  text: |\n    ---\n    \
                    ----\n...\n";
         assert_eq!(String::from_utf8(bytes).expect("UTF-8"), own);
     }

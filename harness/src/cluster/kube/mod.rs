@@ -12,11 +12,13 @@ mod delete;
 mod dial;
 mod document;
 mod endpoints;
+mod enter;
 mod error;
 mod events;
 mod ingress;
 mod kinds;
 mod nodes;
+pub mod own;
 mod pods;
 mod progress;
 mod reason;
@@ -31,6 +33,7 @@ pub use self::{
     applied::{Applied, AppliedObject},
     apply::FIELD_MANAGER,
     dial::{Dial, MachineDial, RELAY_READY, TcpDial, relay},
+    enter::{RunningContainer, agent_in_container},
     error::KubeError,
     reason::{Reason, Reasons},
 };
