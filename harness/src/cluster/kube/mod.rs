@@ -21,6 +21,7 @@ mod nodes;
 pub mod own;
 mod pods;
 mod progress;
+mod protocol;
 mod reason;
 mod rollout;
 mod services;
