@@ -7,7 +7,10 @@ mod junit;
 mod sample;
 mod terminal;
 
-use pathlab::model::{RemedyVerdict, report::Report};
+use pathlab::model::{
+    RemedyVerdict,
+    report::{RemedyReport, Report},
+};
 
 /// The report of the reported bug, whose scenario names the verdicts of two remedies: one as it shows, one not.
 fn with_a_changed_remedy() -> Report {
