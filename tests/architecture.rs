@@ -7,6 +7,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("agent_binary", &[]),
     ("suggest", &[]),
     ("model", &[]),
+    ("baseline", &["model"]),
     ("catalog", &["model", "suggest"]),
     ("plan", &["catalog", "model", "suggest"]),
     ("provider", &["agent_binary", "catalog"]),
@@ -19,7 +20,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("report", &["model"]),
     ("schema", &["catalog", "model", "report"]),
     ("run", &["catalog", "cluster", "diagnose", "model", "plan", "policy", "probe", "provider", "verdict"]),
-    ("cli", &["catalog", "cluster", "diagnose", "model", "plan", "provider", "report", "run", "schema", "suggest"]),
+    (
+        "cli",
+        &[
+            "baseline", "catalog", "cluster", "diagnose", "model", "plan", "provider", "report", "run", "schema",
+            "suggest",
+        ],
+    ),
 ];
 
 #[test]

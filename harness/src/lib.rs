@@ -5,6 +5,7 @@
 //! verdict → diagnose → report. The result [`model`] is what the report depends on.
 
 pub mod agent_binary;
+pub mod baseline;
 pub mod catalog;
 pub mod cli;
 pub mod cluster;

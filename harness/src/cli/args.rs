@@ -37,6 +37,8 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Render a finished run again.
     Report(ReportArgs),
+    /// Write down what a run is known to show, for `lab run --baseline`.
+    Baseline(BaselineArgs),
     /// Show what each provider lacks on this machine and how to get it.
     Doctor(DoctorArgs),
     /// Print the JSON Schema of a file format.
@@ -86,7 +88,7 @@ pub struct RunArgs {
     /// Folder for the report; a new one below ./reports when it is not given.
     #[arg(long, value_name = "DIR")]
     pub report: Option<Utf8PathBuf>,
-    /// Compare with the report.json of an earlier run.
+    /// Compare with what `lab baseline update` wrote: only what changed is told, and decides the exit status.
     #[arg(long, value_name = "FILE")]
     pub baseline: Option<Utf8PathBuf>,
     /// Leave the lab standing.
@@ -199,6 +201,28 @@ pub struct ReportArgs {
     /// Folder of the finished run.
     #[arg(value_name = "DIR")]
     pub dir: Utf8PathBuf,
+}
+
+/// `lab baseline`.
+#[derive(Clone, Debug, Args)]
+pub struct BaselineArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: BaselineCommand,
+}
+
+/// What to do with a baseline.
+#[derive(Clone, Debug, Subcommand)]
+pub enum BaselineCommand {
+    /// Write what a finished run shows, one case a line, and say what is new in it.
+    Update {
+        /// The baseline.
+        #[arg(value_name = "FILE")]
+        file: Utf8PathBuf,
+        /// Folder of the finished run.
+        #[arg(long, value_name = "DIR")]
+        from: Utf8PathBuf,
+    },
 }
 
 /// `lab schema`.

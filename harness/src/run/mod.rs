@@ -110,6 +110,8 @@ pub async fn run(plan: &Plan, options: &RunOptions) -> Result<Finished, RunError
         host: Host { firewalld: first_firewalld(&endings), ..host },
         command: options.command.clone(),
         pathlab: env!("CARGO_PKG_VERSION").to_owned(),
+        shard: None,
+        faults: Vec::new(),
     };
     let explanations = endings.iter().flat_map(Ending::explanations).cloned().collect();
     let report = assemble(plan, &endings, head);
@@ -203,6 +205,9 @@ fn assemble(plan: &Plan, endings: &[Ending], run: Run) -> Report {
         scenarios: assemble::scenarios(plan),
         differences: assemble::differences(plan, endings),
         evidence: Vec::new(),
+        clusters: assemble::clusters(plan, endings),
+        baseline: None,
+        past: None,
         cases,
     }
 }
