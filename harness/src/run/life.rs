@@ -10,6 +10,7 @@ use futures_util::future::try_join_all;
 
 use super::{
     Explain, explaining,
+    maker::Maker,
     observation::{CaseObservation, LifeError, Moment, Observation},
     probing::probe_cases,
     progress::Phase,
@@ -19,12 +20,12 @@ use crate::{
         distro::{Distro, Firewall},
         scenario::{Remedy, When},
     },
-    cluster::dataplane::runtime::Dataplane,
+    cluster::Cluster,
     diagnose::evidence::{self, Evidence, Item},
-    model::{Outcome, report::MachineReport},
+    model::{Outcome, ProviderKind, report::MachineReport},
     plan::ClusterPlan,
     policy::{self, HostKind},
-    provider::{Command, Machine, MachineError, netns::NetnsLab},
+    provider::{Command, Machine, MachineError},
 };
 
 /// Time limit of a probe before the proxy's re-sync, at most.
@@ -32,8 +33,8 @@ const BEFORE_RESYNC_LIMIT: Duration = Duration::from_secs(1);
 
 /// What all clusters of a run share.
 pub struct Surroundings {
-    /// The lab that they live in.
-    pub lab: NetnsLab,
+    /// What makes them.
+    pub maker: Maker,
     /// How often a case that does not end as expected is tried again.
     pub retries: u32,
     /// Which cases are traced.
@@ -45,16 +46,16 @@ pub struct Surroundings {
 /// Lives one cluster from its hosts to its last probe. `tell` hears of each phase as it starts.
 pub async fn live(
     plan: &ClusterPlan,
-    prefix: &str,
+    name: &str,
     surroundings: &Surroundings,
     tell: impl Fn(Phase) + Sync,
 ) -> Result<Observation, LifeError> {
     let started = Instant::now();
     tell(Phase::Hosts);
-    let mut life = Life::begin(plan, prefix, surroundings).await?;
+    let mut life = Life::begin(plan, name, surroundings).await?;
     tell(Phase::Policy);
     life.apply_policy().await?;
-    life.cluster.connect(plan).await?;
+    life.cluster.connect().await?;
     life.conditions(When::BeforeCluster).await?;
     tell(Phase::Cluster);
     life.cluster.start().await?;
@@ -88,38 +89,42 @@ pub async fn live(
 
 struct Life<'a> {
     plan: &'a ClusterPlan,
-    lab: &'a NetnsLab,
-    cluster: Dataplane,
+    host_kind: HostKind,
+    cluster: Box<dyn Cluster>,
     seen: Observation,
 }
 
 impl<'a> Life<'a> {
-    async fn begin(plan: &'a ClusterPlan, prefix: &str, surroundings: &'a Surroundings) -> Result<Self, LifeError> {
-        let lab = &surroundings.lab;
-        let cluster = Dataplane::hosts(lab, plan, prefix).await?;
+    async fn begin(plan: &'a ClusterPlan, name: &str, surroundings: &'a Surroundings) -> Result<Self, LifeError> {
+        let maker = &surroundings.maker;
+        let cluster = maker.make(plan, name).await?;
+        let host_kind = match maker.provider() {
+            ProviderKind::Netns => HostKind::Namespace,
+            ProviderKind::Libvirt | ProviderKind::Multipass | ProviderKind::Ssh => HostKind::Whole,
+        };
         let seen = Observation {
             cases: vec![CaseObservation::default(); plan.cases.len()],
             node_ips: cluster.node_ips(),
             ..Observation::default()
         };
-        Ok(Self { plan, lab, cluster, seen })
+        Ok(Self { plan, host_kind, cluster, seen })
     }
 
     /// The machines with their distros, counted from 1.
-    fn machines(&self) -> impl Iterator<Item = (u8, &crate::provider::netns::NetnsMachine, &Arc<Distro>)> {
+    fn machines(&self) -> impl Iterator<Item = (u8, &dyn Machine, &Arc<Distro>)> {
         (1..)
             .zip(self.cluster.nodes())
             .zip(&self.plan.machines)
-            .map(|((number, machine), distro)| (number, machine, distro))
+            .map(|((number, machine), distro)| (number, &**machine, distro))
     }
 
     async fn apply_policy(&mut self) -> Result<(), LifeError> {
         let mut not_covered = BTreeSet::new();
-        for (_, machine, distro) in self.machines() {
+        for (number, machine, distro) in self.machines() {
             if let Some(firewall) = distro.policy.firewall.kind() {
-                self.lab.install(machine, firewall).await?;
+                self.cluster.install_firewall(usize::from(number) - 1, firewall).await?;
             }
-            not_covered.extend(policy::apply(machine, &distro.policy, HostKind::Namespace).await?);
+            not_covered.extend(policy::apply(machine, &distro.policy, self.host_kind).await?);
         }
         self.seen.not_covered.extend(not_covered);
         Ok(())
@@ -196,9 +201,9 @@ impl<'a> Life<'a> {
 
     /// A cause that cannot be looked for takes nothing from what was observed.
     async fn explain(&mut self, chosen: &[usize]) {
-        let machines: Vec<Arc<dyn Machine>> =
-            self.cluster.nodes().iter().map(|node| Arc::new(node.clone()) as Arc<dyn Machine>).collect();
-        match explaining::explain(&machines, self.plan, self.cluster.workload(), &self.seen.cases, chosen).await {
+        match explaining::explain(self.cluster.nodes(), self.plan, self.cluster.workload(), &self.seen.cases, chosen)
+            .await
+        {
             Ok(explanations) => self.seen.explanations = explanations,
             Err(error) => tracing::warn!("{}: failed to look for causes: {error}", self.plan.id()),
         }
@@ -209,8 +214,8 @@ impl<'a> Life<'a> {
         let machines: Vec<_> = self.machines().collect();
         let all = machines.into_iter().map(|(number, machine, distro)| async move {
             let mut items = evidence::standard();
-            for (component, log) in self.cluster.logs(usize::from(number) - 1) {
-                items.push(Item::log(&component, Command::new(["cat", &log])));
+            for log in self.cluster.logs(usize::from(number) - 1) {
+                items.push(Item::log(&log.component, log.command));
             }
             evidence::collect(machine, &distro.id, &items).await
         });
