@@ -17,14 +17,15 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("probe", &["catalog", "cluster", "model", "provider"]),
     ("verdict", &["catalog", "model", "plan"]),
     ("diagnose", &["model", "provider"]),
+    ("events", &["model"]),
     ("report", &["model"]),
-    ("schema", &["catalog", "model", "report"]),
-    ("run", &["catalog", "cluster", "diagnose", "model", "plan", "policy", "probe", "provider", "verdict"]),
+    ("schema", &["catalog", "events", "model", "report"]),
+    ("run", &["catalog", "cluster", "diagnose", "events", "model", "plan", "policy", "probe", "provider", "verdict"]),
     (
         "cli",
         &[
-            "baseline", "catalog", "cluster", "diagnose", "model", "plan", "provider", "report", "run", "schema",
-            "suggest",
+            "baseline", "catalog", "cluster", "diagnose", "events", "model", "plan", "provider", "report", "run",
+            "schema", "suggest",
         ],
     ),
 ];

@@ -10,6 +10,7 @@ pub mod catalog;
 pub mod cli;
 pub mod cluster;
 pub mod diagnose;
+pub mod events;
 pub mod model;
 pub mod plan;
 pub mod policy;

@@ -1,5 +1,7 @@
 //! The command line.
 
+use std::time::Duration;
+
 use camino::Utf8PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -91,6 +93,15 @@ pub struct RunArgs {
     /// Compare with what `lab baseline update` wrote: only what changed is told, and decides the exit status.
     #[arg(long, value_name = "FILE")]
     pub baseline: Option<Utf8PathBuf>,
+    /// Write what happens as JSON lines to this file, named pipe or device (`lab schema events`).
+    #[arg(long, value_name = "FILE")]
+    pub events: Option<Utf8PathBuf>,
+    /// How long the run may take (`90m`, `2h 30m`); what has not ended by then is an error.
+    #[arg(long, value_name = "TIME", value_parser = limit)]
+    pub timeout: Option<Duration>,
+    /// How long one phase of one cluster may take (`hosts`, `deploy`, `probe`, …); 15 minutes when it is not given.
+    #[arg(long, value_name = "TIME", value_parser = limit)]
+    pub phase_timeout: Option<Duration>,
     /// Leave the lab standing.
     #[arg(long)]
     pub keep: bool,
@@ -238,6 +249,13 @@ pub struct SchemaArgs {
 pub struct CompletionsArgs {
     /// Which shell.
     pub shell: Shell,
+}
+
+/// A time limit: `90s`, `15m`, `2h 30m`.
+fn limit(text: &str) -> Result<Duration, String> {
+    let parsed: Option<jiff::SignedDuration> = text.parse().ok();
+    let limit = parsed.and_then(|limit| Duration::try_from(limit).ok()).filter(|limit| !limit.is_zero());
+    limit.ok_or_else(|| "expected a time like `90s`, `15m` or `2h 30m`".to_owned())
 }
 
 fn provider() -> impl clap::builder::TypedValueParser<Value = ProviderKind> {

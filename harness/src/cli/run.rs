@@ -1,6 +1,6 @@
 //! `lab run`: builds the lab, tries every path, says what is wrong and what repairs it.
 
-use std::{io::Write, thread::available_parallelism};
+use std::{io::Write, sync::Arc, thread::available_parallelism, time::Duration};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
@@ -17,6 +17,7 @@ use super::{
 use crate::{
     cluster::dataplane,
     diagnose::evidence,
+    events::Events,
     model::{ClusterKind, ProviderKind},
     plan::Plan,
     provider::needs::{Check, Status, check_netns, missing_programs},
@@ -26,6 +27,9 @@ use crate::{
 
 /// Where reports go when the command line does not say.
 const REPORTS: &str = "reports";
+
+/// How long one phase of one cluster may take: namespace hosts need seconds, a machine under load some more.
+pub(super) const PHASE_LIMIT: Duration = Duration::from_secs(15 * 60);
 
 /// Clusters that live at the same time, for each processor: most of their time is waiting.
 const JOBS_PER_PROCESSOR: usize = 4;
@@ -94,6 +98,8 @@ pub fn run(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
         let help = "leave it out".to_owned();
         return Err(Failure::lab(LabError::Missing("this version has no `--keep`".to_owned(), help)));
     }
+    let events = args.events.as_deref().map_or_else(|| Ok(Events::none()), Events::to_file);
+    let events = events.map_err(|error| Failure::input(ReportProblem::new(&error)))?;
     let baseline = args.baseline.as_deref().map(baseline::read).transpose()?;
     check(&selected)?;
     let plan = &selected.plan;
@@ -105,6 +111,9 @@ pub fn run(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
         explain: Explain::Failing,
         evidence: true,
         jobs: args.jobs.map_or_else(default_jobs, |jobs| jobs as usize),
+        phase_limit: args.phase_timeout.unwrap_or(PHASE_LIMIT),
+        run_limit: args.timeout,
+        events: Arc::new(events),
     };
     let mut finished = in_lab(plan, &options).inspect_err(|_| {
         // Nothing was observed, so there is nothing to keep; the folder is the run's own, and empty.
