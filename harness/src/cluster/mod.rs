@@ -10,7 +10,7 @@ use std::{error::Error, net::IpAddr, sync::Arc};
 
 use async_trait::async_trait;
 
-use self::{dataplane::runtime::RuntimeError, workload::Workload};
+use self::{dataplane::runtime::RuntimeError, kube::KubeError, workload::Workload};
 use crate::{
     catalog::distro::FirewallKind,
     provider::{Command, Machine, MachineError},
@@ -77,7 +77,8 @@ impl ClusterError {
     /// Whether the way to a machine failed, or the making of one, rather than the cluster.
     #[must_use]
     pub fn is_transport(&self) -> bool {
-        let machine = self.0.downcast_ref::<MachineError>().is_some_and(MachineError::is_transport);
+        let machine = self.0.downcast_ref::<MachineError>().is_some_and(MachineError::is_transport)
+            || matches!(self.0.downcast_ref(), Some(KubeError::Machine(error)) if error.is_transport());
         machine || self.0.downcast_ref::<RuntimeError>().is_some_and(RuntimeError::is_transport)
     }
 }

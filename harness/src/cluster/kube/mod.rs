@@ -19,12 +19,15 @@ mod ingress;
 mod kinds;
 mod nodes;
 pub mod own;
+mod patience;
 mod pods;
 mod progress;
 mod protocol;
 mod reason;
 mod rollout;
 mod services;
+#[cfg(test)]
+mod tests;
 mod transport;
 
 pub use self::{
