@@ -83,6 +83,10 @@ fn status(pod: &Pod, node: &str, slot: &mut u8) -> Value {
         "crash:1" => {
             json!({"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 10s restarting failed container"}})
         }
+        unknown if unknown.starts_with("registry/") => {
+            let message = format!("failed to resolve reference {unknown:?}: not found");
+            json!({"waiting": {"reason": "ErrImagePull", "message": message}})
+        }
         missing => {
             let message = format!("Container image {missing:?} is not present with pull policy of Never");
             json!({"waiting": {"reason": "ErrImageNeverPull", "message": message}})
