@@ -12,6 +12,7 @@ use super::{
     baseline,
     exit::Exit,
     failure::Failure,
+    history,
     select::{Selected, select},
 };
 use crate::{
@@ -124,10 +125,13 @@ pub fn run(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
         finished.report.evidence.push(file.map_err(|error| Failure::lab(ReportProblem::new(&error)))?);
     }
     let report = &mut finished.report;
+    report.run.shard.clone_from(&selected.shard);
     if let (Some(baseline), Some(file)) = (&baseline, &args.baseline) {
         report.baseline = Some(baseline::against(baseline, file, report, &selected, !finished.interrupted));
     }
+    report.past = history::past(&args.history, report);
     report::write_all(&finished.report, &dir).map_err(|error| lab_report(&error))?;
+    history::append(&args.history, &finished.report);
     trials::run(&finished.report.cases, args.format.map(Into::into), &dir.join("trials.txt"));
     if args.format.is_none() {
         out.write_all(baseline::text(&finished.report, &dir).as_bytes())?;
