@@ -3,6 +3,8 @@
 mod doctor;
 mod leaves_nothing;
 mod library;
+mod long_runs;
 mod main_job;
 mod network;
+mod nightly;
 mod support;

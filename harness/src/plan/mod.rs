@@ -1,6 +1,8 @@
 //! The plan: which clusters a run needs and which cases run in each. Pure.
 
 mod division;
+#[cfg(test)]
+mod division_tests;
 mod make;
 pub mod render;
 mod selection;

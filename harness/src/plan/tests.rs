@@ -30,11 +30,11 @@ static SHIPPED: LazyLock<(Catalog, Arc<Scenario>)> = LazyLock::new(|| {
     (catalog, seed)
 });
 
-fn seed() -> Arc<Scenario> {
+pub(super) fn seed() -> Arc<Scenario> {
     Arc::clone(&SHIPPED.1)
 }
 
-fn distro(name: &str) -> Arc<Distro> {
+pub(super) fn distro(name: &str) -> Arc<Distro> {
     Arc::clone(SHIPPED.0.distros().named(name).expect("shipped"))
 }
 

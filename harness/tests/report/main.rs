@@ -4,5 +4,7 @@ mod files;
 mod html;
 mod json;
 mod junit;
+mod merge;
+mod nightly;
 mod sample;
 mod terminal;
