@@ -20,14 +20,21 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("verdict", &["catalog", "model", "plan"]),
     ("diagnose", &["model", "provider"]),
     ("events", &["model"]),
+    ("history", &["model"]),
     ("report", &["model"]),
     ("schema", &["catalog", "events", "model", "report"]),
-    ("run", &["catalog", "cluster", "diagnose", "events", "model", "plan", "policy", "probe", "provider", "verdict"]),
+    (
+        "run",
+        &[
+            "catalog", "cluster", "diagnose", "events", "history", "model", "plan", "policy", "probe", "provider",
+            "verdict",
+        ],
+    ),
     (
         "cli",
         &[
-            "baseline", "catalog", "cluster", "diagnose", "events", "model", "plan", "provider", "report", "run",
-            "schema", "suggest",
+            "baseline", "catalog", "cluster", "diagnose", "events", "history", "model", "plan", "provider", "report",
+            "run", "schema", "suggest",
         ],
     ),
 ];

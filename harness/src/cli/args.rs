@@ -39,6 +39,10 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Render a finished run again.
     Report(ReportArgs),
+    /// Print a GitHub Actions matrix: distro × scenario × shard.
+    CiMatrix(CiMatrixArgs),
+    /// Show what earlier runs showed: when a case turned, what changed then, how often it flakes.
+    History(HistoryArgs),
     /// Write down what a run is known to show, for `lab run --baseline`.
     Baseline(BaselineArgs),
     /// Show what each provider lacks on this machine and how to get it.
@@ -70,9 +74,13 @@ pub struct SelectionArgs {
     /// Only cases whose name holds this text; may be repeated, any of the texts is enough.
     #[arg(long = "filter", value_name = "TEXT", action = ArgAction::Append)]
     pub filters: Vec<String>,
-    /// Only the K-th of N parts of the cases.
+    /// Only the K-th of N parts of the cases, divided so that all parts take about as long.
     #[arg(long, value_name = "K/N")]
     pub shard: Option<Shard>,
+    /// Divide by how long clusters took in a finished run (its folder or report.json) or a history; all shards need
+    /// the same file.
+    #[arg(long, value_name = "FILE")]
+    pub times: Option<Utf8PathBuf>,
 }
 
 /// `lab run`.
@@ -93,6 +101,9 @@ pub struct RunArgs {
     /// Compare with what `lab baseline update` wrote: only what changed is told, and decides the exit status.
     #[arg(long, value_name = "FILE")]
     pub baseline: Option<Utf8PathBuf>,
+    /// Where the history is.
+    #[command(flatten)]
+    pub history: HistoryFile,
     /// Write what happens as JSON lines to this file, named pipe or device (`lab schema events`).
     #[arg(long, value_name = "FILE")]
     pub events: Option<Utf8PathBuf>,
@@ -208,10 +219,100 @@ pub struct ExplainArgs {
 
 /// `lab report`.
 #[derive(Clone, Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct ReportArgs {
+    /// What to do, but for rendering again.
+    #[command(subcommand)]
+    pub command: Option<ReportCommand>,
     /// Folder of the finished run.
-    #[arg(value_name = "DIR")]
-    pub dir: Utf8PathBuf,
+    #[arg(value_name = "DIR", required = true)]
+    pub dir: Option<Utf8PathBuf>,
+    /// What is printed. For `markdown` and `annotations` no file is written.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: ReportFormat,
+}
+
+/// What to do with reports.
+#[derive(Clone, Debug, Subcommand)]
+pub enum ReportCommand {
+    /// Make one report of the reports of all shards, as if one run had done it all.
+    Merge(MergeArgs),
+}
+
+/// `lab report merge`.
+#[derive(Clone, Debug, Args)]
+pub struct MergeArgs {
+    /// Folders of the shards' runs.
+    #[arg(value_name = "DIR", required = true)]
+    pub dirs: Vec<Utf8PathBuf>,
+    /// Folder for the whole report.
+    #[arg(short, long, value_name = "DIR")]
+    pub output: Utf8PathBuf,
+    /// Compare the whole with this baseline.
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<Utf8PathBuf>,
+    /// Where the history is.
+    #[command(flatten)]
+    pub history: HistoryFile,
+}
+
+/// What `lab report` prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// The summary, for a terminal.
+    Text,
+    /// The summary of a CI job, in Markdown: for `$GITHUB_STEP_SUMMARY`.
+    Markdown,
+    /// One line per finding, as GitHub Actions reads them: `::error title=…::…`.
+    Annotations,
+}
+
+/// `lab ci-matrix`.
+#[derive(Clone, Debug, Args)]
+pub struct CiMatrixArgs {
+    /// What is to run.
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+    /// Into how many shards each combination of distro and scenario is divided at most.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=256))]
+    pub shards: u32,
+    /// Divide all cases together into so many shards, whatever their distros and scenarios.
+    #[arg(long)]
+    pub whole: bool,
+}
+
+/// Where the history is.
+#[derive(Clone, Debug, Default, Args)]
+pub struct HistoryFile {
+    /// The history of runs; `$XDG_STATE_HOME/pathlab/history.sqlite` when it is not given.
+    #[arg(long, value_name = "FILE")]
+    pub history: Option<Utf8PathBuf>,
+    /// Neither read nor write a history.
+    #[arg(long, conflicts_with = "history")]
+    pub no_history: bool,
+}
+
+/// `lab history`.
+#[derive(Clone, Debug, Args)]
+pub struct HistoryArgs {
+    /// Only cases whose name holds this text, steady ones too; those that changed or flaked when it is not given.
+    #[arg(value_name = "CASE TEXT")]
+    pub case: Option<String>,
+    /// How many of the last runs are looked at.
+    #[arg(long, value_name = "N", default_value_t = 14, value_parser = clap::value_parser!(u32).range(1..))]
+    pub last: u32,
+    /// Runs of this provider; of the newest run's provider when it is not given.
+    #[arg(long, value_name = "P", value_parser = provider())]
+    pub provider: Option<ProviderKind>,
+    /// Runs of this cluster of the provider.
+    #[arg(long, value_name = "C", value_parser = cluster(), requires = "provider")]
+    pub cluster: Option<ClusterKind>,
+    /// Where the history is.
+    #[command(flatten)]
+    pub file: HistoryFile,
+    /// How it is printed.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: Format,
 }
 
 /// `lab baseline`.
