@@ -8,6 +8,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("suggest", &[]),
     ("model", &[]),
     ("catalog", &["model", "suggest"]),
+    ("image", &["catalog"]),
     ("plan", &["catalog", "model", "suggest"]),
     ("provider", &["agent_binary", "catalog"]),
     ("policy", &["catalog", "provider"]),
@@ -19,7 +20,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("report", &["model"]),
     ("schema", &["catalog", "model", "report"]),
     ("run", &["catalog", "cluster", "diagnose", "model", "plan", "policy", "probe", "provider", "verdict"]),
-    ("cli", &["catalog", "cluster", "diagnose", "model", "plan", "provider", "report", "run", "schema", "suggest"]),
+    (
+        "cli",
+        &["catalog", "cluster", "diagnose", "image", "model", "plan", "provider", "report", "run", "schema", "suggest"],
+    ),
 ];
 
 #[test]

@@ -13,7 +13,7 @@ use pathlab::{
         exit::Exit,
         explain,
         failure::Failure,
-        list, new, plan, report, run, schema,
+        image, list, new, plan, report, run, schema,
     },
     provider::netns::{self, systemctl},
 };
@@ -51,6 +51,7 @@ fn carry_out(command: &Command) -> Result<Exit, Failure> {
         Command::Run(args) => return run::run(args, out),
         Command::Explain(args) => return explain::run(args, out),
         Command::Report(args) => report::run(args, out)?,
+        Command::Image(args) => image::run(args, out)?,
         Command::Doctor(args) => return Ok(doctor::run(args, out)?),
     }
     Ok(Exit::AsExpected)
