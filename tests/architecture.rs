@@ -11,6 +11,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("baseline", &["model"]),
     ("catalog", &["model", "suggest"]),
+    ("image", &["catalog"]),
     ("plan", &["catalog", "model", "suggest"]),
     ("provider", &["agent_binary", "catalog"]),
     ("policy", &["catalog", "provider"]),
@@ -33,8 +34,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "baseline", "catalog", "cluster", "diagnose", "events", "history", "model", "plan", "provider", "report",
-            "run", "schema", "suggest",
+            "baseline", "catalog", "cluster", "diagnose", "events", "history", "image", "model", "plan", "provider",
+            "report", "run", "schema", "suggest",
         ],
     ),
 ];
