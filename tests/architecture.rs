@@ -6,6 +6,8 @@ use std::{collections::BTreeSet, fs, path::Path};
 const MAY_USE: &[(&str, &[&str])] = &[
     ("agent_binary", &[]),
     ("suggest", &[]),
+    // What labs hold on this machine; whoever makes something writes it there first.
+    ("ledger", &[]),
     ("model", &[]),
     ("catalog", &["model", "suggest"]),
     ("plan", &["catalog", "model", "suggest"]),

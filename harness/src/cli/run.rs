@@ -23,7 +23,7 @@ use crate::{
     plan::Plan,
     provider::needs::{Check, Status, check_netns, missing_programs},
     report::{self, claim_dir, fresh_dir, terminal::TerminalStyle},
-    run::{self, Explain, Finished, RunError, RunOptions, trials},
+    run::{self, Explain, Finished, Maker, MakerError, RunOptions, trials},
 };
 
 /// Where reports go when the command line does not say.
@@ -41,7 +41,7 @@ enum LabError {
     /// The sandbox.
     #[error("{source}")]
     Run {
-        source: RunError,
+        source: MakerError,
         #[help]
         help: String,
     },
@@ -60,7 +60,7 @@ impl LabError {
     }
 
     /// A sandbox that did not start: what the kernel refuses is looked for, and how it can be allowed.
-    fn run(source: RunError) -> Self {
+    fn run(source: MakerError) -> Self {
         let lacking = check_netns().into_iter().filter(|check| check.status == Status::Missing);
         let help: Vec<String> = lacking
             .map(|check| {
@@ -134,7 +134,8 @@ pub(super) fn in_lab(plan: &Plan, options: &RunOptions) -> Result<Finished, Fail
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|error| Failure::lab(LabError::Runtime(error)))?;
-    runtime.block_on(run::run(plan, options)).map_err(|error| Failure::lab(LabError::run(error)))
+    let finished = async { run::run(plan, Maker::start().await?, options).await };
+    runtime.block_on(finished).map_err(|error| Failure::lab(LabError::run(error)))
 }
 
 /// What the files say is checked before anything is created.

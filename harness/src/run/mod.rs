@@ -5,6 +5,7 @@ mod contexts;
 mod explaining;
 mod exposure;
 mod life;
+mod maker;
 pub mod observation;
 mod probing;
 mod progress;
@@ -19,18 +20,15 @@ use std::{
 use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
 
+pub use self::maker::{Maker, MakerError};
 use self::{assemble::Ending, life::Surroundings, observation::Observation, progress::Progress};
 use crate::{
     diagnose::{Explanation, evidence::Evidence},
     model::{
-        Outcome, ProviderKind,
+        Outcome,
         report::{FORMAT, Host, Report, Run},
     },
     plan::Plan,
-    provider::{
-        MachineError,
-        netns::{NetnsLab, SandboxError},
-    },
 };
 
 /// How a run is made.
@@ -59,17 +57,6 @@ pub enum Explain {
     Only(String),
 }
 
-/// Why there is no report at all.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// The sandbox could not be started.
-    #[error(transparent)]
-    Sandbox(#[from] SandboxError),
-    /// The lab's own tools could not be asked for their versions.
-    #[error(transparent)]
-    Machine(#[from] MachineError),
-}
-
 /// A finished run.
 #[derive(Debug)]
 pub struct Finished {
@@ -83,30 +70,30 @@ pub struct Finished {
     pub interrupted: bool,
 }
 
-/// Runs a plan in the `netns` lab with the `dataplane` cluster.
-pub async fn run(plan: &Plan, options: &RunOptions) -> Result<Finished, RunError> {
+/// Runs a plan; all that the maker made has ended when this returns.
+pub async fn run(plan: &Plan, maker: Maker, options: &RunOptions) -> Result<Finished, MakerError> {
     let (started_at, started) = (Timestamp::now(), Instant::now());
-    let lab = NetnsLab::start().await?;
-    let host = versions::of_host(&lab.machine("versions", "lab").await?).await?;
+    let host = maker.host().await?;
+    let (provider, cluster) = (maker.provider(), maker.cluster());
     let endings: Mutex<Vec<Ending>> = Mutex::new(plan.clusters.iter().map(|_| Ending::Interrupted).collect());
-    let carried = plan.clusters.iter().filter(|cluster| cluster.scenario.lacking(ProviderKind::Netns).is_none());
+    let carried = plan.clusters.iter().filter(|cluster| cluster.scenario.lacking(provider).is_none());
     let progress = Progress::new(carried.count());
     let surroundings =
-        Surroundings { lab, retries: options.retries, explain: options.explain.clone(), evidence: options.evidence };
+        Surroundings { maker, retries: options.retries, explain: options.explain.clone(), evidence: options.evidence };
     let interrupted = tokio::select! {
         () = live_all(plan, options, &surroundings, &progress, &endings) => false,
         () = interrupt() => true,
     };
     progress.finish();
-    // The sandbox, and with it everything that the lab made, ends here.
+    // Everything that was made ends here.
     drop(surroundings);
     let endings = endings.into_inner().unwrap_or_else(PoisonError::into_inner);
     let head = Run {
         id: options.id.clone(),
         started_at,
         duration_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
-        provider: "netns".to_owned(),
-        cluster: "dataplane".to_owned(),
+        provider: provider.to_string(),
+        cluster: cluster.to_string(),
         host: Host { firewalld: first_firewalld(&endings), ..host },
         command: options.command.clone(),
         pathlab: env!("CARGO_PKG_VERSION").to_owned(),
@@ -136,15 +123,16 @@ async fn live_all(
     endings: &Mutex<Vec<Ending>>,
 ) {
     let lives = plan.clusters.iter().enumerate().map(|(index, cluster)| async move {
-        if let Some(reason) = cluster.scenario.lacking(ProviderKind::Netns) {
-            let ending = Ending::NotCarried(format!("the netns lab cannot carry it: {reason}"));
+        let provider = surroundings.maker.provider();
+        if let Some(reason) = cluster.scenario.lacking(provider) {
+            let ending = Ending::NotCarried(format!("the {provider} lab cannot carry it: {reason}"));
             endings.lock().unwrap_or_else(PoisonError::into_inner)[index] = ending;
             return;
         }
         let shown = progress.cluster(cluster.id());
         let lived = life::live(cluster, &format!("c{index}"), surroundings, |phase| shown.phase(phase)).await;
         // Its verdicts are in; what it held is given back before others need it.
-        let removed = surroundings.lab.remove(&format!("c{index}.")).await;
+        let removed = surroundings.maker.clear(&format!("c{index}")).await;
         let ending = match lived {
             Ok(seen) => Ending::Seen(Box::new(seen)),
             Err(error) => Ending::Broken(error.to_string()),

@@ -68,9 +68,6 @@ pub enum LifeError {
     /// A machine.
     #[error(transparent)]
     Machine(#[from] MachineError),
-    /// The sandbox.
-    #[error(transparent)]
-    Sandbox(#[from] crate::provider::netns::SandboxError),
     /// A condition or remedy line.
     #[error("{what} `{name}`: {source}")]
     Line {
@@ -83,7 +80,7 @@ pub enum LifeError {
     },
     /// The cluster.
     #[error(transparent)]
-    Cluster(#[from] crate::cluster::dataplane::RuntimeError),
+    Cluster(#[from] crate::cluster::ClusterError),
 }
 
 impl Moment {
