@@ -16,7 +16,7 @@ use pathlab::provider::needs::find_program;
 /// The programs of the build and of this test.
 const PROGRAMS: [&str; 7] = ["mmdebstrap", "mke2fs", "sfdisk", "mcopy", "syslinux", "qemu-img", "qemu-system-x86_64"];
 /// An emulated processor of a busy machine takes its time.
-const BOOT_LIMIT: Duration = Duration::from_secs(420);
+const BOOT_LIMIT: Duration = Duration::from_secs(900);
 /// The settings of a machine: what it prints on its console is what this test waits for.
 const USER_DATA: &str = "#cloud-config
 runcmd:

@@ -174,7 +174,7 @@ pub(super) fn sum(path: &Utf8Path) -> Result<Sha256Digest, ImageError> {
 /// The size of an image's disk, if it is an image that stands alone.
 pub(super) fn disk(path: &Utf8Path) -> Result<u64, ImageError> {
     let disk = qcow2::check(path).map_err(|error| ImageError::io("read", path, error))?;
-    disk.map_err(|source| ImageError::Qcow2 { path: path.to_owned(), source })
+    disk.map_err(|problem| ImageError::Qcow2 { what: path.to_string(), problem })
 }
 
 /// What the user does to have the image of a distro.
