@@ -62,8 +62,8 @@ pub enum ImageError {
     },
     /// Another content than it must have.
     #[error(transparent)]
-    #[diagnostic(transparent)]
-    Mismatch(#[from] Mismatch),
+    #[diagnostic(help("{}", .0.help))]
+    Mismatch(Box<Mismatch>),
     /// Nothing that can be booted from.
     #[error("{what} {problem}")]
     #[diagnostic(help("do not boot from it: what the place of the image has is no image that stands alone"))]
@@ -139,7 +139,7 @@ pub enum ImageError {
 }
 
 /// A file with another content than it must have.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Diagnostic)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{path} is not the image of {distro}: its SHA-256 is {found}, expected {expected}")]
 pub struct Mismatch {
     /// The distro.
@@ -151,8 +151,13 @@ pub struct Mismatch {
     /// The sum that it has.
     pub found: Sha256Digest,
     /// What to do.
-    #[help]
     pub help: String,
+}
+
+impl From<Mismatch> for ImageError {
+    fn from(mismatch: Mismatch) -> Self {
+        Self::Mismatch(Box::new(mismatch))
+    }
 }
 
 impl ImageError {
