@@ -1,13 +1,29 @@
 //! Downloads that go well, and what the store says of images.
 
 use insta::assert_snapshot;
+use libtest_mimic::Trial;
 
 use super::{
     bench::{Bench, image, sum},
     server::{Reply, Server},
 };
+use crate::trials;
 
-#[test]
+/// The tests.
+pub fn trials() -> Vec<Trial> {
+    trials![
+        an_image_is_fetched_once_and_proven_each_time,
+        a_tampered_image_is_refused_and_fetched_anew,
+        compressed_images_are_unpacked,
+        a_compressed_file_that_is_broken_inside_becomes_no_image,
+        a_file_that_is_not_compressed_as_it_should_be_is_none,
+        a_mirror_helps_out,
+        two_at_once_download_once,
+        a_proxy_of_the_environment_is_used,
+        the_lock_refuses_anything_else,
+    ]
+}
+
 fn an_image_is_fetched_once_and_proven_each_time() {
     let image = image(200_000);
     let bench = Bench::with_image(&image);
@@ -22,7 +38,6 @@ fn an_image_is_fetched_once_and_proven_each_time() {
     assert_eq!(std::fs::read(bench.file(".qcow2")).expect("the image"), image);
 }
 
-#[test]
 fn a_tampered_image_is_refused_and_fetched_anew() {
     let image = image(200_000);
     let bench = Bench::with_image(&image);
@@ -45,7 +60,6 @@ const PACKED: [(&str, &[u8]); 3] = [
     ("zst", include_bytes!("testdata/image.zst")),
 ];
 
-#[test]
 fn compressed_images_are_unpacked() {
     let image = image(4_000);
     for (name, packed) in PACKED {
@@ -65,7 +79,6 @@ fn compressed_images_are_unpacked() {
     }
 }
 
-#[test]
 fn a_compressed_file_that_is_broken_inside_becomes_no_image() {
     for (name, packed) in PACKED {
         // As it is published, so its sum is right, but its end is missing.
@@ -78,7 +91,6 @@ fn a_compressed_file_that_is_broken_inside_becomes_no_image() {
     }
 }
 
-#[test]
 fn a_file_that_is_not_compressed_as_it_should_be_is_none() {
     let image = image(200_000);
     let bench = Bench::new(&format!("url: SERVER/image, sha256: {}, compressed: xz", sum(&image)));
@@ -87,7 +99,6 @@ fn a_file_that_is_not_compressed_as_it_should_be_is_none() {
     assert_eq!(bench.files(), [""; 0]);
 }
 
-#[test]
 fn a_mirror_helps_out() {
     let image = image(200_000);
     let bench = Bench::new(&format!("url: SERVER/gone, mirrors: [SERVER/image], sha256: {}", sum(&image)));
@@ -95,7 +106,6 @@ fn a_mirror_helps_out() {
     assert_snapshot!("mirror", bench.lab(&["image", "fetch", "testos"]));
 }
 
-#[test]
 fn two_at_once_download_once() {
     let image = image(200_000);
     let bench = Bench::with_image(&image);
@@ -109,7 +119,6 @@ fn two_at_once_download_once() {
     assert_eq!(bench.server.requests().len(), 1);
 }
 
-#[test]
 fn a_proxy_of_the_environment_is_used() {
     let image = image(200_000);
     let bench = Bench::with_image(&image);
@@ -122,7 +131,6 @@ fn a_proxy_of_the_environment_is_used() {
     assert_eq!(proxy.requests()[0].line, format!("GET {} HTTP/1.1", bench.server.url("/image")));
 }
 
-#[test]
 fn the_lock_refuses_anything_else() {
     let image = image(200_000);
     let bench = Bench::with_image(&image);

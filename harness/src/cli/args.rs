@@ -1,5 +1,7 @@
 //! The command line.
 
+use std::time::Duration;
+
 use camino::Utf8PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -37,6 +39,12 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Render a finished run again.
     Report(ReportArgs),
+    /// Print a GitHub Actions matrix: distro × scenario × shard.
+    CiMatrix(CiMatrixArgs),
+    /// Show what earlier runs showed: when a case turned, what changed then, how often it flakes.
+    History(HistoryArgs),
+    /// Write down what a run is known to show, for `lab run --baseline`.
+    Baseline(BaselineArgs),
     /// Fetch, build and check the images that virtual machines boot from.
     Image(ImageArgs),
     /// Show what each provider lacks on this machine and how to get it.
@@ -68,9 +76,13 @@ pub struct SelectionArgs {
     /// Only cases whose name holds this text; may be repeated, any of the texts is enough.
     #[arg(long = "filter", value_name = "TEXT", action = ArgAction::Append)]
     pub filters: Vec<String>,
-    /// Only the K-th of N parts of the cases.
+    /// Only the K-th of N parts of the cases, divided so that all parts take about as long.
     #[arg(long, value_name = "K/N")]
     pub shard: Option<Shard>,
+    /// Divide by how long clusters took in a finished run (its folder or report.json) or a history; all shards need
+    /// the same file.
+    #[arg(long, value_name = "FILE")]
+    pub times: Option<Utf8PathBuf>,
 }
 
 /// `lab run`.
@@ -88,9 +100,21 @@ pub struct RunArgs {
     /// Folder for the report; a new one below ./reports when it is not given.
     #[arg(long, value_name = "DIR")]
     pub report: Option<Utf8PathBuf>,
-    /// Compare with the report.json of an earlier run.
+    /// Compare with what `lab baseline update` wrote: only what changed is told, and decides the exit status.
     #[arg(long, value_name = "FILE")]
     pub baseline: Option<Utf8PathBuf>,
+    /// Where the history is.
+    #[command(flatten)]
+    pub history: HistoryFile,
+    /// Write what happens as JSON lines to this file, named pipe or device (`lab schema events`).
+    #[arg(long, value_name = "FILE")]
+    pub events: Option<Utf8PathBuf>,
+    /// How long the run may take (`90m`, `2h 30m`); what has not ended by then is an error.
+    #[arg(long, value_name = "TIME", value_parser = limit)]
+    pub timeout: Option<Duration>,
+    /// How long one phase of one cluster may take (`hosts`, `deploy`, `probe`, …); 15 minutes when it is not given.
+    #[arg(long, value_name = "TIME", value_parser = limit)]
+    pub phase_timeout: Option<Duration>,
     /// Leave the lab standing.
     #[arg(long)]
     pub keep: bool,
@@ -197,10 +221,122 @@ pub struct ExplainArgs {
 
 /// `lab report`.
 #[derive(Clone, Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct ReportArgs {
+    /// What to do, but for rendering again.
+    #[command(subcommand)]
+    pub command: Option<ReportCommand>,
     /// Folder of the finished run.
-    #[arg(value_name = "DIR")]
-    pub dir: Utf8PathBuf,
+    #[arg(value_name = "DIR", required = true)]
+    pub dir: Option<Utf8PathBuf>,
+    /// What is printed. For `markdown` and `annotations` no file is written.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: ReportFormat,
+}
+
+/// What to do with reports.
+#[derive(Clone, Debug, Subcommand)]
+pub enum ReportCommand {
+    /// Make one report of the reports of all shards, as if one run had done it all.
+    Merge(MergeArgs),
+}
+
+/// `lab report merge`.
+#[derive(Clone, Debug, Args)]
+pub struct MergeArgs {
+    /// Folders of the shards' runs.
+    #[arg(value_name = "DIR", required = true)]
+    pub dirs: Vec<Utf8PathBuf>,
+    /// Folder for the whole report.
+    #[arg(short, long, value_name = "DIR")]
+    pub output: Utf8PathBuf,
+    /// Compare the whole with this baseline.
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<Utf8PathBuf>,
+    /// Where the history is.
+    #[command(flatten)]
+    pub history: HistoryFile,
+}
+
+/// What `lab report` prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// The summary, for a terminal.
+    Text,
+    /// The summary of a CI job, in Markdown: for `$GITHUB_STEP_SUMMARY`.
+    Markdown,
+    /// One line per finding, as GitHub Actions reads them: `::error title=…::…`.
+    Annotations,
+}
+
+/// `lab ci-matrix`.
+#[derive(Clone, Debug, Args)]
+pub struct CiMatrixArgs {
+    /// What is to run.
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+    /// Into how many shards each combination of distro and scenario is divided at most.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=256))]
+    pub shards: u32,
+    /// Divide all cases together into so many shards, whatever their distros and scenarios.
+    #[arg(long)]
+    pub whole: bool,
+}
+
+/// Where the history is.
+#[derive(Clone, Debug, Default, Args)]
+pub struct HistoryFile {
+    /// The history of runs; `$XDG_STATE_HOME/pathlab/history.sqlite` when it is not given.
+    #[arg(long, value_name = "FILE")]
+    pub history: Option<Utf8PathBuf>,
+    /// Neither read nor write a history.
+    #[arg(long, conflicts_with = "history")]
+    pub no_history: bool,
+}
+
+/// `lab history`.
+#[derive(Clone, Debug, Args)]
+pub struct HistoryArgs {
+    /// Only cases whose name holds this text, steady ones too; those that changed or flaked when it is not given.
+    #[arg(value_name = "CASE TEXT")]
+    pub case: Option<String>,
+    /// How many of the last runs are looked at.
+    #[arg(long, value_name = "N", default_value_t = 14, value_parser = clap::value_parser!(u32).range(1..))]
+    pub last: u32,
+    /// Runs of this provider; of the newest run's provider when it is not given.
+    #[arg(long, value_name = "P", value_parser = provider())]
+    pub provider: Option<ProviderKind>,
+    /// Runs of this cluster of the provider.
+    #[arg(long, value_name = "C", value_parser = cluster(), requires = "provider")]
+    pub cluster: Option<ClusterKind>,
+    /// Where the history is.
+    #[command(flatten)]
+    pub file: HistoryFile,
+    /// How it is printed.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: Format,
+}
+
+/// `lab baseline`.
+#[derive(Clone, Debug, Args)]
+pub struct BaselineArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: BaselineCommand,
+}
+
+/// What to do with a baseline.
+#[derive(Clone, Debug, Subcommand)]
+pub enum BaselineCommand {
+    /// Write what a finished run shows, one case a line, and say what is new in it.
+    Update {
+        /// The baseline.
+        #[arg(value_name = "FILE")]
+        file: Utf8PathBuf,
+        /// Folder of the finished run.
+        #[arg(long, value_name = "DIR")]
+        from: Utf8PathBuf,
+    },
 }
 
 /// `lab schema`.
@@ -216,6 +352,13 @@ pub struct SchemaArgs {
 pub struct CompletionsArgs {
     /// Which shell.
     pub shell: Shell,
+}
+
+/// A time limit: `90s`, `15m`, `2h 30m`.
+fn limit(text: &str) -> Result<Duration, String> {
+    let parsed: Option<jiff::SignedDuration> = text.parse().ok();
+    let limit = parsed.and_then(|limit| Duration::try_from(limit).ok()).filter(|limit| !limit.is_zero());
+    limit.ok_or_else(|| "expected a time like `90s`, `15m` or `2h 30m`".to_owned())
 }
 
 /// `lab image`.

@@ -1,5 +1,83 @@
 //! What runs the manifests on the machines.
 
 pub mod dataplane;
+pub mod image;
+pub mod kube;
 pub mod manifest;
 pub mod workload;
+
+use std::{error::Error, net::IpAddr, sync::Arc};
+
+use async_trait::async_trait;
+
+use self::{dataplane::runtime::RuntimeError, workload::Workload};
+use crate::{
+    catalog::distro::FirewallKind,
+    provider::{Command, Machine, MachineError},
+};
+
+/// One cluster with the machines that it lives on, from bare hosts to a deployed workload.
+///
+/// Its life has this order: [`install_firewall`](Self::install_firewall) and the hosts' policy,
+/// [`connect`](Self::connect), [`start`](Self::start), [`deploy`](Self::deploy), then probes, remedies and
+/// [`resync`](Self::resync) as often as it takes. Conditions of the scenario come in between.
+#[async_trait]
+pub trait Cluster: Send + Sync {
+    /// The nodes, in order.
+    fn nodes(&self) -> &[Arc<dyn Machine>];
+
+    /// Addresses on which a backend may see the nodes.
+    fn node_ips(&self) -> Vec<IpAddr>;
+
+    /// Makes a firewall installed on a node, but not running.
+    async fn install_firewall(&self, node: usize, firewall: FirewallKind) -> Result<(), ClusterError>;
+
+    /// Connects the hosts to their underlay, where they are not connected from the start.
+    async fn connect(&self) -> Result<(), ClusterError>;
+
+    /// Starts what a node runs before any workload: devices, settings, daemons, the cluster's own components.
+    async fn start(&mut self) -> Result<(), ClusterError>;
+
+    /// Deploys the scenario's manifests and the probing pods, and waits until everything answers.
+    async fn deploy(&mut self) -> Result<(), ClusterError>;
+
+    /// What probes need to know. Complete once the cluster is deployed.
+    fn workload(&self) -> &Workload;
+
+    /// Logs of the cluster's components on a node.
+    fn logs(&self, node: usize) -> Vec<ComponentLog>;
+
+    /// Whether the rules that the cluster's proxy watches are all there.
+    async fn rules_intact(&self) -> Result<bool, ClusterError>;
+
+    /// Has those rules written again, as the proxy does once it has noticed, and waits for it.
+    async fn resync(&self) -> Result<(), ClusterError>;
+}
+
+/// The log of a component on a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ComponentLog {
+    /// `ingress`, `dns`, `kubelet`, …
+    pub component: String,
+    /// Prints it, when run on that node.
+    pub command: Command,
+}
+
+/// Why a cluster could not do what was asked; each kind of cluster has its own reasons.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct ClusterError(Box<dyn Error + Send + Sync>);
+
+impl ClusterError {
+    /// An error of one kind of cluster.
+    pub fn new(error: impl Error + Send + Sync + 'static) -> Self {
+        Self(Box::new(error))
+    }
+
+    /// Whether the way to a machine failed, or the making of one, rather than the cluster.
+    #[must_use]
+    pub fn is_transport(&self) -> bool {
+        let machine = self.0.downcast_ref::<MachineError>().is_some_and(MachineError::is_transport);
+        machine || self.0.downcast_ref::<RuntimeError>().is_some_and(RuntimeError::is_transport)
+    }
+}

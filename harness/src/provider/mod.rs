@@ -1,5 +1,6 @@
 //! The two seams to machines: [`Provider`] makes them, [`Machine`] is one.
 
+pub mod hosts;
 pub mod needs;
 
 use std::time::Duration;
@@ -7,6 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use camino::Utf8Path;
 pub mod netns;
+pub mod ssh;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -121,6 +123,14 @@ pub enum MachineError {
         /// The system's reason.
         reason: String,
     },
+}
+
+impl MachineError {
+    /// Whether the way to the machine failed, which says nothing about the machine or what was asked of it.
+    #[must_use]
+    pub const fn is_transport(&self) -> bool {
+        matches!(self, Self::Lost { .. })
+    }
 }
 
 fn quoted(text: &str) -> String {

@@ -10,6 +10,7 @@ use futures_util::future::try_join_all;
 
 use super::{
     Explain, explaining,
+    maker::Maker,
     observation::{CaseObservation, LifeError, Moment, Observation},
     probing::probe_cases,
     progress::Phase,
@@ -19,12 +20,12 @@ use crate::{
         distro::{Distro, Firewall},
         scenario::{Remedy, When},
     },
-    cluster::dataplane::runtime::Dataplane,
+    cluster::Cluster,
     diagnose::evidence::{self, Evidence, Item},
-    model::{Outcome, report::MachineReport},
+    model::{Outcome, ProviderKind, report::MachineReport},
     plan::ClusterPlan,
     policy::{self, HostKind},
-    provider::{Command, Machine, MachineError, netns::NetnsLab},
+    provider::{Command, Machine, MachineError},
 };
 
 /// Time limit of a probe before the proxy's re-sync, at most.
@@ -32,8 +33,8 @@ const BEFORE_RESYNC_LIMIT: Duration = Duration::from_secs(1);
 
 /// What all clusters of a run share.
 pub struct Surroundings {
-    /// The lab that they live in.
-    pub lab: NetnsLab,
+    /// What makes them.
+    pub maker: Maker,
     /// How often a case that does not end as expected is tried again.
     pub retries: u32,
     /// Which cases are traced.
@@ -45,81 +46,99 @@ pub struct Surroundings {
 /// Lives one cluster from its hosts to its last probe. `tell` hears of each phase as it starts.
 pub async fn live(
     plan: &ClusterPlan,
-    prefix: &str,
+    name: &str,
     surroundings: &Surroundings,
     tell: impl Fn(Phase) + Sync,
 ) -> Result<Observation, LifeError> {
-    let started = Instant::now();
-    tell(Phase::Hosts);
-    let mut life = Life::begin(plan, prefix, surroundings).await?;
-    tell(Phase::Policy);
-    life.apply_policy().await?;
-    life.cluster.connect(plan).await?;
-    life.conditions(When::BeforeCluster).await?;
-    tell(Phase::Cluster);
-    life.cluster.start().await?;
-    life.conditions(When::AfterCluster).await?;
-    tell(Phase::Deploy);
-    life.cluster.deploy().await?;
-    life.conditions(When::AfterDeploy).await?;
-    life.let_proxy_notice().await?;
-    if let Some(remedy) = &plan.remedy {
-        tell(Phase::Remedy);
-        life.apply_remedy(remedy).await?;
-    }
-    tell(Phase::Probe);
-    life.probe(surroundings.retries).await;
-    let failing = life.to_explain(&surroundings.explain);
-    if !failing.is_empty() {
-        tell(Phase::Explain);
-        life.explain(&failing).await;
-    }
-    if plan.remedy.is_some() {
-        tell(Phase::Reload);
-        life.probe_after_reload().await?;
-    } else if surroundings.evidence {
-        tell(Phase::Evidence);
-        life.seen.evidence = life.evidence().await?;
-    }
-    life.seen.versions = life.versions().await?;
-    life.seen.lifetime = started.elapsed();
+    let mut life = Life::begin(plan, name, &surroundings.maker, &tell).await?;
+    life.observe(surroundings, &tell).await?;
     Ok(life.seen)
 }
 
-struct Life<'a> {
-    plan: &'a ClusterPlan,
-    lab: &'a NetnsLab,
-    cluster: Dataplane,
+/// A cluster of the plan that lives. What was made for it ends with the maker, not with this value.
+pub struct Life {
+    plan: ClusterPlan,
+    cluster: Box<dyn Cluster>,
     seen: Observation,
+    started: Instant,
 }
 
-impl<'a> Life<'a> {
-    async fn begin(plan: &'a ClusterPlan, prefix: &str, surroundings: &'a Surroundings) -> Result<Self, LifeError> {
-        let lab = &surroundings.lab;
-        let cluster = Dataplane::hosts(lab, plan, prefix).await?;
+impl Life {
+    /// Makes a cluster of the plan: hosts, policy, cluster, workload, and the remedy where it has one. `name` is
+    /// unique among what the maker made; `tell` hears of each phase as it starts.
+    pub async fn begin(
+        plan: &ClusterPlan,
+        name: &str,
+        maker: &Maker,
+        tell: &(impl Fn(Phase) + Sync),
+    ) -> Result<Self, LifeError> {
+        let started = Instant::now();
+        tell(Phase::Hosts);
+        let cluster = maker.make(plan, name).await?;
+        let mut life = Self::of(plan, cluster, started);
+        tell(Phase::Policy);
+        life.apply_policy(host_kind(maker.provider())).await?;
+        life.cluster.connect().await?;
+        life.conditions(When::BeforeCluster).await?;
+        tell(Phase::Cluster);
+        life.cluster.start().await?;
+        life.conditions(When::AfterCluster).await?;
+        tell(Phase::Deploy);
+        life.cluster.deploy().await?;
+        life.conditions(When::AfterDeploy).await?;
+        life.let_proxy_notice().await?;
+        if let Some(remedy) = &plan.remedy {
+            tell(Phase::Remedy);
+            life.apply_remedy(remedy).await?;
+        }
+        Ok(life)
+    }
+
+    fn of(plan: &ClusterPlan, cluster: Box<dyn Cluster>, started: Instant) -> Self {
         let seen = Observation {
             cases: vec![CaseObservation::default(); plan.cases.len()],
             node_ips: cluster.node_ips(),
             ..Observation::default()
         };
-        Ok(Self { plan, lab, cluster, seen })
+        Self { plan: plan.clone(), cluster, seen, started }
+    }
+
+    /// Probes every case, looks for causes, and collects evidence.
+    async fn observe(&mut self, surroundings: &Surroundings, tell: &(impl Fn(Phase) + Sync)) -> Result<(), LifeError> {
+        tell(Phase::Probe);
+        self.probe(surroundings.retries).await;
+        let failing = self.to_explain(&surroundings.explain);
+        if !failing.is_empty() {
+            tell(Phase::Explain);
+            self.explain(&failing).await;
+        }
+        if self.plan.remedy.is_some() {
+            tell(Phase::Reload);
+            self.probe_after_reload().await?;
+        } else if surroundings.evidence {
+            tell(Phase::Evidence);
+            self.seen.evidence = self.evidence().await?;
+        }
+        self.seen.versions = self.versions().await?;
+        self.seen.lifetime = self.started.elapsed();
+        Ok(())
     }
 
     /// The machines with their distros, counted from 1.
-    fn machines(&self) -> impl Iterator<Item = (u8, &crate::provider::netns::NetnsMachine, &Arc<Distro>)> {
+    fn machines(&self) -> impl Iterator<Item = (u8, &dyn Machine, &Arc<Distro>)> {
         (1..)
             .zip(self.cluster.nodes())
             .zip(&self.plan.machines)
-            .map(|((number, machine), distro)| (number, machine, distro))
+            .map(|((number, machine), distro)| (number, &**machine, distro))
     }
 
-    async fn apply_policy(&mut self) -> Result<(), LifeError> {
+    async fn apply_policy(&mut self, kind: HostKind) -> Result<(), LifeError> {
         let mut not_covered = BTreeSet::new();
-        for (_, machine, distro) in self.machines() {
+        for (number, machine, distro) in self.machines() {
             if let Some(firewall) = distro.policy.firewall.kind() {
-                self.lab.install(machine, firewall).await?;
+                self.cluster.install_firewall(usize::from(number) - 1, firewall).await?;
             }
-            not_covered.extend(policy::apply(machine, &distro.policy, HostKind::Namespace).await?);
+            not_covered.extend(policy::apply(machine, &distro.policy, kind).await?);
         }
         self.seen.not_covered.extend(not_covered);
         Ok(())
@@ -170,15 +189,16 @@ impl<'a> Life<'a> {
         let all: Vec<usize> = (0..self.plan.cases.len()).collect();
         self.seen.open_ports = self.look(&all, Moment::Probe, true).await;
         for _ in 0..retries {
-            let again: Vec<usize> = all.iter().copied().filter(|index| !self.last_is_ok(*index)).collect();
+            let again: Vec<usize> = all.iter().copied().filter(|index| !self.last_is_expected(*index)).collect();
             if !again.is_empty() {
                 self.look(&again, Moment::Retry, false).await;
             }
         }
     }
 
-    fn last_is_ok(&self, index: usize) -> bool {
-        self.seen.cases[index].deciding().next_back().is_some_and(|one| one.result.outcome == Outcome::Ok)
+    fn last_is_expected(&self, index: usize) -> bool {
+        let expect = &self.plan.cases[index].spec.expect;
+        self.seen.cases[index].deciding().next_back().is_some_and(|one| expect.allows(one.result.outcome))
     }
 
     /// The cases whose cause is to be found. What the lab itself could not do has none.
@@ -196,9 +216,9 @@ impl<'a> Life<'a> {
 
     /// A cause that cannot be looked for takes nothing from what was observed.
     async fn explain(&mut self, chosen: &[usize]) {
-        let machines: Vec<Arc<dyn Machine>> =
-            self.cluster.nodes().iter().map(|node| Arc::new(node.clone()) as Arc<dyn Machine>).collect();
-        match explaining::explain(&machines, self.plan, self.cluster.workload(), &self.seen.cases, chosen).await {
+        match explaining::explain(self.cluster.nodes(), &self.plan, self.cluster.workload(), &self.seen.cases, chosen)
+            .await
+        {
             Ok(explanations) => self.seen.explanations = explanations,
             Err(error) => tracing::warn!("{}: failed to look for causes: {error}", self.plan.id()),
         }
@@ -209,8 +229,8 @@ impl<'a> Life<'a> {
         let machines: Vec<_> = self.machines().collect();
         let all = machines.into_iter().map(|(number, machine, distro)| async move {
             let mut items = evidence::standard();
-            for (component, log) in self.cluster.logs(usize::from(number) - 1) {
-                items.push(Item::log(&component, Command::new(["cat", &log])));
+            for log in self.cluster.logs(usize::from(number) - 1) {
+                items.push(Item::log(&log.component, log.command));
             }
             evidence::collect(machine, &distro.id, &items).await
         });
@@ -248,6 +268,13 @@ impl<'a> Life<'a> {
     async fn versions(&self) -> Result<MachineReport, LifeError> {
         let Some((_, machine, _)) = self.machines().next() else { return Ok(MachineReport::default()) };
         Ok(super::versions::of_machine(machine).await?)
+    }
+}
+
+const fn host_kind(provider: ProviderKind) -> HostKind {
+    match provider {
+        ProviderKind::Netns => HostKind::Namespace,
+        ProviderKind::Libvirt | ProviderKind::Multipass | ProviderKind::Ssh => HostKind::Whole,
     }
 }
 

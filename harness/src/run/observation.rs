@@ -68,9 +68,6 @@ pub enum LifeError {
     /// A machine.
     #[error(transparent)]
     Machine(#[from] MachineError),
-    /// The sandbox.
-    #[error(transparent)]
-    Sandbox(#[from] crate::provider::netns::SandboxError),
     /// A condition or remedy line.
     #[error("{what} `{name}`: {source}")]
     Line {
@@ -83,7 +80,18 @@ pub enum LifeError {
     },
     /// The cluster.
     #[error(transparent)]
-    Cluster(#[from] crate::cluster::dataplane::RuntimeError),
+    Cluster(#[from] crate::cluster::ClusterError),
+}
+
+impl LifeError {
+    /// Whether the way to a machine failed, or the making of one: then nothing is known of any path.
+    #[must_use]
+    pub fn is_transport(&self) -> bool {
+        match self {
+            Self::Machine(error) | Self::Line { source: error, .. } => error.is_transport(),
+            Self::Cluster(error) => error.is_transport(),
+        }
+    }
 }
 
 impl Moment {

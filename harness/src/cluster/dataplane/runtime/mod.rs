@@ -11,6 +11,7 @@ mod stand_ins;
 
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
 
+use async_trait::async_trait;
 use futures_util::future::{try_join, try_join_all};
 use miette::Diagnostic;
 
@@ -22,7 +23,11 @@ use super::{
     state::{ClusterState, PodRole},
 };
 use crate::{
-    cluster::workload::{AgentSocket, Workload},
+    catalog::{distro::FirewallKind, scenario::Underlay},
+    cluster::{
+        Cluster, ClusterError, ComponentLog,
+        workload::{AgentSocket, Workload},
+    },
     model::{IpFamily, ProviderKind, Vantage},
     plan::{ClusterPlan, Plan},
     probe::{AimError, aim},
@@ -83,12 +88,27 @@ pub enum RuntimeError {
     },
 }
 
+impl RuntimeError {
+    /// Whether the way to a machine failed, or the making of one, rather than the cluster.
+    #[must_use]
+    pub const fn is_transport(&self) -> bool {
+        match self {
+            // A sandbox that is gone cannot be asked again.
+            Self::Sandbox(error) => matches!(error, SandboxError::Refused(_)),
+            Self::Machine(error) => error.is_transport(),
+            Self::Compile(_) | Self::NoIpv6 | Self::NotReady { .. } => false,
+        }
+    }
+}
+
 /// A cluster in the making, or at work.
 pub struct Dataplane {
     lab: NetnsLab,
     prefix: String,
     state: ClusterState,
+    underlay: Underlay,
     hosts: Hosts,
+    nodes: Vec<Arc<dyn Machine>>,
     pods: Vec<PodSpace>,
     workload: Workload,
 }
@@ -145,58 +165,16 @@ impl Dataplane {
         let names: Vec<&str> = state.nodes.iter().map(|node| node.name.as_str()).collect();
         let hosts = underlay::create(lab, prefix, &names).await?;
         let workload = Workload { addresses: addresses::of(&state), agents: BTreeMap::new() };
-        Ok(Self { lab: lab.clone(), prefix: prefix.to_owned(), state, hosts, pods: Vec::new(), workload })
-    }
-
-    /// Connects the hosts to their underlay.
-    pub async fn connect(&self, plan: &ClusterPlan) -> Result<(), RuntimeError> {
-        let families = &self.state.families;
-        let addresses = |address: &dyn Fn(IpFamily) -> IpAddr| families.iter().map(|family| address(*family)).collect();
-        let nodes: Vec<Vec<IpAddr>> =
-            self.state.nodes.iter().map(|node| addresses(&|family| node.address(family))).collect();
-        let outside: Vec<IpAddr> = addresses(&layout::outside_ip);
-        Ok(underlay::connect(&self.hosts, &outside, &nodes, &plan.scenario.underlay).await?)
-    }
-
-    /// The nodes, in order.
-    #[must_use]
-    pub fn nodes(&self) -> &[NetnsMachine] {
-        &self.hosts.nodes
+        let nodes = hosts.nodes.iter().map(|node| Arc::new(node.clone()) as Arc<dyn Machine>).collect();
+        let underlay = plan.scenario.underlay.clone();
+        let (lab, prefix) = (lab.clone(), prefix.to_owned());
+        Ok(Self { lab, prefix, state, underlay, hosts, nodes, pods: Vec::new(), workload })
     }
 
     /// What the cluster is to be.
     #[must_use]
     pub const fn state(&self) -> &ClusterState {
         &self.state
-    }
-
-    /// Addresses of the nodes on which a backend may see them.
-    #[must_use]
-    pub fn node_ips(&self) -> Vec<IpAddr> {
-        let families = &self.state.families;
-        let own = |node| families.iter().flat_map(move |family| [Node::address(node, *family), node.block(*family)]);
-        self.state.nodes.iter().flat_map(own).collect()
-    }
-
-    /// What probes need to know.
-    #[must_use]
-    pub const fn workload(&self) -> &Workload {
-        &self.workload
-    }
-
-    /// Starts what a node runs before any pod: devices, settings, daemons.
-    pub async fn start(&mut self) -> Result<(), RuntimeError> {
-        let nodes = self.hosts.nodes.iter().enumerate().map(|(index, machine)| self.start_node(index, machine));
-        try_join(try_join_all(nodes), self.start_outside()).await?;
-        self.add_agent(Vantage::Outside, &self.hosts.outside.clone(), IpAddr::V4(OUTSIDE_IP));
-        let backend = self.state.backend_node().index;
-        let remote = (0..self.state.nodes.len()).find(|index| *index != backend);
-        for (vantage, index) in [(Vantage::Node, Some(backend)), (Vantage::RemoteNode, remote)] {
-            if let Some(index) = index {
-                self.add_agent(vantage, &self.hosts.nodes[index].clone(), IpAddr::V4(self.state.nodes[index].ip));
-            }
-        }
-        Ok(())
     }
 
     async fn start_node(&self, index: usize, machine: &NetnsMachine) -> Result<(), RuntimeError> {
@@ -236,8 +214,22 @@ impl Dataplane {
         self.workload.agents.insert(vantage, AgentSocket { machine, socket: AGENT_SOCKET.into(), address });
     }
 
+    async fn start_nodes(&mut self) -> Result<(), RuntimeError> {
+        let nodes = self.hosts.nodes.iter().enumerate().map(|(index, machine)| self.start_node(index, machine));
+        try_join(try_join_all(nodes), self.start_outside()).await?;
+        self.add_agent(Vantage::Outside, &self.hosts.outside.clone(), IpAddr::V4(OUTSIDE_IP));
+        let backend = self.state.backend_node().index;
+        let remote = (0..self.state.nodes.len()).find(|index| *index != backend);
+        for (vantage, index) in [(Vantage::Node, Some(backend)), (Vantage::RemoteNode, remote)] {
+            if let Some(index) = index {
+                self.add_agent(vantage, &self.hosts.nodes[index].clone(), IpAddr::V4(self.state.nodes[index].ip));
+            }
+        }
+        Ok(())
+    }
+
     /// Starts the pods, writes the rules, and waits until everything answers.
-    pub async fn deploy(&mut self) -> Result<(), RuntimeError> {
+    async fn start_workload(&mut self) -> Result<(), RuntimeError> {
         self.pods = pods::start(&self.lab, &self.prefix, &self.state, &self.hosts).await?;
         for space in &self.pods {
             if let Some((vantage, socket)) = space.vantage(&self.state) {
@@ -250,10 +242,46 @@ impl Dataplane {
         try_join(rules::write_all(&self.state, &self.hosts.nodes), ready::wait(self)).await?;
         stand_ins::install(&self.state, &self.hosts.nodes).await
     }
+}
 
-    /// Logs of the cluster's components on a node: component and path, valid on every machine of the lab.
-    #[must_use]
-    pub fn logs(&self, node: usize) -> Vec<(String, String)> {
+#[async_trait]
+impl Cluster for Dataplane {
+    fn nodes(&self) -> &[Arc<dyn Machine>] {
+        &self.nodes
+    }
+
+    fn node_ips(&self) -> Vec<IpAddr> {
+        let families = &self.state.families;
+        let own = |node| families.iter().flat_map(move |family| [Node::address(node, *family), node.block(*family)]);
+        self.state.nodes.iter().flat_map(own).collect()
+    }
+
+    async fn install_firewall(&self, node: usize, firewall: FirewallKind) -> Result<(), ClusterError> {
+        self.lab.install(&self.hosts.nodes[node], firewall).await.map_err(ClusterError::new)
+    }
+
+    async fn connect(&self) -> Result<(), ClusterError> {
+        let families = &self.state.families;
+        let addresses = |address: &dyn Fn(IpFamily) -> IpAddr| families.iter().map(|family| address(*family)).collect();
+        let nodes: Vec<Vec<IpAddr>> =
+            self.state.nodes.iter().map(|node| addresses(&|family| node.address(family))).collect();
+        let outside: Vec<IpAddr> = addresses(&layout::outside_ip);
+        underlay::connect(&self.hosts, &outside, &nodes, &self.underlay).await.map_err(ClusterError::new)
+    }
+
+    async fn start(&mut self) -> Result<(), ClusterError> {
+        self.start_nodes().await.map_err(ClusterError::new)
+    }
+
+    async fn deploy(&mut self) -> Result<(), ClusterError> {
+        self.start_workload().await.map_err(ClusterError::new)
+    }
+
+    fn workload(&self) -> &Workload {
+        &self.workload
+    }
+
+    fn logs(&self, node: usize) -> Vec<ComponentLog> {
         let log = |space: &PodSpace| {
             let pod = &self.state.pods[space.pod];
             let (component, daemon) = match pod.role {
@@ -261,19 +289,19 @@ impl Dataplane {
                 PodRole::Dns => ("dns", "dnsmasq"),
                 PodRole::Workload | PodRole::LocalProber | PodRole::RemoteProber => return None,
             };
-            (pod.node == node).then(|| (component.to_owned(), space.machine.log(daemon)))
+            let command = Command::new(["cat".to_owned(), space.machine.log(daemon)]);
+            (pod.node == node).then(|| ComponentLog { component: component.to_owned(), command })
         };
         self.pods.iter().filter_map(log).collect()
     }
 
-    /// Whether the rules that the cluster's proxy watches are all there.
-    pub async fn rules_intact(&self) -> Result<bool, RuntimeError> {
-        rules::intact(&self.state, &self.hosts.nodes).await
+    async fn rules_intact(&self) -> Result<bool, ClusterError> {
+        rules::intact(&self.state, &self.hosts.nodes).await.map_err(ClusterError::new)
     }
 
-    /// Writes those rules again, as the proxy does once it has noticed. Host ports stay as they are.
-    pub async fn resync(&self) -> Result<(), RuntimeError> {
-        rules::sync(&self.state, &self.hosts.nodes).await
+    /// Host ports stay as they are.
+    async fn resync(&self) -> Result<(), ClusterError> {
+        rules::sync(&self.state, &self.hosts.nodes).await.map_err(ClusterError::new)
     }
 }
 
