@@ -17,7 +17,7 @@ default:
 lab *ARGS: _programs
     @exec cargo run --locked {{ quiet }} --package pathlab --bin lab -- run "$@"
 
-# Install what Pathlab needs; more GROUPS: browser, setup, libvirt, ssh.
+# Install what Pathlab needs; more GROUPS: browser, setup, libvirt, image, ssh.
 setup *GROUPS:
     @sh harness/setup/packages.sh netns build "$@"
     cargo fetch --locked
