@@ -7,6 +7,7 @@ use std::{
         unix::net::UnixStream as StdUnixStream,
         unix::process::CommandExt as _,
     },
+    path::{Path, PathBuf},
     process::{Child, ChildStderr, Command, Stdio},
     sync::{Arc, Mutex, PoisonError},
     thread::{self, JoinHandle},
@@ -22,6 +23,7 @@ use tokio::{net::UnixStream, task::spawn_blocking, time::timeout};
 use super::{
     enter,
     protocol::{Answer, Ask, NewSpace, SpaceId, receive, send},
+    root,
 };
 
 /// How long the supervisor may take to make a space.
@@ -57,19 +59,23 @@ fn said(text: &str) -> String {
 }
 
 impl Sandbox {
-    /// Starts a sandbox and waits until its supervisor answers.
-    pub async fn start() -> Result<Self, SandboxError> {
-        let sandbox = spawn_blocking(Self::spawn).await.map_err(io::Error::other).and_then(|started| started);
+    /// Starts a sandbox and waits until its supervisor answers. With a folder of programs it keeps root, and has them.
+    pub async fn start(programs: Option<PathBuf>) -> Result<Self, SandboxError> {
+        let sandbox = spawn_blocking(move || Self::spawn(programs.as_deref())).await.map_err(io::Error::other).and_then(|started| started);
         let sandbox = sandbox.map_err(SandboxError::NotStarted)?;
         // The first space shows that the sandbox really came up.
         sandbox.space(NewSpace { name: "lab".to_owned(), hostname: "lab".to_owned() }).await?;
         Ok(sandbox)
     }
 
-    fn spawn() -> io::Result<Self> {
+    fn spawn(programs: Option<&Path>) -> io::Result<Self> {
         let (ours, theirs) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
         let mut command = Command::new("/proc/self/exe");
-        command.arg0("lab").arg(enter::ARGUMENT).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        match programs {
+            None => command.arg0("lab").arg(enter::ARGUMENT),
+            Some(programs) => command.arg0("lab").arg(root::ARGUMENT).arg(programs),
+        };
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let control = theirs.as_raw_fd();
         // SAFETY: only system calls between fork and exec.
         unsafe {

@@ -1,0 +1,58 @@
+//! Keys and tokens of one cluster. They are made anew for each, and are worth nothing outside of its sandbox.
+
+use k8s_openapi::ByteString;
+use ring::{
+    rand::{SecureRandom as _, SystemRandom},
+    signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair},
+};
+
+use super::error::KubernetesError;
+
+/// What a cluster's components know each other by.
+pub struct Credentials {
+    /// Bearer token of the administrator, and of the components.
+    pub token: String,
+    /// Key that signs tokens of service accounts, as PEM.
+    pub service_account_key: String,
+}
+
+impl Credentials {
+    /// Fresh ones.
+    pub fn generate() -> Result<Self, KubernetesError> {
+        let failed = |_| KubernetesError::Key("the system gave no random bytes".to_owned());
+        let random = SystemRandom::new();
+        let mut bytes = [0; 24];
+        random.fill(&mut bytes).map_err(failed)?;
+        let key = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &random).map_err(failed)?;
+        let token = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(Self { token, service_account_key: pem(key.as_ref()) })
+    }
+
+    /// The file of the API server's `--token-auth-file`.
+    #[must_use]
+    pub fn token_file(&self) -> String {
+        format!("{},admin,admin,system:masters\n", self.token)
+    }
+}
+
+fn pem(der: &[u8]) -> String {
+    let base64 = serde_json::to_value(ByteString(der.to_vec())).ok();
+    let base64 = base64.as_ref().and_then(|value| value.as_str()).unwrap_or_default();
+    let lines: Vec<&str> = base64.as_bytes().chunks(64).filter_map(|line| std::str::from_utf8(line).ok()).collect();
+    format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", lines.join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Credentials;
+
+    #[test]
+    fn every_cluster_has_its_own() {
+        let (one, other) = (Credentials::generate().expect("random"), Credentials::generate().expect("random"));
+        assert_ne!(one.token, other.token);
+        assert_ne!(one.service_account_key, other.service_account_key);
+        assert_eq!(one.token.len(), 48);
+        assert!(one.service_account_key.lines().all(|line| line.len() <= 64));
+        assert!(one.token_file().ends_with(",system:masters\n"));
+    }
+}
