@@ -67,6 +67,12 @@ impl KubeApi {
         Ok(Self { client, version, kinds })
     }
 
+    /// The client, for what this module has no word for.
+    #[must_use]
+    pub const fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// The server's version.
     #[must_use]
     pub const fn version(&self) -> &ServerVersion {

@@ -54,11 +54,14 @@ pub async fn agent_in_container(
     let pid = pid_of(&output.text(), &container.id).ok_or_else(|| {
         KubeError::Missing(format!("containerd on {} runs no container {}", machine.name(), container.id))
     })?;
-    let (pod, resolv_conf) = (format!("PATHLAB_POD={}", container.pod), format!("/proc/{pid}/root/etc/resolv.conf"));
-    let (target, node) = (pid.to_string(), format!("PATHLAB_NODE={}", machine.name()));
-    let enter = ["nsenter", "--target", target.as_str(), "--net", "--", "env", pod.as_str(), node.as_str()];
-    let serve = [agent, "serve", "--resolv-conf", resolv_conf.as_str(), "--socket", socket.as_str()];
-    Ok(Command::new(enter.into_iter().chain(serve)))
+    let environment = [
+        format!("PATHLAB_POD={}", container.pod),
+        format!("PATHLAB_NODE={}", machine.name()),
+        format!("PATHLAB_RESOLV_CONF=/proc/{pid}/root/etc/resolv.conf"),
+    ];
+    let enter = ["nsenter", "--target", &pid.to_string(), "--net", "--", "env"].map(str::to_owned);
+    let serve = [agent, "serve", "--socket", socket.as_str()].map(str::to_owned);
+    Ok(Command::new(enter.into_iter().chain(environment).chain(serve)))
 }
 
 /// The process of a container in the answer of `ctr task list`: `TASK PID STATUS`.
