@@ -16,12 +16,14 @@ mod enter;
 mod error;
 mod events;
 mod ingress;
+mod inventory;
 mod kinds;
 mod nodes;
 pub mod own;
 mod pods;
 mod progress;
 mod reason;
+mod restart;
 mod rollout;
 mod services;
 mod transport;
@@ -35,5 +37,6 @@ pub use self::{
     dial::{Dial, MachineDial, RELAY_READY, TcpDial, relay},
     enter::{RunningContainer, agent_in_container},
     error::KubeError,
+    inventory::{Inventory, SeenPod, SeenPort, SeenService},
     reason::{Reason, Reasons},
 };

@@ -4,7 +4,7 @@ use std::{io, time::Duration};
 
 use crate::{
     cluster::{dataplane::CompileError, kube::KubeError, manifest::ManifestErrors},
-    probe::AgentError,
+    probe::ProbeError,
     provider::{MachineError, netns::SandboxError},
 };
 
@@ -54,7 +54,7 @@ pub enum KubernetesError {
     Key(String),
     /// An agent.
     #[error(transparent)]
-    Agent(#[from] AgentError),
+    Agent(#[from] ProbeError),
     /// Something did not come up.
     #[error("{what} on {machine} was not ready within {limit:?}: {last}")]
     NotReady {

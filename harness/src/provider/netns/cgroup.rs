@@ -48,6 +48,17 @@ pub fn hierarchies() -> io::Result<Vec<Hierarchy>> {
     if found.is_empty() { Err(io::Error::other("no cgroup hierarchy is mounted")) } else { Ok(found) }
 }
 
+/// Inside of a lab: the folders of its own root group.
+pub fn inside() -> io::Result<Vec<PathBuf>> {
+    let inside = Path::new(INSIDE);
+    if inside.join("cgroup.procs").exists() {
+        return Ok(vec![inside.to_owned()]);
+    }
+    let entries: Vec<fs::DirEntry> = fs::read_dir(inside)?.collect::<io::Result<_>>()?;
+    // Links are other names of the same.
+    Ok(entries.iter().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(fs::DirEntry::path).collect())
+}
+
 fn parse(mountinfo: &str) -> Vec<Hierarchy> {
     let mut all: Vec<Hierarchy> = Vec::new();
     for line in mountinfo.lines() {

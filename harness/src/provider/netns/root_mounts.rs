@@ -17,6 +17,9 @@ use super::{
 /// Where the cluster's programs are, the same in every space.
 pub const PROGRAMS: &str = "/run/pathlab/programs";
 
+/// Where a node has the sockets of the agents in its pods.
+const PODS: &str = "/run/pathlab/pods";
+
 /// Devices that every program may use.
 const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
 
@@ -36,12 +39,14 @@ pub(super) fn prepare_sandbox(programs: &fs::File, hierarchies: &[Hierarchy]) ->
     devices()?;
     settings()?;
     fs::create_dir(PROGRAMS)?;
+    fs::create_dir(PODS)?;
     bind(&super::mounts::fd_path(programs), Path::new(PROGRAMS))
 }
 
 /// In a space: an own `/var/lib`, `/sys` of its network, and mounts that reach the pods' containers.
 pub(super) fn prepare_space() -> io::Result<()> {
     tmpfs(Path::new("/var/lib"), "0755")?;
+    tmpfs(Path::new(PODS), "0755")?;
     let (flags, none) = (MsFlags::MS_RDONLY | MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC, None::<&str>);
     mount(Some("sysfs"), "/sys", Some("sysfs"), flags, none)?;
     mount(Some(cgroup::INSIDE), "/sys/fs/cgroup", none, MsFlags::MS_BIND | MsFlags::MS_REC, none)?;
@@ -79,7 +84,7 @@ fn devices() -> io::Result<()> {
     let dev = PathBuf::from(LAB).join("dev");
     fs::create_dir(&dev)?;
     mount(Some("tmpfs"), &dev, Some("tmpfs"), MsFlags::MS_NOSUID, Some("mode=0755"))?;
-    for device in DEVICES {
+    for device in DEVICES.into_iter().filter(|device| Path::new("/dev").join(device).exists()) {
         let at = dev.join(device);
         fs::File::create(&at)?;
         bind(&Path::new("/dev").join(device), &at)?;
@@ -112,12 +117,15 @@ fn settings() -> io::Result<()> {
     let net = sys.join("net");
     bind(&net, &net)?;
     change(&net, MsFlags::MS_REMOUNT | MsFlags::MS_BIND)?;
-    bind(Path::new("/dev/null"), Path::new("/proc/sysrq-trigger"))?;
+    let trigger = Path::new("/proc/sysrq-trigger");
+    if trigger.exists() {
+        bind(Path::new("/dev/null"), trigger)?;
+    }
     for setting in OWN_SETTINGS {
         let (own, place) = (Path::new(LAB).join("settings").join(setting), sys.join(setting));
-        let Some(folder) = own.parent() else { continue };
+        let (Some(folder), Ok(value)) = (own.parent(), fs::read(&place)) else { continue };
         fs::create_dir_all(folder)?;
-        fs::write(&own, fs::read(&place)?)?;
+        fs::write(&own, value)?;
         bind(&own, &place)?;
     }
     Ok(())

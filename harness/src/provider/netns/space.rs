@@ -47,8 +47,7 @@ impl Drop for Space {
 
 /// The control group of a space, named like it, with the groups of its containers below.
 fn own_group(name: &str) -> io::Result<(Group, Vec<File>)> {
-    let inside = cgroup::hierarchies()?.into_iter().map(|hierarchy| hierarchy.at);
-    let group = Group::make(inside, name)?;
+    let group = Group::make(cgroup::inside()?, name)?;
     group.share_controllers()?;
     let doors = group.for_processes()?.doors()?;
     Ok((group, doors))
