@@ -6,7 +6,10 @@ use std::{collections::BTreeSet, fs, path::Path};
 const MAY_USE: &[(&str, &[&str])] = &[
     ("agent_binary", &[]),
     ("suggest", &[]),
+    // What labs hold on this machine; whoever makes something writes it there first.
+    ("ledger", &[]),
     ("model", &[]),
+    ("baseline", &["model"]),
     ("catalog", &["model", "suggest"]),
     ("plan", &["catalog", "model", "suggest"]),
     ("provider", &["agent_binary", "catalog"]),
@@ -16,10 +19,17 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("probe", &["catalog", "cluster", "model", "provider"]),
     ("verdict", &["catalog", "model", "plan"]),
     ("diagnose", &["model", "provider"]),
+    ("events", &["model"]),
     ("report", &["model"]),
-    ("schema", &["catalog", "model", "report"]),
-    ("run", &["catalog", "cluster", "diagnose", "model", "plan", "policy", "probe", "provider", "verdict"]),
-    ("cli", &["catalog", "cluster", "diagnose", "model", "plan", "provider", "report", "run", "schema", "suggest"]),
+    ("schema", &["catalog", "events", "model", "report"]),
+    ("run", &["catalog", "cluster", "diagnose", "events", "model", "plan", "policy", "probe", "provider", "verdict"]),
+    (
+        "cli",
+        &[
+            "baseline", "catalog", "cluster", "diagnose", "events", "model", "plan", "provider", "report", "run",
+            "schema", "suggest",
+        ],
+    ),
 ];
 
 #[test]

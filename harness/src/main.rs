@@ -9,7 +9,7 @@ use clap::Parser;
 use pathlab::{
     cli::{
         args::{Cli, Command},
-        completions, doctor,
+        baseline, completions, doctor,
         exit::Exit,
         explain,
         failure::Failure,
@@ -57,6 +57,7 @@ fn carry_out(command: &Command) -> Result<Exit, Failure> {
         Command::Completions(args) => completions::run(args, out)?,
         Command::Run(args) => return run::run(args, out),
         Command::Explain(args) => return explain::run(args, out),
+        Command::Baseline(args) => return baseline::run(args, out),
         Command::Report(args) => report::run(args, out)?,
         Command::Doctor(args) => return Ok(doctor::run(args, out)?),
     }

@@ -8,7 +8,7 @@ set -eu
 dir=$1
 mount --make-rprivate /
 mount -t tmpfs containerd /run
-mkdir "$dir/mnt"
+mkdir "$dir/agent" "$dir/files"
 containerd --config /dev/null --root "$dir/root" --state "$dir/state" --address "$dir/containerd.sock" \
     >"$dir/containerd.log" 2>&1 &
 ctr() { command ctr --address "$dir/containerd.sock" --namespace k8s.io "$@"; }
@@ -23,11 +23,10 @@ for archive in "$dir"/*.tar; do
 done
 ctr images list
 ctr images check --snapshotter native
-ctr images mount --snapshotter native docker.io/pathlab/agent:1 "$dir/mnt"
-cp "$dir/mnt/lab-agent" "$dir/unpacked"
-"$dir/mnt/lab-agent" --version
-ctr images unmount "$dir/mnt"
-ctr images mount --snapshotter native docker.io/pathlab/files:1 "$dir/mnt"
-stat -c '%a %u %g %n' "$dir/mnt/usr/share/a" "$dir/mnt/tmp"
-cat "$dir/mnt/a"
-ctr images unmount "$dir/mnt"
+ctr images mount --snapshotter native docker.io/pathlab/agent:1 "$dir/agent"
+cp "$dir/agent/lab-agent" "$dir/unpacked"
+"$dir/agent/lab-agent" --version
+ctr images mount --snapshotter native docker.io/pathlab/files:1 "$dir/files"
+stat -c '%a %u %g %n' "$dir/files/usr/share/a" "$dir/files/tmp"
+cat "$dir/files/a"
+umount "$dir/agent" "$dir/files"

@@ -20,13 +20,14 @@ pub async fn name_the_manifest(cluster: Cluster) -> Result<(), Failed> {
     for (text, expected) in [
         (
             format!("{service}      nodePort: 80\n"),
-            "web.yaml:12:17: document 2, spec.ports[0].nodePort: the API server (v1.20.2) refused Service a: \
+            "web.yaml:13:17: document 2, spec.ports[0].nodePort: the API server (v1.20.2) refused Service a: \
              Service \"a\" is invalid: spec.ports[0].nodePort: Invalid value: 80: provided port is not in the valid range. \
              The range of valid ports is 30000-32767 (422)",
         ),
         (
-            format!("{service}      colour: red\n"),
-            "document 2: the API server (v1.20.2) refused Service a: failed to create typed patch",
+            format!("{service}  colour: red\n"),
+            "web.yaml:13:11: document 2, spec.colour: the API server (v1.20.2) refused Service a: \
+             failed to create typed patch",
         ),
         (
             "apiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: { name: a }\n".to_owned(),
@@ -69,7 +70,7 @@ pub async fn leave_others_alone(mut cluster: Cluster) -> Result<(), Failed> {
     ensure(maps.get_opt("theirs").await?.is_some(), || "deleted what is not ours".to_owned())?;
 
     // What an earlier run left is the lab's.
-    let own = [manifest("b.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: { name: ours }\n")];
+    let own = [manifest("b.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: { name: ours }\ndata: { a: b }\n")];
     let (mut first, mut second) = (Applied::default(), Applied::default());
     api.apply(&own, &mut first).await?;
     api.apply(&own, &mut second).await?;

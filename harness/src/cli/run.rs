@@ -1,6 +1,6 @@
 //! `lab run`: builds the lab, tries every path, says what is wrong and what repairs it.
 
-use std::{io::Write, thread::available_parallelism};
+use std::{io::Write, sync::Arc, thread::available_parallelism, time::Duration};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
@@ -9,6 +9,7 @@ use miette::Diagnostic;
 
 use super::{
     args::{RunArgs, RunFormat},
+    baseline,
     exit::Exit,
     failure::Failure,
     select::{Selected, select},
@@ -19,17 +20,18 @@ use crate::{
         kubernetes::{self, programs},
     },
     diagnose::evidence,
-    model::{
-        ClusterKind, ProviderKind, Verdict,
-        report::{RemedyReport, Report},
-    },
+    events::Events,
+    model::{ClusterKind, ProviderKind},
     provider::needs::{Check, Status, check_netns, missing_programs},
-    report::{self, claim_dir, fresh_dir, terminal::TerminalStyle},
+    report::{self, claim_dir, fresh_dir},
     run::{self, Explain, Finished, Maker, MakerError, RunOptions, trials},
 };
 
 /// Where reports go when the command line does not say.
 const REPORTS: &str = "reports";
+
+/// How long one phase of one cluster may take: namespace hosts need seconds, a machine under load some more.
+pub(super) const PHASE_LIMIT: Duration = Duration::from_secs(15 * 60);
 
 /// Clusters that live at the same time, for each processor: most of their time is waiting.
 const JOBS_PER_PROCESSOR: usize = 4;
@@ -100,12 +102,13 @@ impl ReportProblem {
 /// Runs the selected cases and writes the report.
 pub fn run(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
     let selected = select(&args.selection)?;
-    for (given, option) in [(args.baseline.is_some(), "--baseline"), (args.keep, "--keep")] {
-        if given {
-            let help = "leave it out".to_owned();
-            return Err(Failure::lab(LabError::Missing(format!("this version has no `{option}`"), help)));
-        }
+    if args.keep {
+        let help = "leave it out".to_owned();
+        return Err(Failure::lab(LabError::Missing("this version has no `--keep`".to_owned(), help)));
     }
+    let events = args.events.as_deref().map_or_else(|| Ok(Events::none()), Events::to_file);
+    let events = events.map_err(|error| Failure::input(ReportProblem::new(&error)))?;
+    let baseline = args.baseline.as_deref().map(baseline::read).transpose()?;
     check(&selected)?;
     let dir = report_dir(args.report.as_deref())?;
     let options = RunOptions {
@@ -115,6 +118,9 @@ pub fn run(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
         explain: Explain::Failing,
         evidence: true,
         jobs: args.jobs.map_or_else(default_jobs, |jobs| jobs as usize),
+        phase_limit: args.phase_timeout.unwrap_or(PHASE_LIMIT),
+        run_limit: args.timeout,
+        events: Arc::new(events),
     };
     let mut finished = in_lab(&selected, args.selection.kube_bin.as_deref(), &options).inspect_err(|_| {
         // Nothing was observed, so there is nothing to keep; the folder is the run's own, and empty.
@@ -124,13 +130,16 @@ pub fn run(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
         let file = evidence::write(evidence, &dir, name);
         finished.report.evidence.push(file.map_err(|error| Failure::lab(ReportProblem::new(&error)))?);
     }
+    let report = &mut finished.report;
+    if let (Some(baseline), Some(file)) = (&baseline, &args.baseline) {
+        report.baseline = Some(baseline::against(baseline, file, report, &selected, !finished.interrupted));
+    }
     report::write_all(&finished.report, &dir).map_err(|error| lab_report(&error))?;
     trials::run(&finished.report.cases, args.format.map(Into::into), &dir.join("trials.txt"));
     if args.format.is_none() {
-        let text = report::terminal::render(&finished.report, Some(&dir), TerminalStyle::detect());
-        out.write_all(text.as_bytes())?;
+        out.write_all(baseline::text(&finished.report, &dir).as_bytes())?;
     }
-    Ok(if finished.interrupted { Exit::Interrupted } else { exit(&finished.report) })
+    Ok(if finished.interrupted { Exit::Interrupted } else { baseline::exit(&finished.report) })
 }
 
 /// Runs a plan in a lab of its own, from a program without a runtime.
@@ -182,21 +191,6 @@ fn report_dir(named: Option<&Utf8Path>) -> Result<Utf8PathBuf, Failure> {
 
 fn default_jobs() -> usize {
     available_parallelism().map_or(1, usize::from) * JOBS_PER_PROCESSOR
-}
-
-/// The exit status that a report asks for.
-#[must_use]
-pub fn exit(report: &Report) -> Exit {
-    let has = |any_of: &[Verdict]| report.cases.iter().any(|case| any_of.contains(&case.verdict));
-    if has(&[Verdict::Error]) {
-        Exit::LabBroken
-    } else if has(&[Verdict::Fail, Verdict::Fixed, Verdict::Flaky])
-        || report.remedies.iter().any(RemedyReport::is_changed)
-    {
-        Exit::Changed
-    } else {
-        Exit::AsExpected
-    }
 }
 
 fn lab_report(error: &report::ReportError) -> Failure {

@@ -6,7 +6,7 @@ use kube::{
     Api,
     core::{DynamicObject, Status},
 };
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::{
     api::{KubeApi, PAUSE},
@@ -14,6 +14,8 @@ use super::{
     document::{self, Object},
     error::{KubeError, is_absent, said},
     kinds::Kind,
+    patience::{ANSWER, may_pass},
+    protocol,
 };
 use crate::{
     catalog::scenario::Manifest,
@@ -28,6 +30,9 @@ const MENDING: Duration = Duration::from_secs(20);
 
 /// Namespace of objects that say none.
 const DEFAULT_NAMESPACE: &str = "default";
+
+/// What the server says of fields that it does not know.
+const NOT_IN_SCHEMA: &str = "failed to create typed patch";
 
 /// Managers that belong to Kubernetes itself and write into every object.
 const COMPONENTS: [&str; 7] = [
@@ -57,9 +62,13 @@ impl KubeApi {
     async fn apply_one(&self, object: &Object) -> Result<AppliedObject, KubeError> {
         let end = Instant::now() + MENDING;
         loop {
-            let error = match self.try_apply(object).await {
-                Ok(done) => return Ok(done),
-                Err(error) => error,
+            let error = match timeout(ANSWER, self.try_apply(object)).await {
+                Ok(Ok(done)) => return Ok(done),
+                Ok(Err(error)) => error,
+                Err(_) => {
+                    let what = format!("apply {} {}", object.kind, object.name);
+                    return Err(KubeError::Request { what, reason: format!("no answer within {ANSWER:?}") });
+                }
             };
             if Instant::now() >= end || !mends(&error) {
                 return Err(self.refused(object, error).await);
@@ -77,14 +86,13 @@ impl KubeApi {
             Err(error) if is_absent(&error) => None,
             Err(error) => return Err(error.into()),
         };
-        let url = api.resource_url();
-        let uri = format!("{url}/{}?fieldManager={FIELD_MANAGER}", object.name);
-        let request = http::Request::patch(uri)
-            .header(http::header::CONTENT_TYPE, "application/apply-patch+yaml")
-            .header(http::header::ACCEPT, "application/json")
-            .body(object.body.clone())
-            .map_err(kube::Error::HttpError)?;
-        let now: DynamicObject = self.client.request(request).await?;
+        let uri = format!("{}/{}?fieldManager={FIELD_MANAGER}", api.resource_url(), object.name);
+        let now = match self.send(&uri, object.body.clone()).await {
+            Err(kube::Error::Api(status)) if lacks_protocol(&status) => {
+                self.send(&uri, protocol::completed(&object.value).to_string().into_bytes()).await?
+            }
+            answer => answer?,
+        };
         Ok(AppliedObject {
             api_version: object.api_version.clone(),
             kind: object.kind.clone(),
@@ -96,6 +104,15 @@ impl KubeApi {
             file: object.origin.file().clone(),
             document: object.origin.number(),
         })
+    }
+
+    async fn send(&self, uri: &str, body: Vec<u8>) -> Result<DynamicObject, kube::Error> {
+        let request = http::Request::patch(uri)
+            .header(http::header::CONTENT_TYPE, "application/apply-patch+yaml")
+            .header(http::header::ACCEPT, "application/json")
+            .body(body)
+            .map_err(kube::Error::HttpError)?;
+        self.client.request(request).await
     }
 
     /// All objects of a kind, in a namespace where it has them.
@@ -168,25 +185,36 @@ fn in_order(manifests: &[Manifest]) -> Result<Vec<Object>, ManifestErrors> {
 fn mends(refused: &Refused) -> bool {
     match refused {
         Refused::NoKind | Refused::Other(_) => false,
-        Refused::Server(kube::Error::Api(status)) => match status.code {
-            429 | 500 | 502..=504 => true,
+        Refused::Server(error @ kube::Error::Api(status)) => match status.code {
+            // What does not fit the server's schema never will.
+            500 => !status.message.contains(NOT_IN_SCHEMA),
             // The namespace is new, and its controller has not made the account yet.
             403 => status.message.contains("serviceaccount"),
             409 => !has_cause(status, "FieldManagerConflict"),
-            _ => false,
+            _ => may_pass(error),
         },
-        Refused::Server(error) => matches!(error, kube::Error::Service(_) | kube::Error::HyperError(_)),
+        Refused::Server(error) => may_pass(error),
     }
+}
+
+/// Whether the server does not know the default of a list's key (see [`protocol`]).
+fn lacks_protocol(status: &Status) -> bool {
+    status.message.contains("omits key field \"protocol\"")
 }
 
 fn has_cause(status: &Status, reason: &str) -> bool {
     status.details.iter().flat_map(|details| &details.causes).any(|cause| cause.reason == reason)
 }
 
-/// The first field that the server names.
+/// The first field that the server names: as the field of a cause, else in its message.
 fn field_of(status: &Status) -> Option<&str> {
     let causes = status.details.iter().flat_map(|details| &details.causes);
-    causes.map(|cause| cause.field.trim_start_matches('.')).find(|field| !field.is_empty())
+    let named = causes.map(|cause| cause.field.as_str()).find(|field| !field.is_empty());
+    let in_message = || {
+        let parts = status.message.contains(NOT_IN_SCHEMA).then(|| status.message.split(": "));
+        parts.into_iter().flatten().find(|part| part.starts_with('.'))
+    };
+    named.or_else(in_message).map(|field| field.trim_start_matches('.'))
 }
 
 /// Whether an object that was there already is the lab's: an earlier run applied it, and nobody else but Kubernetes
@@ -206,7 +234,7 @@ mod tests {
     use kube::core::{DynamicObject, Status};
     use serde_json::json;
 
-    use super::{Refused, in_order, is_own, mends};
+    use super::{Refused, field_of, in_order, is_own, mends};
     use crate::catalog::scenario::Manifest;
 
     #[test]
@@ -234,6 +262,24 @@ mod tests {
         assert!(!api(403, "pods is forbidden", "") && !api(422, "", "") && !api(404, "", ""));
         assert!(!api(409, "Apply failed with 1 conflict", "FieldManagerConflict"));
         assert!(!mends(&Refused::NoKind));
+        let unknown = "failed to create typed patch object: .spec.colour: field not declared in schema";
+        assert!(!api(500, unknown, ""));
+    }
+
+    #[test]
+    fn fields_are_found_in_causes_and_messages() {
+        let field = |status: &serde_json::Value| {
+            let status: Status = serde_json::from_value(status.clone()).expect("a status");
+            field_of(&status).map(str::to_owned)
+        };
+        let cause =
+            json!({"message": "m", "details": {"causes": [{"message": "other"}, {"field": "spec.ports[0].nodePort"}]}});
+        assert_eq!(field(&cause).as_deref(), Some("spec.ports[0].nodePort"));
+        for object in ["object", "object (default/a; /v1, Kind=Service)"] {
+            let message = format!("failed to create typed patch {object}: .spec.colour: field not declared in schema");
+            assert_eq!(field(&json!({"message": message})).as_deref(), Some("spec.colour"));
+        }
+        assert_eq!(field(&json!({"message": "namespaces: .not a field"})), None);
     }
 
     #[test]

@@ -15,6 +15,8 @@ pub(super) struct Object {
     pub(super) origin: Origin,
     /// What is sent: the document's own bytes; JSON for an item of a `List`.
     pub(super) body: Vec<u8>,
+    /// The same, parsed.
+    pub(super) value: Value,
     pub(super) api_version: String,
     pub(super) kind: String,
     pub(super) name: String,
@@ -113,7 +115,8 @@ fn add(objects: &mut Vec<Object>, origin: &Origin, value: &Value, body: &[u8]) -
     }
     let name = need("/metadata/name", "metadata.name")?;
     let namespace = text("/metadata/namespace").map(str::to_owned);
-    objects.push(Object { origin: origin.clone(), body: body.to_vec(), api_version, kind, name, namespace });
+    let (origin, body, value) = (origin.clone(), body.to_vec(), value.clone());
+    objects.push(Object { origin, body, value, api_version, kind, name, namespace });
     Ok(())
 }
 

@@ -20,12 +20,16 @@ mod inventory;
 mod kinds;
 mod nodes;
 pub mod own;
+mod patience;
 mod pods;
 mod progress;
+mod protocol;
 mod reason;
 mod restart;
 mod rollout;
 mod services;
+#[cfg(test)]
+mod tests;
 mod transport;
 
 pub use self::{

@@ -11,6 +11,7 @@ use super::{
     api::{KubeApi, PAUSE},
     applied::{Applied, AppliedObject},
     error::KubeError,
+    patience::patiently,
     pods::is_ready,
     progress::{AWAITED, Progress, progress},
     reason::{self, Reason, Reasons},
@@ -57,15 +58,13 @@ impl KubeApi {
     }
 
     async fn progress_of(&self, object: &AppliedObject) -> Result<Progress, KubeError> {
-        match self.object_api(object).get_opt(&object.name).await {
-            Ok(Some(found)) if found.metadata.uid.as_ref() == Some(&object.uid) => {
-                let value =
-                    json!({"metadata": found.metadata, "spec": found.data["spec"], "status": found.data["status"]});
-                Ok(progress(&object.kind, &value))
-            }
-            Ok(_) => Ok(Progress::Failed("somebody deleted it".to_owned())),
-            Err(error) => Err(KubeError::request(format!("look at {object}"))(error)),
-        }
+        let all = self.object_api(object);
+        let found = patiently(format!("look at {object}"), || all.get_opt(&object.name)).await?;
+        let Some(found) = found.filter(|found| found.metadata.uid.as_ref() == Some(&object.uid)) else {
+            return Ok(Progress::Failed("somebody deleted it".to_owned()));
+        };
+        let (spec, status) = (&found.data["spec"], &found.data["status"]);
+        Ok(progress(&object.kind, &json!({"metadata": found.metadata, "spec": spec, "status": status})))
     }
 
     /// The kind of an applied object, where it has it.
@@ -110,7 +109,7 @@ impl KubeApi {
         for reason in reasons.iter().filter(|reason| reason.has_printed()) {
             logs.extend(self.last_lines(object, reason).await);
         }
-        let reasons = Reasons { pods: reasons, events, logs };
+        let reasons = Box::new(Reasons { pods: reasons, events, logs });
         Ok(KubeError::NotRolledOut { what: object.to_string(), waited, state, reasons })
     }
 

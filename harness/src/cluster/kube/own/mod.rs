@@ -63,7 +63,9 @@ fn hash(text: &str) -> String {
 }
 
 fn namespace(name: &str) -> Value {
-    json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    // A label of the lab's own tells a later run that the namespace is the lab's.
+    let labels = json!({"app.kubernetes.io/managed-by": "pathlab"});
+    json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
 }
 
 /// What every own pod has: its node, no credentials, no patience; it runs wherever it is told to.
