@@ -41,10 +41,10 @@ pub fn all() -> Result<Vec<(String, Vec<u8>)>, KubernetesError> {
     Ok(archives)
 }
 
-/// The agent waits as well as any other program; `/dev/shm` is what its container may write to.
+/// The agent waits as well as any other program.
 fn pause() -> Image {
     let agent = Entry::File { path: "/lab-agent".into(), content: LAB_AGENT.to_vec(), mode: 0o755 };
-    let argv = ["/lab-agent", "serve", "--socket", "/dev/shm/pause.sock"];
+    let argv = ["/lab-agent", "pause"];
     Image {
         name: PAUSE.to_owned(),
         entries: vec![agent],
