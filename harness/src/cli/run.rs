@@ -17,7 +17,7 @@ use super::{
 use crate::{
     cluster::{
         dataplane,
-        kubernetes::{self, programs},
+        kubernetes::{self, embeddable, programs},
     },
     diagnose::evidence,
     events::Events,
@@ -175,11 +175,11 @@ pub(super) fn check(selected: &Selected) -> Result<(), Failure> {
         let help = "use `--provider netns`, the default".to_owned();
         return Err(Failure::lab(LabError::Missing(what, help)));
     }
-    dataplane::check(&selected.plan).map_err(Failure::input)?;
-    if selected.cluster == ClusterKind::Kubernetes {
-        kubernetes::check(&selected.plan).map_err(|error| Failure::input(ReportProblem::new(&error)))?;
+    if selected.cluster != ClusterKind::Kubernetes {
+        return dataplane::check(&selected.plan).map_err(Failure::input);
     }
-    Ok(())
+    dataplane::check(&embeddable::plan(&selected.plan)).map_err(Failure::input)?;
+    kubernetes::check(&selected.plan).map_err(|error| Failure::input(ReportProblem::new(&error)))
 }
 
 fn report_dir(named: Option<&Utf8Path>) -> Result<Utf8PathBuf, Failure> {

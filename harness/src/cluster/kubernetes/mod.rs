@@ -7,6 +7,7 @@
 pub mod cni;
 mod control_plane;
 mod credentials;
+pub mod embeddable;
 mod error;
 mod files;
 mod images;
@@ -20,7 +21,7 @@ mod start;
 mod worker;
 mod workload;
 
-use std::{net::IpAddr, sync::Arc};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
 use async_trait::async_trait;
 use tokio::sync::Mutex;
@@ -30,19 +31,19 @@ use super::{
     Cluster, ClusterError, ComponentLog,
     dataplane::{
         ClusterState, CompileError, Node,
-        layout::{self, OUTSIDE_IP},
+        layout::OUTSIDE_IP,
         runtime::desired,
     },
     kube::{Applied, KubeApi},
     manifest::{self, Objects},
-    workload::Workload,
+    workload::{Addresses, Workload},
 };
 use crate::{
     catalog::{
         distro::FirewallKind,
         scenario::{Scenario, Underlay},
     },
-    model::IpFamily,
+    model::{IpFamily, ProviderKind},
     plan::{ClusterPlan, Plan},
     provider::{
         Command, Machine,
@@ -96,8 +97,9 @@ impl Shared {
 
 /// Checks what a plan needs beyond what every cluster can.
 pub fn check(plan: &Plan) -> Result<(), KubernetesError> {
-    for cluster in &plan.clusters {
-        let state = desired(cluster).map_err(compile_error)?;
+    let carried = |cluster: &&ClusterPlan| cluster.scenario.lacking(ProviderKind::Netns).is_none();
+    for cluster in plan.clusters.iter().filter(carried) {
+        let state = desired(&embeddable::cluster(cluster)).map_err(compile_error)?;
         refuse_ipv6(&state, &cluster.scenario.id)?;
     }
     Ok(())
@@ -118,13 +120,14 @@ fn refuse_ipv6(state: &ClusterState, scenario: &str) -> Result<(), KubernetesErr
 impl Kubernetes {
     /// Makes the hosts, not connected yet.
     pub async fn hosts(shared: &Shared, plan: &ClusterPlan, prefix: &str) -> Result<Self, KubernetesError> {
-        let state = desired(plan).map_err(compile_error)?;
+        let embeddable = embeddable::cluster(plan);
+        let state = desired(&embeddable).map_err(compile_error)?;
         refuse_ipv6(&state, &plan.scenario.id)?;
-        let objects = manifest::parse(&plan.scenario.manifests)?;
+        let objects = manifest::parse(&embeddable.scenario.manifests)?;
         let names: Vec<&str> = state.nodes.iter().map(|node| node.name.as_str()).collect();
         let hosts = underlay::create(&shared.lab, prefix, &names).await?;
         let nodes = hosts.nodes.iter().map(|node| Arc::new(node.clone()) as Arc<dyn Machine>).collect();
-        let workload = Workload { addresses: super::workload::Addresses::default(), agents: std::collections::BTreeMap::new() };
+        let workload = Workload { addresses: Addresses::default(), agents: BTreeMap::new() };
         Ok(Self {
             lab: shared.lab.clone(),
             scenario: Arc::clone(&plan.scenario),
@@ -187,8 +190,7 @@ impl Cluster for Kubernetes {
 
     async fn connect(&self) -> Result<(), ClusterError> {
         let nodes: Vec<Vec<IpAddr>> = self.state.nodes.iter().map(|node| vec![IpAddr::V4(node.ip)]).collect();
-        let outside = [layout::outside_ip(IpFamily::Ipv4)];
-        debug_assert_eq!(outside[0], IpAddr::V4(OUTSIDE_IP));
+        let outside = [IpAddr::V4(OUTSIDE_IP)];
         underlay::connect(&self.hosts, &outside, &nodes, &self.underlay).await.map_err(ClusterError::new)
     }
 

@@ -21,7 +21,7 @@ use nix::{
 use tokio::{net::UnixStream, task::spawn_blocking, time::timeout};
 
 use super::{
-    enter,
+    cgroup, enter,
     protocol::{Answer, Ask, NewSpace, SpaceId, receive, send},
     root,
 };
@@ -35,6 +35,7 @@ pub struct Sandbox {
     /// Closed first when the sandbox ends: that is what ends it.
     control: Mutex<Option<OwnedFd>>,
     process: Mutex<Option<Child>>,
+    keeps_root: bool,
     /// Collects what the sandbox's processes said on standard error.
     said: Arc<Mutex<String>>,
     reader: Mutex<Option<JoinHandle<()>>>,
@@ -96,6 +97,7 @@ impl Sandbox {
         Ok(Self {
             control: Mutex::new(Some(ours)),
             process: Mutex::new(Some(process)),
+            keeps_root: programs.is_some(),
             said,
             reader: Mutex::new(reader),
         })
@@ -159,6 +161,12 @@ impl Drop for Sandbox {
         if let Some(mut process) = self.process.lock().unwrap_or_else(PoisonError::into_inner).take() {
             // Ends at once: the supervisor saw the control socket close, and the kernel ends the rest.
             drop(process.wait());
+        }
+        if self.keeps_root
+            && let Err(error) = cgroup::remove_stale()
+        {
+            // Its outer process removes them, unless it was killed; then this does.
+            tracing::warn!("control groups of the lab are left: {error}");
         }
         if let Some(reader) = self.reader.lock().unwrap_or_else(PoisonError::into_inner).take() {
             drop(reader.join());
