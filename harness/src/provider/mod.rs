@@ -1,5 +1,6 @@
 //! The two seams to machines: [`Provider`] makes them, [`Machine`] is one.
 
+pub mod hosts;
 pub mod needs;
 
 use std::time::Duration;
@@ -7,6 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use camino::Utf8Path;
 pub mod netns;
+pub mod ssh;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
