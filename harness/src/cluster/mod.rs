@@ -3,6 +3,7 @@
 pub mod dataplane;
 pub mod image;
 pub mod kube;
+pub mod kubernetes;
 pub mod manifest;
 pub mod workload;
 
@@ -52,6 +53,9 @@ pub trait Cluster: Send + Sync {
 
     /// Has those rules written again, as the proxy does once it has noticed, and waits for it.
     async fn resync(&self) -> Result<(), ClusterError>;
+
+    /// After a condition or remedy has run: waits for what it set going in the cluster itself, and learns new addresses.
+    async fn settle(&mut self) -> Result<(), ClusterError>;
 }
 
 /// The log of a component on a node.
