@@ -2,12 +2,10 @@ use camino::{Utf8Path, Utf8PathBuf};
 use tempfile::TempDir;
 
 use super::{History, HistoryError, RunRecord, analyse};
-use crate::{
-    baseline::tests::report,
-    model::{
-        Fact,
-        report::{ConditionReport, Report, ScenarioReport},
-    },
+use crate::model::{
+    Fact,
+    fake::report,
+    report::{ConditionReport, Report, ScenarioReport},
 };
 
 fn place() -> (TempDir, Utf8PathBuf) {

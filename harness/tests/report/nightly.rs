@@ -13,10 +13,7 @@ use crate::sample;
 const FAILED: &str = "pod-ip-502::rocky-9.5::as-installed::outside-to-node-port";
 
 fn night(day: u8) -> Night {
-    Night {
-        run: format!("night-{day}"),
-        started_at: format!("2026-11-{day:02}T02:17:00Z").parse().expect("a time"),
-    }
+    Night { run: format!("night-{day}"), started_at: format!("2026-11-{day:02}T02:17:00Z").parse().expect("a time") }
 }
 
 fn past() -> Past {

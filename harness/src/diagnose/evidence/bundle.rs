@@ -55,11 +55,8 @@ pub fn write(evidence: &Evidence, report: &Utf8Path, name: &str) -> Result<Evide
         // Half an archive is of no use, and takes the room that the report needs.
         drop(fs_err::remove_file(&full));
     });
-    let bytes = written.map_err(|source| BundleError {
-        machine: evidence.machine.clone(),
-        path: full.to_string(),
-        source,
-    })?;
+    let bytes =
+        written.map_err(|source| BundleError { machine: evidence.machine.clone(), path: full.to_string(), source })?;
     Ok(EvidenceFile { machine: evidence.machine.clone(), path, bytes })
 }
 
