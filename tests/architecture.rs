@@ -6,14 +6,17 @@ use std::{collections::BTreeSet, fs, path::Path};
 const MAY_USE: &[(&str, &[&str])] = &[
     ("agent_binary", &[]),
     ("suggest", &[]),
+    // What labs hold on this machine; whoever makes something writes it there first.
+    ("ledger", &[]),
     ("model", &[]),
     ("baseline", &["model"]),
     ("catalog", &["model", "suggest"]),
+    ("image", &["catalog"]),
     ("plan", &["catalog", "model", "suggest"]),
     ("provider", &["agent_binary", "catalog"]),
     ("policy", &["catalog", "provider"]),
     // A cluster is made from the plan, on machines; that its paths can be aimed at is checked before.
-    ("cluster", &["catalog", "model", "plan", "probe", "provider", "suggest"]),
+    ("cluster", &["agent_binary", "catalog", "model", "plan", "probe", "provider", "suggest"]),
     ("probe", &["catalog", "cluster", "model", "provider"]),
     ("verdict", &["catalog", "model", "plan"]),
     ("diagnose", &["model", "provider"]),
@@ -31,8 +34,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "baseline", "catalog", "cluster", "diagnose", "events", "history", "model", "plan", "provider", "report",
-            "run", "schema", "suggest",
+            "baseline", "catalog", "cluster", "diagnose", "events", "history", "image", "model", "plan", "provider",
+            "report", "run", "schema", "suggest",
         ],
     ),
 ];

@@ -12,6 +12,8 @@ pub mod cluster;
 pub mod diagnose;
 pub mod events;
 pub mod history;
+pub mod image;
+pub mod ledger;
 pub mod model;
 pub mod plan;
 pub mod policy;

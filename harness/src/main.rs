@@ -13,7 +13,7 @@ use pathlab::{
         exit::Exit,
         explain,
         failure::Failure,
-        history, list, new, plan, report, run, schema,
+        history, image, list, new, plan, report, run, schema,
     },
     provider::netns::{self, systemctl},
 };
@@ -54,6 +54,7 @@ fn carry_out(command: &Command) -> Result<Exit, Failure> {
         Command::Baseline(args) => return baseline::run(args, out),
         Command::Report(args) => return report::run(args, out),
         Command::CiMatrix(args) => ci_matrix::run(args, out)?,
+        Command::Image(args) => image::run(args, out)?,
         Command::Doctor(args) => return Ok(doctor::run(args, out)?),
     }
     Ok(Exit::AsExpected)

@@ -45,6 +45,8 @@ pub enum Command {
     History(HistoryArgs),
     /// Write down what a run is known to show, for `lab run --baseline`.
     Baseline(BaselineArgs),
+    /// Fetch, build and check the images that virtual machines boot from.
+    Image(ImageArgs),
     /// Show what each provider lacks on this machine and how to get it.
     Doctor(DoctorArgs),
     /// Print the JSON Schema of a file format.
@@ -357,6 +359,113 @@ fn limit(text: &str) -> Result<Duration, String> {
     let parsed: Option<jiff::SignedDuration> = text.parse().ok();
     let limit = parsed.and_then(|limit| Duration::try_from(limit).ok()).filter(|limit| !limit.is_zero());
     limit.ok_or_else(|| "expected a time like `90s`, `15m` or `2h 30m`".to_owned())
+}
+
+/// `lab image`.
+#[derive(Clone, Debug, Args)]
+pub struct ImageArgs {
+    /// What to do with images.
+    #[command(subcommand)]
+    pub action: ImageAction,
+}
+
+/// What to do with images.
+#[derive(Clone, Debug, Subcommand)]
+pub enum ImageAction {
+    /// List the images: which are here, and how to get the others.
+    List(ImageListArgs),
+    /// Download images, unless they are here and right. An interrupted download goes on where it ended.
+    Fetch(ImageFetchArgs),
+    /// Read the images that are here and compare their sums.
+    Verify(ImageVerifyArgs),
+    /// Build an image from this machine's own package sources, unless it is here and right.
+    Build(ImageBuildArgs),
+}
+
+/// Images of the user's own.
+#[derive(Clone, Debug, Args)]
+pub struct OwnImageArgs {
+    /// Your own file in the place of a distro's image, for instance `rhel=FILE`; may be repeated.
+    #[arg(long = "image", value_name = "DISTRO=FILE", action = ArgAction::Append)]
+    pub images: Vec<OwnImageArg>,
+}
+
+/// `DISTRO=FILE`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnImageArg {
+    /// The distro's id or alias.
+    pub distro: String,
+    /// The file.
+    pub file: Utf8PathBuf,
+}
+
+impl std::str::FromStr for OwnImageArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once('=') {
+            Some((distro, file)) if !distro.is_empty() && !file.is_empty() => {
+                Ok(Self { distro: distro.to_owned(), file: file.into() })
+            }
+            _ => Err("expected DISTRO=FILE".to_owned()),
+        }
+    }
+}
+
+/// `lab image list`.
+#[derive(Clone, Debug, Args)]
+pub struct ImageListArgs {
+    /// How it is printed.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: Format,
+    /// The user's own.
+    #[command(flatten)]
+    pub own: OwnImageArgs,
+}
+
+/// `lab image fetch`.
+#[derive(Clone, Debug, Args)]
+pub struct ImageFetchArgs {
+    /// Distros by id or alias.
+    #[arg(value_name = "DISTRO", required = true)]
+    pub distros: Vec<String>,
+    /// The user's own.
+    #[command(flatten)]
+    pub own: OwnImageArgs,
+    /// After how many seconds a server that sends nothing has failed.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub stall: u64,
+}
+
+/// `lab image verify`.
+#[derive(Clone, Debug, Args)]
+pub struct ImageVerifyArgs {
+    /// Distros by id or alias; all whose image is here when none is named.
+    #[arg(value_name = "DISTRO")]
+    pub distros: Vec<String>,
+    /// The user's own.
+    #[command(flatten)]
+    pub own: OwnImageArgs,
+    /// Write the images that were verified into the lock file.
+    #[arg(long)]
+    pub lock: bool,
+    /// Refuse images that are not the ones of the lock file.
+    #[arg(long, conflicts_with = "lock")]
+    pub locked: bool,
+    /// The lock file.
+    #[arg(long, value_name = "FILE", default_value = "pathlab.lock")]
+    pub lock_file: Utf8PathBuf,
+}
+
+/// `lab image build`.
+#[derive(Clone, Debug, Args)]
+pub struct ImageBuildArgs {
+    /// The distro by id or alias.
+    #[arg(value_name = "DISTRO")]
+    pub distro: String,
+    /// Build it again although it is here: packages of today.
+    #[arg(long)]
+    pub anew: bool,
 }
 
 fn provider() -> impl clap::builder::TypedValueParser<Value = ProviderKind> {

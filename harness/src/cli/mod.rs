@@ -9,6 +9,7 @@ pub mod exit;
 pub mod explain;
 pub mod failure;
 pub mod history;
+pub mod image;
 pub mod library;
 pub mod list;
 pub mod merge;

@@ -50,64 +50,78 @@ pub async fn live(
     surroundings: &Surroundings,
     tell: impl Fn(Phase) + Sync,
 ) -> Result<Observation, LifeError> {
-    let started = Instant::now();
-    tell(Phase::Hosts);
-    let mut life = Life::begin(plan, name, surroundings).await?;
-    tell(Phase::Policy);
-    life.apply_policy().await?;
-    life.cluster.connect().await?;
-    life.conditions(When::BeforeCluster).await?;
-    tell(Phase::Cluster);
-    life.cluster.start().await?;
-    life.conditions(When::AfterCluster).await?;
-    tell(Phase::Deploy);
-    life.cluster.deploy().await?;
-    life.conditions(When::AfterDeploy).await?;
-    life.let_proxy_notice().await?;
-    if let Some(remedy) = &plan.remedy {
-        tell(Phase::Remedy);
-        life.apply_remedy(remedy).await?;
-    }
-    tell(Phase::Probe);
-    life.probe(surroundings.retries).await;
-    let failing = life.to_explain(&surroundings.explain);
-    if !failing.is_empty() {
-        tell(Phase::Explain);
-        life.explain(&failing).await;
-    }
-    if plan.remedy.is_some() {
-        tell(Phase::Reload);
-        life.probe_after_reload().await?;
-    } else if surroundings.evidence {
-        tell(Phase::Evidence);
-        life.seen.evidence = life.evidence().await?;
-    }
-    life.seen.versions = life.versions().await?;
-    life.seen.lifetime = started.elapsed();
+    let mut life = Life::begin(plan, name, &surroundings.maker, &tell).await?;
+    life.observe(surroundings, &tell).await?;
     Ok(life.seen)
 }
 
-struct Life<'a> {
-    plan: &'a ClusterPlan,
-    host_kind: HostKind,
+/// A cluster of the plan that lives. What was made for it ends with the maker, not with this value.
+pub struct Life {
+    plan: ClusterPlan,
     cluster: Box<dyn Cluster>,
     seen: Observation,
+    started: Instant,
 }
 
-impl<'a> Life<'a> {
-    async fn begin(plan: &'a ClusterPlan, name: &str, surroundings: &'a Surroundings) -> Result<Self, LifeError> {
-        let maker = &surroundings.maker;
+impl Life {
+    /// Makes a cluster of the plan: hosts, policy, cluster, workload, and the remedy where it has one. `name` is
+    /// unique among what the maker made; `tell` hears of each phase as it starts.
+    pub async fn begin(
+        plan: &ClusterPlan,
+        name: &str,
+        maker: &Maker,
+        tell: &(impl Fn(Phase) + Sync),
+    ) -> Result<Self, LifeError> {
+        let started = Instant::now();
+        tell(Phase::Hosts);
         let cluster = maker.make(plan, name).await?;
-        let host_kind = match maker.provider() {
-            ProviderKind::Netns => HostKind::Namespace,
-            ProviderKind::Libvirt | ProviderKind::Multipass | ProviderKind::Ssh => HostKind::Whole,
-        };
+        let mut life = Self::of(plan, cluster, started);
+        tell(Phase::Policy);
+        life.apply_policy(host_kind(maker.provider())).await?;
+        life.cluster.connect().await?;
+        life.conditions(When::BeforeCluster).await?;
+        tell(Phase::Cluster);
+        life.cluster.start().await?;
+        life.conditions(When::AfterCluster).await?;
+        tell(Phase::Deploy);
+        life.cluster.deploy().await?;
+        life.conditions(When::AfterDeploy).await?;
+        life.let_proxy_notice().await?;
+        if let Some(remedy) = &plan.remedy {
+            tell(Phase::Remedy);
+            life.apply_remedy(remedy).await?;
+        }
+        Ok(life)
+    }
+
+    fn of(plan: &ClusterPlan, cluster: Box<dyn Cluster>, started: Instant) -> Self {
         let seen = Observation {
             cases: vec![CaseObservation::default(); plan.cases.len()],
             node_ips: cluster.node_ips(),
             ..Observation::default()
         };
-        Ok(Self { plan, host_kind, cluster, seen })
+        Self { plan: plan.clone(), cluster, seen, started }
+    }
+
+    /// Probes every case, looks for causes, and collects evidence.
+    async fn observe(&mut self, surroundings: &Surroundings, tell: &(impl Fn(Phase) + Sync)) -> Result<(), LifeError> {
+        tell(Phase::Probe);
+        self.probe(surroundings.retries).await;
+        let failing = self.to_explain(&surroundings.explain);
+        if !failing.is_empty() {
+            tell(Phase::Explain);
+            self.explain(&failing).await;
+        }
+        if self.plan.remedy.is_some() {
+            tell(Phase::Reload);
+            self.probe_after_reload().await?;
+        } else if surroundings.evidence {
+            tell(Phase::Evidence);
+            self.seen.evidence = self.evidence().await?;
+        }
+        self.seen.versions = self.versions().await?;
+        self.seen.lifetime = self.started.elapsed();
+        Ok(())
     }
 
     /// The machines with their distros, counted from 1.
@@ -118,13 +132,13 @@ impl<'a> Life<'a> {
             .map(|((number, machine), distro)| (number, &**machine, distro))
     }
 
-    async fn apply_policy(&mut self) -> Result<(), LifeError> {
+    async fn apply_policy(&mut self, kind: HostKind) -> Result<(), LifeError> {
         let mut not_covered = BTreeSet::new();
         for (number, machine, distro) in self.machines() {
             if let Some(firewall) = distro.policy.firewall.kind() {
                 self.cluster.install_firewall(usize::from(number) - 1, firewall).await?;
             }
-            not_covered.extend(policy::apply(machine, &distro.policy, self.host_kind).await?);
+            not_covered.extend(policy::apply(machine, &distro.policy, kind).await?);
         }
         self.seen.not_covered.extend(not_covered);
         Ok(())
@@ -202,7 +216,7 @@ impl<'a> Life<'a> {
 
     /// A cause that cannot be looked for takes nothing from what was observed.
     async fn explain(&mut self, chosen: &[usize]) {
-        match explaining::explain(self.cluster.nodes(), self.plan, self.cluster.workload(), &self.seen.cases, chosen)
+        match explaining::explain(self.cluster.nodes(), &self.plan, self.cluster.workload(), &self.seen.cases, chosen)
             .await
         {
             Ok(explanations) => self.seen.explanations = explanations,
@@ -254,6 +268,13 @@ impl<'a> Life<'a> {
     async fn versions(&self) -> Result<MachineReport, LifeError> {
         let Some((_, machine, _)) = self.machines().next() else { return Ok(MachineReport::default()) };
         Ok(super::versions::of_machine(machine).await?)
+    }
+}
+
+const fn host_kind(provider: ProviderKind) -> HostKind {
+    match provider {
+        ProviderKind::Netns => HostKind::Namespace,
+        ProviderKind::Libvirt | ProviderKind::Multipass | ProviderKind::Ssh => HostKind::Whole,
     }
 }
 
