@@ -31,6 +31,9 @@ enum BaselineProblem {
     #[error("{0} is a part of a run ({1}): a baseline needs all of it")]
     #[diagnostic(help("`lab report merge` makes one report of all parts"))]
     Part(Utf8PathBuf, String),
+    #[error("{0} is of a run that was interrupted: a baseline needs all of it")]
+    #[diagnostic(help("name the folder of a run that came to its end"))]
+    Interrupted(Utf8PathBuf),
 }
 
 /// Writes a baseline and says what is new in it.
@@ -40,6 +43,9 @@ pub fn run(args: &BaselineArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
     if let Some(shard) = &report.run.shard {
         let part = format!("{} of {}", shard.number, shard.count);
         return Err(Failure::input(BaselineProblem::Part(from.clone(), part)));
+    }
+    if report.run.interrupted {
+        return Err(Failure::input(BaselineProblem::Interrupted(from.clone())));
     }
     let old = match fs::read_to_string(file) {
         Ok(text) => Baseline::parse(&text, file.as_str()).map_err(Failure::input)?,
