@@ -4,7 +4,20 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-use super::support::{netns_tier, root};
+use super::support::root;
+
+use libtest_mimic::Trial;
+
+use crate::trials;
+
+/// The tests that need namespaces.
+pub fn in_namespaces() -> Vec<Trial> {
+    trials![
+        a_machine_that_has_all_can_run,
+        each_thing_that_lacks_is_named_with_its_remedy,
+        a_run_that_cannot_be_says_so_before_it_makes_anything,
+    ]
+}
 
 const LAB: &str = env!("CARGO_BIN_EXE_lab");
 
@@ -31,21 +44,13 @@ fn missing(checks: &[Value]) -> Vec<(&str, &str)> {
         .collect()
 }
 
-#[test]
 fn a_machine_that_has_all_can_run() {
-    if !netns_tier() {
-        return;
-    }
     let (status, checks) = doctor("true");
     assert_eq!(missing(&checks), []);
     assert_eq!(status, Some(0));
 }
 
-#[test]
 fn each_thing_that_lacks_is_named_with_its_remedy() {
-    if !netns_tier() {
-        return;
-    }
     let cases = [
         ("mount --bind /dev/null \"$(command -v nginx)\"", "nginx", "just setup (package nginx)"),
         ("echo 0 >/proc/sys/user/max_user_namespaces", "user namespaces", "sysctl -w user.max_user_namespaces="),
@@ -60,11 +65,7 @@ fn each_thing_that_lacks_is_named_with_its_remedy() {
     }
 }
 
-#[test]
 fn a_run_that_cannot_be_says_so_before_it_makes_anything() {
-    if !netns_tier() {
-        return;
-    }
     let dir = tempfile::tempdir().expect("a temporary folder");
     let report = dir.path().join("report");
     for (change, words) in [

@@ -9,8 +9,23 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::support::{Lab, command, netns_tier};
+use crate::support::{Lab, command};
 use tempfile::TempDir;
+
+use libtest_mimic::Trial;
+
+use crate::trials;
+
+/// The tests that need namespaces.
+pub fn in_namespaces() -> Vec<Trial> {
+    trials![
+        a_finished_run_leaves_the_host_as_it_was,
+        no_packet_of_a_lab_passes_an_interface_of_its_host,
+        a_sandbox_has_no_interface_but_its_own,
+        a_kill_at_any_moment_leaves_nothing,
+        an_interrupt_ends_with_130_and_a_report_of_what_was_done,
+    ]
+}
 
 /// Which of the lab's own processes is killed.
 #[derive(Clone, Copy, Debug)]
@@ -25,11 +40,7 @@ enum Victim {
     Supervisor,
 }
 
-#[test]
 fn a_finished_run_leaves_the_host_as_it_was() {
-    if !netns_tier() {
-        return;
-    }
     let before = Host::look();
     let lab = Lab::run(&["rhel", "ubuntu", "--remedy", "firewalld-off"]);
     assert_eq!(lab.status(), 0, "{}", lab.said());
@@ -37,11 +48,7 @@ fn a_finished_run_leaves_the_host_as_it_was() {
 }
 
 /// The host is a network namespace of the test's own here, so that nobody else's packets are counted.
-#[test]
 fn no_packet_of_a_lab_passes_an_interface_of_its_host() {
-    if !netns_tier() {
-        return;
-    }
     let dir = tempfile::tempdir().expect("a temporary folder");
     let script = r#"
         set -e
@@ -70,11 +77,7 @@ fn no_packet_of_a_lab_passes_an_interface_of_its_host() {
 }
 
 /// A condition looks around from inside: all interfaces are the lab's own, and no route leads out of it.
-#[test]
 fn a_sandbox_has_no_interface_but_its_own() {
-    if !netns_tier() {
-        return;
-    }
     let own = r"ip -o link | awk -F': ' '{print $2}' | grep -Ev '^(lo|eth0(@.*)?|cali.*|vxlan.calico)$' && exit 1 || :";
     let route = r"ip route show default | grep -v 'via 192.0.2.1 dev eth0' && exit 1 || :";
     let dir = crate::support::copy_of_scenario("pod-ip-502", |text| {
@@ -88,11 +91,7 @@ fn a_sandbox_has_no_interface_but_its_own() {
     assert_eq!(lab.status(), 0, "{}", lab.said());
 }
 
-#[test]
 fn a_kill_at_any_moment_leaves_nothing() {
-    if !netns_tier() {
-        return;
-    }
     let before = Host::look();
     for victim in [Victim::Harness, Victim::Sandbox, Victim::Init, Victim::Supervisor] {
         for after in [20, 120, 400, 1200, 2500].map(Duration::from_millis) {
@@ -102,11 +101,7 @@ fn a_kill_at_any_moment_leaves_nothing() {
     assert_eq!(Host::look(), before);
 }
 
-#[test]
 fn an_interrupt_ends_with_130_and_a_report_of_what_was_done() {
-    if !netns_tier() {
-        return;
-    }
     let dir = tempfile::tempdir().expect("a temporary folder");
     let temporary = tempfile::tempdir().expect("a temporary folder");
     let mut child = start(&dir, &temporary);

@@ -4,7 +4,22 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::support::{Lab, copy_of_scenario, netns_tier};
+use crate::support::{Lab, copy_of_scenario};
+
+use libtest_mimic::Trial;
+
+use crate::trials;
+
+/// The tests that need namespaces.
+pub fn in_namespaces() -> Vec<Trial> {
+    trials![
+        the_whole_library_is_as_expected,
+        two_nodes_with_firewalld_go_from_timeout_over_rejected_to_ok,
+        a_remedy_with_another_verdict_is_a_change,
+        a_mixed_cluster_from_elsewhere_needs_no_code,
+        a_new_scenario_runs_as_it_is,
+    ]
+}
 
 fn outcome(report: &Value, id: &str) -> String {
     let cases = report["cases"].as_array().expect("cases");
@@ -13,11 +28,7 @@ fn outcome(report: &Value, id: &str) -> String {
 }
 
 /// Every known outcome shows, every remedy does what its scenario says, and what cannot be carried is skipped.
-#[test]
 fn the_whole_library_is_as_expected() {
-    if !netns_tier() {
-        return;
-    }
     let lab = Lab::run(&["-s", "all"]);
     assert_eq!(lab.status(), 0, "{}", lab.said());
     let report = lab.report();
@@ -42,11 +53,7 @@ fn the_whole_library_is_as_expected() {
 }
 
 /// Silence, then rejection, then answers: half a fix changes the symptom.
-#[test]
 fn two_nodes_with_firewalld_go_from_timeout_over_rejected_to_ok() {
-    if !netns_tier() {
-        return;
-    }
     let lab = Lab::run(&["-s", "remote-service-rejected"]);
     assert_eq!(lab.status(), 0, "{}", lab.said());
     let report = lab.report();
@@ -61,11 +68,7 @@ fn two_nodes_with_firewalld_go_from_timeout_over_rejected_to_ok() {
 }
 
 /// The verdict that a scenario names is held against the run.
-#[test]
 fn a_remedy_with_another_verdict_is_a_change() {
-    if !netns_tier() {
-        return;
-    }
     let wrong = "    verdict: partly\n    applies_to: firewalld\n    run:\n      - systemctl";
     let right = "    verdict: fixes\n    applies_to: firewalld\n    run:\n      - systemctl";
     let dir = copy_of_scenario("pod-ip-502", |text| {
@@ -84,11 +87,7 @@ fn a_remedy_with_another_verdict_is_a_change() {
 }
 
 /// Two machines of different systems in one cluster, written without a look at the code.
-#[test]
 fn a_mixed_cluster_from_elsewhere_needs_no_code() {
-    if !netns_tier() {
-        return;
-    }
     let dir = tempfile::tempdir().expect("a temporary folder");
     let folder = dir.path().join("mixed-shop");
     fs::create_dir(&folder).expect("a folder");
@@ -105,11 +104,7 @@ fn a_mixed_cluster_from_elsewhere_needs_no_code() {
 }
 
 /// What `lab new` writes runs as it is.
-#[test]
 fn a_new_scenario_runs_as_it_is() {
-    if !netns_tier() {
-        return;
-    }
     let dir = tempfile::tempdir().expect("a temporary folder");
     let parent = dir.path().to_str().expect("UTF-8");
     let made = std::process::Command::new(env!("CARGO_BIN_EXE_lab"))

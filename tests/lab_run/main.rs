@@ -6,3 +6,29 @@ mod library;
 mod main_job;
 mod network;
 mod support;
+#[path = "../tiers/mod.rs"]
+mod tiers;
+
+use std::{path::Path, process::ExitCode};
+
+use self::tiers::{Tier, no_namespaces};
+
+fn main() -> ExitCode {
+    let trials = [
+        doctor::in_namespaces(),
+        leaves_nothing::in_namespaces(),
+        library::in_namespaces(),
+        main_job::in_namespaces(),
+        network::in_namespaces(),
+    ];
+    let trials = trials.into_iter().flatten().collect();
+    let netns = Tier { name: "netns", lacking: no_namespaces(), trials };
+    let lacking = no_namespaces().or_else(no_ipv6);
+    let ipv6 = Tier { name: "netns", lacking, trials: network::over_ipv6() };
+    tiers::run(vec![netns, ipv6])
+}
+
+/// What IPv6 paths lack.
+fn no_ipv6() -> Option<String> {
+    (!Path::new("/proc/net/if_inet6").exists()).then(|| "this kernel has no IPv6".to_owned())
+}

@@ -2,14 +2,25 @@
 
 use std::{fs, path::Path};
 
-use crate::support::{Lab, copy_of_scenario, netns_tier};
+use crate::support::{Lab, copy_of_scenario};
 use serde_json::{Value, json};
 
-#[test]
+use libtest_mimic::Trial;
+
+use crate::trials;
+
+/// The tests that need namespaces.
+pub fn in_namespaces() -> Vec<Trial> {
+    trials![
+        the_reported_bug_shows_and_the_remedies_are_told_apart,
+        without_its_known_issues_the_same_run_fails,
+        a_known_issue_that_does_not_show_is_fixed_and_must_be_looked_at,
+        a_scenario_from_elsewhere_needs_no_code,
+        a_report_follows_its_published_schema,
+    ]
+}
+
 fn the_reported_bug_shows_and_the_remedies_are_told_apart() {
-    if !netns_tier() {
-        return;
-    }
     let lab = Lab::run(&["rhel", "ubuntu"]);
     assert_eq!(lab.status(), 0, "{}", lab.said());
     let report = lab.report();
@@ -40,22 +51,14 @@ fn the_reported_bug_shows_and_the_remedies_are_told_apart() {
     }
 }
 
-#[test]
 fn without_its_known_issues_the_same_run_fails() {
-    if !netns_tier() {
-        return;
-    }
     let dir = copy_of_scenario("pod-ip-502", |text| without_block(&text, "known_issues:"));
     let lab = Lab::run(&["rhel", "--remedy", "none", "-s", &path(dir.path())]);
     assert_eq!(lab.status(), 1, "{}", lab.said());
     assert_eq!(lab.case("pod-ip-502::rhel-9.5::as-installed::pod-to-pod-ip").1, "fail");
 }
 
-#[test]
 fn a_known_issue_that_does_not_show_is_fixed_and_must_be_looked_at() {
-    if !netns_tier() {
-        return;
-    }
     let false_issue = "known_issues:\n  - { distro: ubuntu, upstream: example/example#1, paths: [pod-to-pod-ip], outcome: rejected }\n";
     let dir = copy_of_scenario("pod-ip-502", |text| text.replacen("known_issues:\n", false_issue, 1));
     let lab = Lab::run(&["ubuntu", "--remedy", "none", "-s", &path(dir.path())]);
@@ -64,11 +67,7 @@ fn a_known_issue_that_does_not_show_is_fixed_and_must_be_looked_at() {
 }
 
 /// Nothing about the seed scenario is in the code: other names, ports, conditions and distros work the same.
-#[test]
 fn a_scenario_from_elsewhere_needs_no_code() {
-    if !netns_tier() {
-        return;
-    }
     let dir = tempfile::tempdir().expect("a temporary folder");
     let folder = dir.path().join("isolated-web");
     fs::create_dir(&folder).expect("a folder");
@@ -88,11 +87,7 @@ fn a_scenario_from_elsewhere_needs_no_code() {
     assert_eq!(lab.remedy("debian-12", "without-the-rule")["verdict"], "fixes");
 }
 
-#[test]
 fn a_report_follows_its_published_schema() {
-    if !netns_tier() {
-        return;
-    }
     let lab = Lab::run(&["rocky", "--remedy", "trusted-source"]);
     let schema =
         std::process::Command::new(env!("CARGO_BIN_EXE_lab")).args(["schema", "report"]).output().expect("lab starts");

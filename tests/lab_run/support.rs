@@ -1,4 +1,4 @@
-//! What the tests of the whole program share: running `lab`, reading its report, skipping visibly.
+//! What the tests of the whole program share: running `lab`, reading its report.
 
 use std::{
     path::{Path, PathBuf},
@@ -11,23 +11,6 @@ use tempfile::TempDir;
 /// The repository.
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("harness lies in the repository").to_owned()
-}
-
-/// Whether the tier can run here. Says why not, and panics where it is required (`PATHLAB_REQUIRE`).
-#[must_use]
-pub fn netns_tier() -> bool {
-    let tried = Command::new("unshare")
-        .args(["--user", "--map-root-user", "--net", "--mount", "--pid", "--fork", "true"])
-        .output();
-    let reason = match tried {
-        Ok(output) if output.status.success() => return true,
-        Ok(output) => String::from_utf8_lossy(&output.stderr).trim().to_owned(),
-        Err(error) => error.to_string(),
-    };
-    let required = std::env::var("PATHLAB_REQUIRE").unwrap_or_default();
-    assert!(!required.split(',').any(|tier| tier == "netns"), "the tier netns is required and cannot run: {reason}");
-    eprintln!("skipped: no user namespaces here: {reason}");
-    false
 }
 
 /// One run of `lab`.

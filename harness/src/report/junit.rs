@@ -1,6 +1,8 @@
 //! `junit.xml`, for the tools that show test results of CI jobs.
 //!
-//! One suite per scenario and distro, one test case per case; names are the cases' ids. What the verdicts become:
+//! One suite per scenario and distro, one test case per case; names are the cases' ids. A remedy whose verdict the
+//! scenario names is a test case too, `SCENARIO::DISTRO::REMEDY::verdict`: another verdict is a `failure` of type
+//! `changed`. What the verdicts of cases become:
 //!
 //! | verdict | element | why |
 //! | --- | --- | --- |
@@ -19,12 +21,13 @@ use super::{
     cause::place,
     cell,
     error::ReportError,
+    remedy::change,
     text::{clean, explain_command},
     versions,
 };
 use crate::model::{
     Outcome, Verdict,
-    report::{CaseReport, Report},
+    report::{CaseReport, RemedyReport, Report},
 };
 
 /// The report as `JUnit` XML.
@@ -50,6 +53,8 @@ fn suite(report: &Report, scenario: &str, distro: &str) -> TestSuite {
         suite.add_property((name, clean(&value).into_owned()));
     }
     suite.add_test_cases(cases.into_iter().map(test_case));
+    let remedies = report.remedies.iter().filter(|remedy| remedy.scenario == scenario && remedy.distro == distro);
+    suite.add_test_cases(remedies.filter(|remedy| remedy.expected_verdict.is_some()).map(remedy_verdict));
     suite
 }
 
@@ -83,6 +88,19 @@ fn test_case(case: &CaseReport) -> TestCase {
     if case.verdict == Verdict::Known {
         test.set_system_out(description(case));
     }
+    test
+}
+
+fn remedy_verdict(remedy: &RemedyReport) -> TestCase {
+    let status = change(remedy).map_or_else(TestCaseStatus::success, |change| {
+        let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+        status.set_type("changed");
+        status.set_message(clean(&change));
+        status
+    });
+    let RemedyReport { scenario, distro, id, .. } = remedy;
+    let mut test = TestCase::new(clean(&format!("{scenario}::{distro}::{id}::verdict")), status);
+    test.set_classname(clean(&format!("{scenario}::{distro}")));
     test
 }
 

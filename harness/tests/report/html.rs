@@ -35,6 +35,13 @@ fn everything_of_the_report_is_there() {
 }
 
 #[test]
+fn a_remedy_that_does_something_else_than_its_scenario_says_stands_out() {
+    let page = page(&crate::with_a_changed_remedy());
+    let said = "<strong>CHANGED: the scenario says `no-effect`, the run shows `fixes`</strong>";
+    assert_eq!(page.matches(said).count(), 1);
+}
+
+#[test]
 fn it_names_no_address_and_runs_nothing() {
     let page = page(&sample::mixed());
     for part in ["://", "<script", "javascript:", "<link", "<iframe", "src=", "url(", "@import", " style=", " onclick"]

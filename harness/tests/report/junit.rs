@@ -49,3 +49,20 @@ fn hostile_text_stays_text() {
     assert!(!xml.contains("<script") && !xml.contains("<img"));
     assert!(!xml.chars().any(|c| (c.is_control() && c != '\n') || c == '\u{202e}'));
 }
+
+#[test]
+fn a_remedy_that_does_something_else_than_its_scenario_says_is_a_failure() {
+    let report = crate::with_a_changed_remedy();
+    let xml = junit::to_string(&report).expect("rendered");
+    let junit = Report::deserialize_from_str(&xml).expect("valid");
+    let cases: Vec<_> = junit.test_suites.iter().flat_map(|suite| &suite.test_cases).collect();
+    let status = |id: &str| &cases.iter().find(|case| case.name.as_str() == id).expect(id).status;
+    let TestCaseStatus::NonSuccess { kind: NonSuccessKind::Failure, message: Some(message), .. } =
+        status("pod-ip-502::rhel-9.5::firewalld-off::verdict")
+    else {
+        panic!("the changed remedy is no failure: {xml}")
+    };
+    assert_eq!(message.as_str(), "CHANGED: the scenario says `no-effect`, the run shows `fixes`");
+    let as_said = status("pod-ip-502::rhel-9.5::trusted-source::verdict");
+    assert!(matches!(as_said, TestCaseStatus::Success { .. }), "{as_said:?}");
+}

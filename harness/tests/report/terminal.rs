@@ -1,7 +1,10 @@
 //! The terminal text, at the widths that people have.
 
 use camino::Utf8Path;
-use pathlab::report::terminal::{TerminalStyle, render};
+use pathlab::{
+    model::Verdict,
+    report::terminal::{TerminalStyle, render},
+};
 use unicode_width::UnicodeWidthStr;
 
 use crate::sample;
@@ -59,4 +62,25 @@ fn hostile_text_stays_text() {
     let text = render(&sample::hostile(), None, plain(100));
     assert!(text.contains(r"\u{1b}[31m"));
     assert!(!text.chars().any(|c| (c.is_control() && c != '\n') || c == '\u{202e}'));
+}
+
+/// A cluster that broke says so once, not once a case; a case that broke alone stands alone.
+#[test]
+fn a_broken_cluster_gives_its_reason_once() {
+    let mut report = sample::seed();
+    let broken: Vec<_> = report
+        .cases
+        .iter_mut()
+        .filter(|case| case.distro == "rhel-9.5" && case.remedy.as_deref() == Some("firewalld-off"))
+        .collect();
+    let all = broken.len();
+    assert!(all > 2);
+    for (index, case) in broken.into_iter().enumerate() {
+        case.verdict = Verdict::Error;
+        case.detail = if index + 1 == all { "its own reason" } else { "firewalld did not start" }.to_owned();
+    }
+    let text = render(&report, None, plain(100));
+    assert_eq!(text.matches("firewalld did not start").count(), 1, "{text}");
+    assert!(text.contains(&format!("ERROR  pod-ip-502::rhel-9.5::firewalld-off, {} cases\n", all - 1)), "{text}");
+    assert_eq!(text.matches("its own reason").count(), 1, "{text}");
 }

@@ -1,27 +1,22 @@
 //! Dual-stack clusters: Services, paths and policies over IPv6.
 
 use super::{Variant, case, run_scenario};
-use crate::support::netns_tier;
 
-/// Whether the kernel can do it. Says why not, and panics where the tier is required.
-fn ipv6_here() -> bool {
-    if !netns_tier() {
-        return false;
-    }
-    let there = std::path::Path::new("/proc/net/if_inet6").exists();
-    if !there {
-        let required = std::env::var("PATHLAB_REQUIRE").unwrap_or_default();
-        assert!(!required.split(',').any(|tier| tier == "netns"), "the kernel has no IPv6");
-        eprintln!("skipped: this kernel has no IPv6");
-    }
-    there
+use libtest_mimic::Trial;
+
+use crate::trials;
+
+/// The tests of this file.
+pub fn in_namespaces() -> Vec<Trial> {
+    trials![
+        every_way_works_over_both_versions_of_ip,
+        firewalld_rejects_both_alike_and_a_remedy_must_name_both,
+        a_service_of_ipv6_alone_has_no_other_address,
+        policies_hold_over_ipv6,
+    ]
 }
 
-#[test]
 fn every_way_works_over_both_versions_of_ip() {
-    if !ipv6_here() {
-        return;
-    }
     let lab = run_scenario("dual-stack", &["ubuntu"]);
     assert_eq!(lab.status(), 0, "{}", lab.said());
     let cases = lab.report()["cases"].as_array().expect("cases").len();
@@ -33,11 +28,7 @@ fn every_way_works_over_both_versions_of_ip() {
 }
 
 /// firewalld's table is for both versions: what it rejects, it rejects over both, and a remedy must name both.
-#[test]
 fn firewalld_rejects_both_alike_and_a_remedy_must_name_both() {
-    if !ipv6_here() {
-        return;
-    }
     // Not the host port: the reload flushes it, over both versions of IP.
     let only = ["rhel", "--filter", "::pod-to-", "--filter", "outside-to-node-port", "--filter", "outside-to-ingress"];
     let lab = run_scenario("dual-stack", &only);
@@ -61,11 +52,7 @@ fn firewalld_rejects_both_alike_and_a_remedy_must_name_both() {
     assert_eq!(lab.remedy("rhel-9.5", "trust-both")["verdict"], "fixes");
 }
 
-#[test]
 fn a_service_of_ipv6_alone_has_no_other_address() {
-    if !ipv6_here() {
-        return;
-    }
     let alone = [("zeus.yaml", "ipFamilyPolicy: RequireDualStack", "ipFamilies: [IPv6]")];
     let lab =
         Variant::of("dual-stack", &alone).run(&["ubuntu", "--filter", "to-service:ipv6", "--filter", "to-ingress"]);
@@ -75,11 +62,7 @@ fn a_service_of_ipv6_alone_has_no_other_address() {
     assert!(lab.said().contains("has no IPv4 address: use `family: ipv6`"), "{}", lab.said());
 }
 
-#[test]
 fn policies_hold_over_ipv6() {
-    if !ipv6_here() {
-        return;
-    }
     let both = [
         ("shop.yaml", "type: NodePort", "type: NodePort\n  ipFamilyPolicy: RequireDualStack"),
         ("scenario.yaml", "paths:\n", IPV6_PATHS),

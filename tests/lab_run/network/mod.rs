@@ -8,9 +8,20 @@ mod underlay;
 
 use std::path::Path;
 
+use libtest_mimic::Trial;
 use tempfile::TempDir;
 
 use crate::support::{Lab, root};
+
+/// The tests that need namespaces.
+pub fn in_namespaces() -> Vec<Trial> {
+    [policy::in_namespaces(), traffic::in_namespaces(), underlay::in_namespaces()].into_iter().flatten().collect()
+}
+
+/// Those that need a kernel with IPv6, too.
+pub fn over_ipv6() -> Vec<Trial> {
+    dual_stack::in_namespaces()
+}
 
 /// A scenario of the tests, copied, with parts of its files replaced.
 struct Variant(TempDir, &'static str);

@@ -1,24 +1,29 @@
 //! Network policies.
 
 use super::{Variant, case, run_scenario};
-use crate::support::netns_tier;
 
-#[test]
+use libtest_mimic::Trial;
+
+use crate::trials;
+
+/// The tests of this file.
+pub fn in_namespaces() -> Vec<Trial> {
+    trials![
+        policies_let_through_what_they_name,
+        a_packet_that_a_policy_drops_is_laid_at_calicos_door,
+        without_policies_everything_passes_and_no_chain_is_there,
+        the_hosts_firewall_still_has_its_say,
+    ]
+}
+
 fn policies_let_through_what_they_name() {
-    if !netns_tier() {
-        return;
-    }
     // What is right stands in the scenario, path by path.
     let lab = run_scenario("network-policy", &[]);
     assert_eq!(lab.status(), 0, "{}", lab.said());
     assert_eq!(lab.report()["cases"].as_array().expect("cases").len(), 18);
 }
 
-#[test]
 fn a_packet_that_a_policy_drops_is_laid_at_calicos_door() {
-    if !netns_tier() {
-        return;
-    }
     let lab = Variant::of("network-policy", &[("scenario.yaml", ", expect: blocked", "")]).run(&[]);
     assert_eq!(lab.status(), 1, "{}", lab.said());
     for (path, chain) in [
@@ -38,11 +43,7 @@ fn a_packet_that_a_policy_drops_is_laid_at_calicos_door() {
     }
 }
 
-#[test]
 fn without_policies_everything_passes_and_no_chain_is_there() {
-    if !netns_tier() {
-        return;
-    }
     let none = [
         ("scenario.yaml", ", policies.yaml]", "]"),
         ("scenario.yaml", ", expect: blocked", ""),
@@ -56,11 +57,7 @@ fn without_policies_everything_passes_and_no_chain_is_there() {
 const NO_CHAINS: &str = "conditions:\n  - { name: no chains, when: after-deploy, run: [\"! iptables-save | grep cali-FORWARD\"] }\npaths:\n";
 
 /// What a policy lets through is not accepted for good: the host's firewall stands behind it, and the seed bug shows.
-#[test]
 fn the_hosts_firewall_still_has_its_say() {
-    if !netns_tier() {
-        return;
-    }
     let lab = run_scenario("network-policy", &["rhel", "--filter", "::pod-to-"]);
     let outcome = |path: &str| lab.case(&format!("network-policy::rhel-9.5::as-installed::{path}")).0;
     assert_eq!(outcome("pod-to-pod-ip"), "rejected", "{}", lab.said());

@@ -3,13 +3,23 @@
 use serde_json::Value;
 
 use super::{Variant, case, run_scenario};
-use crate::support::{Lab, netns_tier};
+use crate::support::Lab;
 
-#[test]
+use libtest_mimic::Trial;
+
+use crate::trials;
+
+/// The tests of this file.
+pub fn in_namespaces() -> Vec<Trial> {
+    trials![
+        local_services_keep_the_source_and_answer_on_their_own_node,
+        a_source_that_is_not_the_expected_one_fails_the_case,
+        internal_local_services_answer_on_their_own_node_only,
+        many_requests_meet_every_pod_and_no_other,
+    ]
+}
+
 fn local_services_keep_the_source_and_answer_on_their_own_node() {
-    if !netns_tier() {
-        return;
-    }
     let lab = run_scenario("service-traffic", &[]);
     assert_eq!(lab.status(), 0, "{}", lab.said());
     let hairpin = case(&lab, "service-traffic", "backend-to-service");
@@ -18,11 +28,7 @@ fn local_services_keep_the_source_and_answer_on_their_own_node() {
 }
 
 /// The same Service with `Cluster`: the expectations of the source say so, and nothing else changes.
-#[test]
 fn a_source_that_is_not_the_expected_one_fails_the_case() {
-    if !netns_tier() {
-        return;
-    }
     let changes = [("zeus.yaml", "externalTrafficPolicy: Local", "externalTrafficPolicy: Cluster")];
     let lab = Variant::of("service-traffic", &changes).run(&["--filter", "outside-to-", "--remedy", "none"]);
     assert_eq!(lab.status(), 1, "{}", lab.said());
@@ -34,11 +40,7 @@ fn a_source_that_is_not_the_expected_one_fails_the_case() {
     assert_eq!(case(&lab, "service-traffic", "outside-to-host-port")["verdict"], "pass");
 }
 
-#[test]
 fn internal_local_services_answer_on_their_own_node_only() {
-    if !netns_tier() {
-        return;
-    }
     let changes = [("zeus.yaml", "internalTrafficPolicy: Cluster", "internalTrafficPolicy: Local")];
     let lab =
         Variant::of("service-traffic", &changes).run(&["--filter", "pod-to-service", "--filter", "node-to-service"]);
@@ -50,11 +52,7 @@ fn internal_local_services_answer_on_their_own_node_only() {
     }
 }
 
-#[test]
 fn many_requests_meet_every_pod_and_no_other() {
-    if !netns_tier() {
-        return;
-    }
     let lab = run_scenario("service-sessions", &[]);
     assert_eq!(lab.status(), 0, "{}", lab.said());
     for path in [

@@ -1,13 +1,22 @@
 //! The network between the machines: MTU and loss.
 
 use super::{Variant, case, run_scenario};
-use crate::support::netns_tier;
 
-#[test]
+use libtest_mimic::Trial;
+
+use crate::trials;
+
+/// The tests of this file.
+pub fn in_namespaces() -> Vec<Trial> {
+    trials![
+        a_small_mtu_stalls_large_payloads_between_nodes,
+        offloads_hide_a_small_mtu_from_tcp,
+        a_large_mtu_is_used,
+        a_lossy_network_is_lossy_between_machines_only,
+    ]
+}
+
 fn a_small_mtu_stalls_large_payloads_between_nodes() {
-    if !netns_tier() {
-        return;
-    }
     // Which paths stall stands in the scenario as known issues: small ones and those within a node are right.
     let lab = run_scenario("underlay-mtu", &[]);
     assert_eq!(lab.status(), 0, "{}", lab.said());
@@ -25,22 +34,14 @@ fn a_small_mtu_stalls_large_payloads_between_nodes() {
 }
 
 /// Packets that nobody cuts never meet the small MTU; Calico's VXLAN device cuts whatever goes into the tunnel.
-#[test]
 fn offloads_hide_a_small_mtu_from_tcp() {
-    if !netns_tier() {
-        return;
-    }
     let offloaded = [("scenario.yaml", "{ mtu: 1400 }", "{ mtu: 1400, offloads: true }")];
     let lab = Variant::of("underlay-mtu", &offloaded).run(&["--filter", ":large", "--remedy", "none"]);
     assert_eq!(case(&lab, "underlay-mtu", "remote-node-to-node-port:large")["outcome"], "ok", "{}", lab.said());
     assert_eq!(case(&lab, "underlay-mtu", "remote-pod-to-pod-ip:large")["outcome"], "stalled");
 }
 
-#[test]
 fn a_large_mtu_is_used() {
-    if !netns_tier() {
-        return;
-    }
     let jumbo = [("scenario.yaml", "{ mtu: 1400 }", JUMBO)];
     let lab = Variant::of("underlay-mtu", &jumbo).run(&["--filter", ":large", "--remedy", "none"]);
     assert_eq!(case(&lab, "underlay-mtu", "remote-pod-to-service:large")["outcome"], "ok", "{}", lab.said());
@@ -51,11 +52,7 @@ const JUMBO: &str = "{ mtu: 9000 }
 conditions:
   - { name: jumbo, when: after-deploy, run: [\"ip link show eth0 | grep 'mtu 9000'\", \"ip link show vxlan.calico | grep 'mtu 8950'\"] }";
 
-#[test]
 fn a_lossy_network_is_lossy_between_machines_only() {
-    if !netns_tier() {
-        return;
-    }
     let lab = run_scenario("underlay-loss", &[]);
     for path in ["pod-to-service:large", "node-to-service:large"] {
         assert_eq!(case(&lab, "underlay-loss", path)["verdict"], "pass", "{path}");

@@ -32,8 +32,9 @@ http {
     client_max_body_size 1m;
     proxy_http_version 1.1;
     proxy_buffering off;
-    proxy_connect_timeout 2s;
+    proxy_connect_timeout 1s;
     proxy_next_upstream error timeout;
+    proxy_next_upstream_timeout 1s;
     proxy_next_upstream_tries 3;
     proxy_set_header Host $http_host;
     proxy_set_header Connection \"\";

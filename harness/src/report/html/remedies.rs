@@ -5,7 +5,7 @@ use crate::{
     model::{RemedyVerdict, report::Report},
     report::{
         matrix::Matrix,
-        remedy::{Remedied, not_applicable},
+        remedy::{Remedied, change, not_applicable},
         text::clean,
     },
 };
@@ -24,6 +24,8 @@ pub(super) struct RemedyRow {
     pub(super) title: String,
     pub(super) recommended: bool,
     pub(super) badge: Badge,
+    /// What is to be said when the scenario names another verdict.
+    pub(super) change: Option<String>,
     pub(super) repairs: String,
     /// What is left after a firewall reload.
     pub(super) reload: &'static str,
@@ -57,6 +59,7 @@ fn row(one: &Remedied<'_>) -> RemedyRow {
         title: clean(&remedy.title).into_owned(),
         recommended: remedy.recommended,
         badge: Badge::of_remedy(remedy.verdict),
+        change: change(remedy),
         repairs: format!("{} of {}", remedy.fixed, one.failing),
         reload: match (one.reload_matters(), remedy.survives_reload) {
             (false, _) => "–",

@@ -26,18 +26,33 @@ pub(super) fn write_cases(page: &mut Page, report: &Report) {
         return;
     }
     page.heading(&format!("{} to look at", count(cases.len(), "case")));
-    for case in cases.iter().take(MOST_CASES) {
-        write_case(page, case);
+    let groups: Vec<_> = cases.chunk_by(|one, next| broke_together(one, next)).collect();
+    for group in groups.iter().take(MOST_CASES) {
+        write_case(page, group[0], group.len());
     }
-    if cases.len() > MOST_CASES {
-        let rest = count(cases.len() - MOST_CASES, "other case");
+    let rest: usize = groups.iter().skip(MOST_CASES).map(|group| group.len()).sum();
+    if rest > 0 {
+        let rest = count(rest, "other case");
         page.paragraph(2, Tone::Plain, &format!("and {rest}: report.html has them all"));
     }
 }
 
-fn write_case(page: &mut Page, case: &CaseReport) {
+/// Whether two cases are of one cluster that broke, for one reason.
+fn broke_together(one: &CaseReport, next: &CaseReport) -> bool {
+    let cluster = |case: &CaseReport| (case.scenario.clone(), case.distro.clone(), case.remedy.clone());
+    [one, next].iter().all(|case| case.verdict == Verdict::Error)
+        && one.detail == next.detail
+        && cluster(one) == cluster(next)
+}
+
+/// Writes a case; `alike` is how many it stands for.
+fn write_case(page: &mut Page, case: &CaseReport, alike: usize) {
     let word = page.style.paint(Tone::from(case.verdict), &case.verdict.as_str().to_ascii_uppercase());
-    page.line(&format!("  {word}  {}", clean(&case.id)));
+    let name = match case.id.rsplit_once("::") {
+        Some((cluster, _)) if alike > 1 => format!("{cluster}, {}", count(alike, "case")),
+        _ => case.id.clone(),
+    };
+    page.line(&format!("  {word}  {}", clean(&name)));
     for line in case_words::of(case) {
         page.paragraph(4, Tone::Plain, &line);
     }
