@@ -1,5 +1,6 @@
 //! What makes the clusters of a run: one provider with one kind of cluster.
 
+use super::kept::Kept;
 use crate::{
     cluster::{Cluster, ClusterError, dataplane::Dataplane},
     model::{ClusterKind, ProviderKind, report::Host},
@@ -25,6 +26,8 @@ pub enum MakerError {
 pub enum Maker {
     /// Namespace hosts with the embedded cluster.
     Dataplane(NetnsLab),
+    /// Nothing: the clusters are up already, and stay.
+    Kept(Kept),
 }
 
 impl Maker {
@@ -38,6 +41,7 @@ impl Maker {
     pub const fn provider(&self) -> ProviderKind {
         match self {
             Self::Dataplane(_) => ProviderKind::Netns,
+            Self::Kept(kept) => kept.provider(),
         }
     }
 
@@ -46,6 +50,7 @@ impl Maker {
     pub const fn cluster(&self) -> ClusterKind {
         match self {
             Self::Dataplane(_) => ClusterKind::Dataplane,
+            Self::Kept(kept) => kept.cluster(),
         }
     }
 
@@ -53,6 +58,7 @@ impl Maker {
     pub async fn host(&self) -> Result<Host, MakerError> {
         match self {
             Self::Dataplane(lab) => Ok(super::versions::of_host(&lab.machine("versions", "lab").await?).await?),
+            Self::Kept(kept) => Ok(kept.host().clone()),
         }
     }
 
@@ -60,6 +66,7 @@ impl Maker {
     pub async fn make(&self, plan: &ClusterPlan, name: &str) -> Result<Box<dyn Cluster>, ClusterError> {
         match self {
             Self::Dataplane(lab) => Ok(Box::new(Dataplane::hosts(lab, plan, name).await.map_err(ClusterError::new)?)),
+            Self::Kept(kept) => kept.take(&plan.id()).map(|(cluster, _)| cluster),
         }
     }
 
@@ -67,6 +74,7 @@ impl Maker {
     pub async fn clear(&self, name: &str) -> Result<(), ClusterError> {
         match self {
             Self::Dataplane(lab) => lab.remove(&format!("{name}.")).await.map_err(ClusterError::new),
+            Self::Kept(_) => Ok(()),
         }
     }
 }

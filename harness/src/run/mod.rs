@@ -4,11 +4,12 @@ pub mod assemble;
 mod contexts;
 mod explaining;
 mod exposure;
+mod kept;
 mod life;
 mod maker;
 pub mod observation;
 mod probing;
-mod progress;
+pub mod progress;
 pub mod trials;
 mod versions;
 
@@ -20,8 +21,12 @@ use std::{
 use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
 
-pub use self::maker::{Maker, MakerError};
 use self::{assemble::Ending, life::Surroundings, observation::Observation, progress::Progress};
+pub use self::{
+    kept::Kept,
+    life::Life,
+    maker::{Maker, MakerError},
+};
 use crate::{
     diagnose::{Explanation, evidence::Evidence},
     model::{
@@ -104,7 +109,7 @@ pub async fn run(plan: &Plan, maker: Maker, options: &RunOptions) -> Result<Fini
 }
 
 /// Ends when somebody wants the run to end: Ctrl-C, a terminal that closes, a service manager.
-async fn interrupt() {
+pub async fn interrupt() {
     use tokio::signal::unix::{SignalKind, signal};
     let signals = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
     let waiting = signals.into_iter().filter_map(|kind| signal(kind).ok()).map(|mut signal| {
