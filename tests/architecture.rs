@@ -21,7 +21,15 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("report", &["model"]),
     ("schema", &["catalog", "model", "report"]),
     ("run", &["catalog", "cluster", "diagnose", "model", "plan", "policy", "probe", "provider", "verdict"]),
-    ("cli", &["catalog", "cluster", "diagnose", "model", "plan", "provider", "report", "run", "schema", "suggest"]),
+    // A lab that stays up is a run's first half, held by a process of its own.
+    ("lab", &["catalog", "cluster", "ledger", "model", "plan", "provider", "run", "suggest"]),
+    (
+        "cli",
+        &[
+            "catalog", "cluster", "diagnose", "lab", "ledger", "model", "plan", "provider", "report", "run", "schema",
+            "suggest",
+        ],
+    ),
 ];
 
 #[test]

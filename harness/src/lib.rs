@@ -9,6 +9,7 @@ pub mod catalog;
 pub mod cli;
 pub mod cluster;
 pub mod diagnose;
+pub mod lab;
 pub mod ledger;
 pub mod model;
 pub mod plan;

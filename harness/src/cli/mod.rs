@@ -6,6 +6,7 @@ pub mod doctor;
 pub mod exit;
 pub mod explain;
 pub mod failure;
+pub mod labs;
 pub mod library;
 pub mod list;
 pub mod new;

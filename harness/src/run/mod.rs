@@ -21,19 +21,20 @@ use std::{
 use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
 
-use self::{assemble::Ending, life::Surroundings, observation::Observation, progress::Progress};
+use self::{assemble::Ending, life::Surroundings, observation::{Before, Observation}, progress::Progress};
 pub use self::{
     kept::Kept,
     life::Life,
     maker::{Maker, MakerError},
 };
 use crate::{
+    cluster::Cluster,
     diagnose::{Explanation, evidence::Evidence},
     model::{
         Outcome,
-        report::{FORMAT, Host, Report, Run},
+        report::{CaseReport, FORMAT, Host, Report, Run},
     },
-    plan::Plan,
+    plan::{ClusterPlan, Plan},
 };
 
 /// How a run is made.
@@ -106,6 +107,12 @@ pub async fn run(plan: &Plan, maker: Maker, options: &RunOptions) -> Result<Fini
     let explanations = endings.iter().flat_map(Ending::explanations).cloned().collect();
     let report = assemble(plan, &endings, head);
     Ok(Finished { report, explanations, evidence: assemble::evidence(plan, endings), interrupted })
+}
+
+/// Tries the cases of a cluster that is up, once each, and does nothing else.
+pub async fn try_cases(plan: &ClusterPlan, cluster: Box<dyn Cluster>, before: Before) -> Vec<CaseReport> {
+    let seen = Life::resumed(plan, cluster, before).try_cases().await;
+    assemble::cases(plan, &Ending::Seen(Box::new(seen)))
 }
 
 /// Ends when somebody wants the run to end: Ctrl-C, a terminal that closes, a service manager.
