@@ -9,6 +9,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // What labs hold on this machine; whoever makes something writes it there first.
     ("ledger", &[]),
     ("model", &[]),
+    ("baseline", &["model"]),
     ("catalog", &["model", "suggest"]),
     ("plan", &["catalog", "model", "suggest"]),
     ("provider", &["agent_binary", "catalog"]),
@@ -18,16 +19,17 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("probe", &["catalog", "cluster", "model", "provider"]),
     ("verdict", &["catalog", "model", "plan"]),
     ("diagnose", &["model", "provider"]),
+    ("events", &["model"]),
     ("report", &["model"]),
-    ("schema", &["catalog", "model", "report"]),
-    ("run", &["catalog", "cluster", "diagnose", "model", "plan", "policy", "probe", "provider", "verdict"]),
+    ("schema", &["catalog", "events", "model", "report"]),
+    ("run", &["catalog", "cluster", "diagnose", "events", "model", "plan", "policy", "probe", "provider", "verdict"]),
     // A lab that stays up is a run's first half, held by a process of its own.
     ("lab", &["catalog", "cluster", "ledger", "model", "plan", "provider", "run", "suggest"]),
     (
         "cli",
         &[
-            "catalog", "cluster", "diagnose", "lab", "ledger", "model", "plan", "provider", "report", "run", "schema",
-            "suggest",
+            "baseline", "catalog", "cluster", "diagnose", "events", "lab", "ledger", "model", "plan", "provider",
+            "report", "run", "schema", "suggest",
         ],
     ),
 ];

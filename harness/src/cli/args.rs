@@ -1,5 +1,7 @@
 //! The command line.
 
+use std::time::Duration;
+
 use camino::Utf8PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -52,6 +54,8 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Render a finished run again.
     Report(ReportArgs),
+    /// Write down what a run is known to show, for `lab run --baseline`.
+    Baseline(BaselineArgs),
     /// Show what each provider lacks on this machine and how to get it.
     Doctor(DoctorArgs),
     /// Print the JSON Schema of a file format.
@@ -101,13 +105,22 @@ pub struct RunArgs {
     /// Folder for the report; a new one below ./reports when it is not given.
     #[arg(long, value_name = "DIR")]
     pub report: Option<Utf8PathBuf>,
-    /// Compare with the report.json of an earlier run.
+    /// Compare with what `lab baseline update` wrote: only what changed is told, and decides the exit status.
     #[arg(long, value_name = "FILE")]
     pub baseline: Option<Utf8PathBuf>,
     /// Leave the lab up after the run, under this name or one that is free.
     #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true)]
     #[expect(clippy::option_option, reason = "not given, given, and given with a name are three things")]
     pub keep: Option<Option<LabName>>,
+    /// Write what happens as JSON lines to this file, named pipe or device (`lab schema events`).
+    #[arg(long, value_name = "FILE")]
+    pub events: Option<Utf8PathBuf>,
+    /// How long the run may take (`90m`, `2h 30m`); what has not ended by then is an error.
+    #[arg(long, value_name = "TIME", value_parser = limit)]
+    pub timeout: Option<Duration>,
+    /// How long one phase of one cluster may take (`hosts`, `deploy`, `probe`, …); 15 minutes when it is not given.
+    #[arg(long, value_name = "TIME", value_parser = limit)]
+    pub phase_timeout: Option<Duration>,
     /// How the cases are printed while they end.
     #[arg(long, value_name = "FORMAT")]
     pub format: Option<RunFormat>,
@@ -309,6 +322,28 @@ pub struct ReportArgs {
     pub dir: Utf8PathBuf,
 }
 
+/// `lab baseline`.
+#[derive(Clone, Debug, Args)]
+pub struct BaselineArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: BaselineCommand,
+}
+
+/// What to do with a baseline.
+#[derive(Clone, Debug, Subcommand)]
+pub enum BaselineCommand {
+    /// Write what a finished run shows, one case a line, and say what is new in it.
+    Update {
+        /// The baseline.
+        #[arg(value_name = "FILE")]
+        file: Utf8PathBuf,
+        /// Folder of the finished run.
+        #[arg(long, value_name = "DIR")]
+        from: Utf8PathBuf,
+    },
+}
+
 /// `lab schema`.
 #[derive(Clone, Debug, Args)]
 pub struct SchemaArgs {
@@ -322,6 +357,13 @@ pub struct SchemaArgs {
 pub struct CompletionsArgs {
     /// Which shell.
     pub shell: Shell,
+}
+
+/// A time limit: `90s`, `15m`, `2h 30m`.
+fn limit(text: &str) -> Result<Duration, String> {
+    let parsed: Option<jiff::SignedDuration> = text.parse().ok();
+    let limit = parsed.and_then(|limit| Duration::try_from(limit).ok()).filter(|limit| !limit.is_zero());
+    limit.ok_or_else(|| "expected a time like `90s`, `15m` or `2h 30m`".to_owned())
 }
 
 fn provider() -> impl clap::builder::TypedValueParser<Value = ProviderKind> {

@@ -1,6 +1,6 @@
 //! `lab explain CASE`: the packet's way and the rule that ended it, for one case on demand.
 
-use std::{fmt::Write as _, io::Write};
+use std::{fmt::Write as _, io::Write, sync::Arc};
 
 use miette::Diagnostic;
 
@@ -8,7 +8,8 @@ use super::{
     args::{ExplainArgs, SelectionArgs},
     exit::Exit,
     failure::Failure,
-    run::{check, in_lab},
+    labs::{Asked, open, wait},
+    run::{PHASE_LIMIT, check, in_kept_lab, in_lab},
     select::select,
 };
 use crate::{
@@ -47,7 +48,8 @@ pub fn run(args: &ExplainArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
         filters: Vec::new(),
         shard: None,
     };
-    let mut selected = select(&selection)?;
+    let lab = args.lab.as_deref().map(|name| wait(open(name))).transpose()?.transpose()?;
+    let mut selected = lab.as_ref().map_or_else(|| select(&selection), Asked::still)?;
     let state = format!("{scenario}::{distro}::{state}");
     let wanted = selected.plan.clusters.iter().position(|cluster| cluster.id() == state);
     let known = |index: &usize| selected.plan.clusters[*index].cases.iter().any(|case| case.id == args.case);
@@ -68,8 +70,14 @@ pub fn run(args: &ExplainArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
         explain: Explain::Only(args.case.clone()),
         evidence: false,
         jobs: 1,
+        phase_limit: PHASE_LIMIT,
+        run_limit: None,
+        events: Arc::default(),
     };
-    let finished = in_lab(&selected.plan, &options)?;
+    let finished = match &lab {
+        None => in_lab(&selected.plan, &options)?,
+        Some(lab) => in_kept_lab(&selected.plan, lab, &options)?,
+    };
     let Some(case) = finished.report.cases.iter().find(|case| case.id == args.case) else {
         return Ok(Exit::LabBroken);
     };

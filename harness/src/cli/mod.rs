@@ -1,6 +1,7 @@
 //! The commands of `lab`, one file each, and what they share.
 
 pub mod args;
+pub mod baseline;
 pub mod completions;
 pub mod doctor;
 pub mod exit;

@@ -1,6 +1,6 @@
 //! `lab run`: builds the lab, tries every path, says what is wrong and what repairs it.
 
-use std::{io::Write, thread::available_parallelism};
+use std::{io::Write, sync::Arc, thread::available_parallelism, time::Duration};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
@@ -9,25 +9,30 @@ use miette::Diagnostic;
 
 use super::{
     args::{RunArgs, RunFormat},
+    baseline,
     exit::Exit,
     failure::Failure,
+    labs::{Asked, Unmade, make, ways_in},
     select::{Selected, select},
 };
 use crate::{
     cluster::dataplane,
     diagnose::evidence,
-    model::{
-        ClusterKind, ProviderKind, Verdict,
-        report::{RemedyReport, Report},
-    },
+    events::Events,
+    lab::Lab,
+    ledger::{LabName, Ledger},
+    model::{ClusterKind, ProviderKind},
     plan::Plan,
     provider::needs::{Check, Status, check_netns, missing_programs},
-    report::{self, claim_dir, fresh_dir, terminal::TerminalStyle},
+    report::{self, claim_dir, fresh_dir},
     run::{self, Explain, Finished, Maker, MakerError, RunOptions, trials},
 };
 
 /// Where reports go when the command line does not say.
 const REPORTS: &str = "reports";
+
+/// How long one phase of one cluster may take: namespace hosts need seconds, a machine under load some more.
+pub(super) const PHASE_LIMIT: Duration = Duration::from_secs(15 * 60);
 
 /// Clusters that live at the same time, for each processor: most of their time is waiting.
 const JOBS_PER_PROCESSOR: usize = 4;
@@ -92,12 +97,9 @@ impl ReportProblem {
 /// Runs the selected cases and writes the report.
 pub fn run(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
     let selected = select(&args.selection)?;
-    for (given, option) in [(args.baseline.is_some(), "--baseline"), (args.keep, "--keep")] {
-        if given {
-            let help = "leave it out".to_owned();
-            return Err(Failure::lab(LabError::Missing(format!("this version has no `{option}`"), help)));
-        }
-    }
+    let events = args.events.as_deref().map_or_else(|| Ok(Events::none()), Events::to_file);
+    let events = events.map_err(|error| Failure::input(ReportProblem::new(&error)))?;
+    let baseline = args.baseline.as_deref().map(baseline::read).transpose()?;
     check(&selected)?;
     let plan = &selected.plan;
     let dir = report_dir(args.report.as_deref())?;
@@ -108,34 +110,76 @@ pub fn run(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
         explain: Explain::Failing,
         evidence: true,
         jobs: args.jobs.map_or_else(default_jobs, |jobs| jobs as usize),
+        phase_limit: args.phase_timeout.unwrap_or(PHASE_LIMIT),
+        run_limit: args.timeout,
+        events: Arc::new(events),
     };
-    let mut finished = in_lab(plan, &options).inspect_err(|_| {
-        // Nothing was observed, so there is nothing to keep; the folder is the run's own, and empty.
-        drop(std::fs::remove_dir(&dir));
-    })?;
+    // When nothing was observed there is nothing to keep; the folder is the run's own, and empty.
+    let no_report = || drop(std::fs::remove_dir(&dir));
+    let kept = match args.keep.as_ref().map(|name| keep(name.as_ref(), args, &selected)).transpose() {
+        Ok(kept) => kept,
+        Err(unmade) => {
+            no_report();
+            return unmade.ended();
+        }
+    };
+    let finished = match &kept {
+        None => in_lab(plan, &options),
+        Some(lab) => in_kept_lab(plan, lab, &options),
+    };
+    let mut finished = finished.inspect_err(|_| no_report())?;
     for (name, evidence) in &finished.evidence {
         let file = evidence::write(evidence, &dir, name);
         finished.report.evidence.push(file.map_err(|error| Failure::lab(ReportProblem::new(&error)))?);
     }
+    let report = &mut finished.report;
+    if let (Some(baseline), Some(file)) = (&baseline, &args.baseline) {
+        report.baseline = Some(baseline::against(baseline, file, report, &selected, !finished.interrupted));
+    }
     report::write_all(&finished.report, &dir).map_err(|error| lab_report(&error))?;
     trials::run(&finished.report.cases, args.format.map(Into::into), &dir.join("trials.txt"));
     if args.format.is_none() {
-        let text = report::terminal::render(&finished.report, Some(&dir), TerminalStyle::detect());
-        out.write_all(text.as_bytes())?;
+        out.write_all(baseline::text(&finished.report, &dir).as_bytes())?;
     }
-    Ok(if finished.interrupted { Exit::Interrupted } else { exit(&finished.report) })
+    if let Some(lab) = &kept {
+        eprintln!("The lab stays up as `{}`:\n{}", lab.record.name, ways_in(lab).trim_end());
+    }
+    Ok(if finished.interrupted { Exit::Interrupted } else { baseline::exit(&finished.report) })
+}
+
+/// Makes the lab of a run that stays up after it, under a free name where none is given.
+fn keep(name: Option<&LabName>, args: &RunArgs, selected: &Selected) -> Result<Lab, Unmade> {
+    let asked = Asked::new(&args.selection, false)?;
+    if let Some(name) = name {
+        return make(name, &asked, selected);
+    }
+    let taken = Ledger::open().and_then(|ledger| ledger.labs()).map_err(Failure::lab)?;
+    let mut names = (1_u32..).filter_map(|number| format!("run-{number}").parse().ok());
+    let free = names.find(|name| !taken.contains(name));
+    make(&free.expect("there are more numbers than labs"), &asked, selected)
+}
+
+/// Runs a plan in a lab that is up, and stays.
+pub(super) fn in_kept_lab(plan: &Plan, lab: &Lab, options: &RunOptions) -> Result<Finished, Failure> {
+    block_on(run::run(plan, lab.maker(), options))
+}
+
+/// Says which of the programs that a lab runs are missing here.
+pub(super) fn check_programs() -> Result<(), Failure> {
+    let missing = missing_programs();
+    if missing.is_empty() { Ok(()) } else { Err(Failure::lab(LabError::programs(&missing))) }
+}
+
+fn block_on(finished: impl Future<Output = Result<Finished, MakerError>>) -> Result<Finished, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::lab(LabError::Runtime(error)))?;
+    runtime.block_on(finished).map_err(|error| Failure::lab(LabError::run(error)))
 }
 
 /// Runs a plan in a lab of its own, from a program without a runtime.
 pub(super) fn in_lab(plan: &Plan, options: &RunOptions) -> Result<Finished, Failure> {
-    let missing = missing_programs();
-    if !missing.is_empty() {
-        return Err(Failure::lab(LabError::programs(&missing)));
-    }
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::lab(LabError::Runtime(error)))?;
-    let finished = async { run::run(plan, Maker::start().await?, options).await };
-    runtime.block_on(finished).map_err(|error| Failure::lab(LabError::run(error)))
+    check_programs()?;
+    block_on(async { run::run(plan, Maker::start().await?, options).await })
 }
 
 /// What the files say is checked before anything is created.
@@ -157,21 +201,6 @@ fn report_dir(named: Option<&Utf8Path>) -> Result<Utf8PathBuf, Failure> {
 
 fn default_jobs() -> usize {
     available_parallelism().map_or(1, usize::from) * JOBS_PER_PROCESSOR
-}
-
-/// The exit status that a report asks for.
-#[must_use]
-pub fn exit(report: &Report) -> Exit {
-    let has = |any_of: &[Verdict]| report.cases.iter().any(|case| any_of.contains(&case.verdict));
-    if has(&[Verdict::Error]) {
-        Exit::LabBroken
-    } else if has(&[Verdict::Fail, Verdict::Fixed, Verdict::Flaky])
-        || report.remedies.iter().any(RemedyReport::is_changed)
-    {
-        Exit::Changed
-    } else {
-        Exit::AsExpected
-    }
 }
 
 fn lab_report(error: &report::ReportError) -> Failure {

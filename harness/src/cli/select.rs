@@ -8,7 +8,7 @@ use super::{args::SelectionArgs, failure::Failure};
 use crate::{
     catalog::{Catalog, distro::Distro, scenario::Scenario},
     model::{ClusterKind, ProviderKind},
-    plan::{Plan, Remedies, Selection, plan},
+    plan::{AS_INSTALLED, Plan, Remedies, Selection, plan},
 };
 
 /// What the command line selects.
@@ -20,6 +20,35 @@ pub struct Selected {
     pub provider: ProviderKind,
     /// What runs the manifests.
     pub cluster: ClusterKind,
+    /// Ids of the scenarios.
+    scenarios: Vec<String>,
+    /// What was asked for of them.
+    selection: Selection,
+}
+
+impl Selected {
+    /// Whether a case of this id is among what was asked for, whether it is planned or not.
+    #[must_use]
+    pub fn could_run(&self, id: &str) -> bool {
+        self.covers(id) && self.selection.takes(id)
+    }
+
+    /// Whether a remedy (`SCENARIO::DISTRO::REMEDY`) is among what was asked for, with all of its paths.
+    #[must_use]
+    pub fn could_judge(&self, id: &str) -> bool {
+        self.covers(id) && self.selection.filters.is_empty() && self.selection.shard.is_none()
+    }
+
+    /// Whether scenario, distro and state of this id were asked for.
+    fn covers(&self, id: &str) -> bool {
+        let mut parts = id.split("::").map(str::to_owned);
+        let (scenario, distro, state) = (parts.next(), parts.next(), parts.next());
+        let distros = &self.selection.distros;
+        let remedy = state.filter(|state| state != AS_INSTALLED);
+        scenario.is_some_and(|scenario| self.scenarios.contains(&scenario))
+            && (distros.is_empty() || distros.iter().any(|one| Some(&one.id) == distro.as_ref()))
+            && remedy.is_none_or(|remedy| self.selection.remedies.holds(&remedy))
+    }
 }
 
 /// Arguments that do not go together.
@@ -64,7 +93,8 @@ pub(super) fn select_in(mut catalog: Catalog, args: &SelectionArgs) -> Result<Se
         .map_err(Failure::input)?;
     let selection = Selection { distros, remedies, filters: args.filters.clone(), shard: args.shard };
     let plan = plan(&scenarios, &selection).map_err(Failure::input)?;
-    Ok(Selected { plan, provider: args.provider, cluster })
+    let scenarios = scenarios.iter().map(|scenario| scenario.id.clone()).collect();
+    Ok(Selected { plan, provider: args.provider, cluster, scenarios, selection })
 }
 
 fn cluster(args: &SelectionArgs) -> Result<ClusterKind, ArgumentError> {

@@ -36,13 +36,15 @@ pub(super) struct House {
 }
 
 impl House {
-    /// Makes every cluster of a plan.
+    /// Makes every cluster of a plan that the provider can carry.
     pub(super) async fn make(plan: &Plan, news: &mpsc::UnboundedSender<News>) -> Result<Self, String> {
         let maker = Maker::start().await.map_err(|error| error.to_string())?;
         let host = maker.host().await.map_err(|error| error.to_string())?;
         let jobs = available_parallelism().map_or(1, usize::from) * JOBS_PER_PROCESSOR;
         let (maker, lives) = {
-            let begun = plan.clusters.iter().enumerate().map(|(index, cluster)| {
+            let carried =
+                plan.clusters.iter().enumerate().filter(|(_, one)| one.scenario.lacking(maker.provider()).is_none());
+            let begun = carried.map(|(index, cluster)| {
                 let maker = &maker;
                 async move {
                     let started = Instant::now();

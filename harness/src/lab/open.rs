@@ -82,8 +82,9 @@ impl Lab {
         let Described { provider, cluster, host, clusters } = &self.described;
         let kept = Kept::new(*provider, *cluster, host.clone());
         Maker::Kept(clusters.iter().enumerate().fold(kept, |kept, (index, view)| {
-            let cluster = KeptCluster::new(index, view, &self.folder);
-            kept.with(view.id.clone(), Box::new(cluster), view.before.clone())
+            let (seen, folder) = (view.clone(), Arc::clone(&self.folder));
+            let look = move || Box::new(KeptCluster::new(index, &seen, &folder)) as Box<dyn Cluster>;
+            kept.with(view.id.clone(), Box::new(look), view.before.clone())
         }))
     }
 

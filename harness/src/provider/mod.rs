@@ -140,6 +140,14 @@ pub enum MachineError {
     },
 }
 
+impl MachineError {
+    /// Whether the way to the machine failed, which says nothing about the machine or what was asked of it.
+    #[must_use]
+    pub const fn is_transport(&self) -> bool {
+        matches!(self, Self::Lost { .. })
+    }
+}
+
 fn quoted(text: &str) -> String {
     if text.is_empty() { String::new() } else { format!(": {text}") }
 }

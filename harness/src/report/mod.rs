@@ -23,7 +23,7 @@ use camino::Utf8Path;
 
 pub use self::{
     error::ReportError,
-    folder::{claim_dir, fresh_dir},
+    folder::{claim_dir, fresh_dir, write_file},
     terminal::TerminalStyle,
 };
 use crate::model::report::Report;

@@ -1,9 +1,6 @@
 //! Clusters that are up already, and stay when the run that looks at them ends.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Mutex, PoisonError},
-};
+use std::collections::BTreeMap;
 
 use super::observation::Before;
 use crate::{
@@ -16,8 +13,11 @@ pub struct Kept {
     provider: ProviderKind,
     cluster: ClusterKind,
     host: Host,
-    clusters: Mutex<BTreeMap<String, (Box<dyn Cluster>, Before)>>,
+    clusters: BTreeMap<String, (Seen, Before)>,
 }
+
+/// Looks at a cluster that is up, as often as it is called.
+type Seen = Box<dyn Fn() -> Box<dyn Cluster> + Send + Sync>;
 
 /// The lab has no such cluster.
 #[derive(Debug, thiserror::Error)]
@@ -28,13 +28,13 @@ impl Kept {
     /// A lab of this provider and kind of cluster. `host` is what decides results on the host that runs it.
     #[must_use]
     pub const fn new(provider: ProviderKind, cluster: ClusterKind, host: Host) -> Self {
-        Self { provider, cluster, host, clusters: Mutex::new(BTreeMap::new()) }
+        Self { provider, cluster, host, clusters: BTreeMap::new() }
     }
 
     /// Adds a cluster by the id of its part of the plan.
     #[must_use]
-    pub fn with(self, id: String, cluster: Box<dyn Cluster>, before: Before) -> Self {
-        self.clusters.lock().unwrap_or_else(PoisonError::into_inner).insert(id, (cluster, before));
+    pub fn with(mut self, id: String, cluster: Seen, before: Before) -> Self {
+        self.clusters.insert(id, (cluster, before));
         self
     }
 
@@ -50,8 +50,8 @@ impl Kept {
         &self.host
     }
 
-    pub(super) fn take(&self, id: &str) -> Result<(Box<dyn Cluster>, Before), ClusterError> {
-        let taken = self.clusters.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
-        taken.ok_or_else(|| ClusterError::new(NotThere(id.to_owned())))
+    pub(super) fn look(&self, id: &str) -> Result<(Box<dyn Cluster>, Before), ClusterError> {
+        let (cluster, before) = self.clusters.get(id).ok_or_else(|| ClusterError::new(NotThere(id.to_owned())))?;
+        Ok((cluster(), before.clone()))
     }
 }

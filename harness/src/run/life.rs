@@ -74,7 +74,7 @@ impl Life {
     ) -> Result<Self, LifeError> {
         let started = Instant::now();
         if let Maker::Kept(kept) = maker {
-            let (cluster, before) = kept.take(&plan.id())?;
+            let (cluster, before) = kept.look(&plan.id())?;
             return Ok(Self::resumed(plan, cluster, before));
         }
         tell(Phase::Hosts);

@@ -66,7 +66,7 @@ impl Maker {
     pub async fn make(&self, plan: &ClusterPlan, name: &str) -> Result<Box<dyn Cluster>, ClusterError> {
         match self {
             Self::Dataplane(lab) => Ok(Box::new(Dataplane::hosts(lab, plan, name).await.map_err(ClusterError::new)?)),
-            Self::Kept(kept) => kept.take(&plan.id()).map(|(cluster, _)| cluster),
+            Self::Kept(kept) => kept.look(&plan.id()).map(|(cluster, _)| cluster),
         }
     }
 

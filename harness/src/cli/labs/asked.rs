@@ -121,9 +121,8 @@ impl Asked {
 fn one_state(plan: &mut Plan) {
     let mut kept: Vec<ClusterPlan> = Vec::new();
     for cluster in std::mem::take(&mut plan.clusters) {
-        let same = |other: &&mut ClusterPlan| {
-            other.scenario.id == cluster.scenario.id && other.distro.id == cluster.distro.id
-        };
+        let same =
+            |other: &&mut ClusterPlan| other.scenario.id == cluster.scenario.id && other.distro.id == cluster.distro.id;
         match kept.iter_mut().find(same) {
             Some(earlier) => *earlier = cluster,
             None => kept.push(cluster),

@@ -43,7 +43,9 @@ pub fn shell(args: &ShellArgs) -> Result<ExitCode, Failure> {
     let argv = ["sh", "-c", SHELL].map(str::to_owned).to_vec();
     enter(&args.name, &args.machine, |machine| {
         let mut env = vec![("PS1".to_owned(), format!("{}:{machine}\\$ ", args.name))];
-        env.extend(TERMINAL_ENVIRONMENT.iter().filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?))));
+        env.extend(
+            TERMINAL_ENVIRONMENT.iter().filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?))),
+        );
         Session { argv, env, terminal }
     })
 }

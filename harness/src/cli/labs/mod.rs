@@ -14,6 +14,10 @@ use std::future::Future;
 use miette::Diagnostic;
 
 pub use self::asked::planned;
+pub(super) use self::{
+    asked::Asked,
+    up::{Unmade, make, ways_in},
+};
 use super::failure::Failure;
 use crate::{
     lab::{Lab, LabError},
@@ -26,7 +30,7 @@ use crate::{
 struct RuntimeError(std::io::Error);
 
 /// Runs what waits for labs, from a program without a runtime.
-fn wait<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
+pub(super) fn wait<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
     Ok(runtime()?.block_on(work))
 }
 
@@ -36,7 +40,7 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 }
 
 /// The lab of this name, which must be up.
-async fn open(name: &str) -> Result<Lab, Failure> {
+pub(super) async fn open(name: &str) -> Result<Lab, Failure> {
     let ledger = Ledger::open().map_err(Failure::lab)?;
     Lab::open(&ledger, name).await.map_err(refused)
 }

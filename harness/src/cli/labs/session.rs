@@ -8,10 +8,11 @@ use std::{
 
 use nix::sys::termios::{SetArg, Termios, cfmakeraw, tcgetattr, tcsetattr};
 use tokio::{
-    io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, split},
+    io::{AsyncRead, split},
     select,
     signal::unix::{SignalKind, signal},
     sync::{Semaphore, mpsc},
+    task::spawn_blocking,
 };
 
 use crate::provider::{
@@ -62,12 +63,7 @@ pub(super) fn terminal_size() -> Option<Size> {
 type Said = (Input, Vec<u8>);
 
 /// Carries standard streams and signals to and from a program until it ends, and returns its exit status.
-pub(super) async fn talk(
-    stream: Box<dyn Stream>,
-    on_terminal: bool,
-    machine: &str,
-    program: &str,
-) -> io::Result<u8> {
+pub(super) async fn talk(stream: Box<dyn Stream>, on_terminal: bool, machine: &str, program: &str) -> io::Result<u8> {
     let (mut reading, mut writing) = split(stream);
     let (say, mut said) = mpsc::channel::<Said>(4);
     let room = Semaphore::new(WINDOW);
@@ -150,21 +146,13 @@ async fn watch(say: mpsc::Sender<Said>, on_terminal: bool) -> io::Result<()> {
 }
 
 /// What the program does, until it ends.
-async fn hear<R: AsyncRead + Unpin>(
-    reading: &mut R,
-    room: &Semaphore,
-    machine: &str,
-    program: &str,
-) -> io::Result<u8> {
-    let (mut stdout, mut stderr) = (tokio::io::stdout(), tokio::io::stderr());
+async fn hear<R: AsyncRead + Unpin>(reading: &mut R, room: &Semaphore, machine: &str, program: &str) -> io::Result<u8> {
     loop {
         match receive(reading).await? {
             Event::Taken(bytes) => room.add_permits(bytes),
             Event::Output { stderr: to_stderr } => {
                 let bytes = receive_bytes(reading).await?;
-                let written =
-                    if to_stderr { write(&mut stderr, &bytes).await } else { write(&mut stdout, &bytes).await };
-                if written.is_err() {
+                if write(to_stderr, bytes).await.is_err() {
                     return Ok(CLOSED_PIPE);
                 }
             }
@@ -177,7 +165,12 @@ async fn hear<R: AsyncRead + Unpin>(
     }
 }
 
-async fn write<W: AsyncWrite + Unpin>(to: &mut W, bytes: &[u8]) -> io::Result<()> {
-    to.write_all(bytes).await?;
-    to.flush().await
+/// Writing blocks while nobody reads, and signals go on meanwhile.
+async fn write(to_stderr: bool, bytes: Vec<u8>) -> io::Result<()> {
+    fn all(mut to: impl io::Write, bytes: &[u8]) -> io::Result<()> {
+        to.write_all(bytes)?;
+        to.flush()
+    }
+    let written = spawn_blocking(move || if to_stderr { all(io::stderr(), &bytes) } else { all(io::stdout(), &bytes) });
+    written.await?
 }

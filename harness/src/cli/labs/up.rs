@@ -72,8 +72,7 @@ pub fn run(args: &UpArgs, out: &mut dyn Write) -> Result<ExitCode, Failure> {
             out.write_all(ways_in(&lab).as_bytes())?;
             Ok(Exit::AsExpected.into())
         }
-        Err(Unmade::Interrupted) => Ok(Exit::Interrupted.into()),
-        Err(Unmade::Failed(failure)) => Err(failure),
+        Err(unmade) => unmade.ended().map(Into::into),
     }
 }
 
@@ -83,6 +82,16 @@ pub(in crate::cli) enum Unmade {
     Interrupted,
     /// It failed.
     Failed(Failure),
+}
+
+impl Unmade {
+    /// How the program ends then.
+    pub(in crate::cli) fn ended(self) -> Result<Exit, Failure> {
+        match self {
+            Self::Interrupted => Ok(Exit::Interrupted),
+            Self::Failed(failure) => Err(failure),
+        }
+    }
 }
 
 impl From<Failure> for Unmade {
