@@ -110,7 +110,6 @@ pub struct RunArgs {
     pub baseline: Option<Utf8PathBuf>,
     /// Leave the lab up after the run, under this name or one that is free.
     #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true)]
-    #[expect(clippy::option_option, reason = "not given, given, and given with a name are three things")]
     pub keep: Option<Option<LabName>>,
     /// Write what happens as JSON lines to this file, named pipe or device (`lab schema events`).
     #[arg(long, value_name = "FILE")]

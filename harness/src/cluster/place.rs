@@ -1,6 +1,6 @@
 //! The machines of a cluster as somebody finds them who wants to enter one.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +14,8 @@ pub struct Place {
     pub kind: PlaceKind,
     /// Index of the node that it is or is on; none outside of the cluster.
     pub node: Option<usize>,
+    /// The address that others know it by, where it has one.
+    pub address: Option<IpAddr>,
     /// The machine.
     pub machine: Arc<dyn Machine>,
 }
@@ -37,12 +39,18 @@ impl Place {
     /// The nodes, and the host outside where there is one.
     #[must_use]
     pub fn of_hosts(nodes: &[Arc<dyn Machine>], workload: &Workload) -> Vec<Self> {
-        let nodes = nodes.iter().enumerate();
-        let nodes =
-            nodes.map(|(index, node)| Self { kind: PlaceKind::Node, node: Some(index), machine: Arc::clone(node) });
-        let outside = workload.agents.get(&Vantage::Outside);
-        let outside =
-            outside.map(|agent| Self { kind: PlaceKind::Outside, node: None, machine: Arc::clone(&agent.machine) });
+        let nodes = nodes.iter().enumerate().map(|(index, node)| Self {
+            kind: PlaceKind::Node,
+            node: Some(index),
+            address: workload.addresses.nodes.get(index).map(|node| node.ip),
+            machine: Arc::clone(node),
+        });
+        let outside = workload.agents.get(&Vantage::Outside).map(|agent| Self {
+            kind: PlaceKind::Outside,
+            node: None,
+            address: Some(agent.address),
+            machine: Arc::clone(&agent.machine),
+        });
         nodes.chain(outside).collect()
     }
 }

@@ -63,6 +63,8 @@ pub struct MachineView {
     pub kind: PlaceKind,
     /// Index of the node that it is or is on.
     pub node: Option<usize>,
+    /// The address that others know it by.
+    pub address: Option<IpAddr>,
 }
 
 impl ClusterView {
@@ -75,6 +77,7 @@ impl ClusterView {
                 name: place.machine.name().to_owned(),
                 kind: place.kind.clone(),
                 node: place.node,
+                address: place.address,
             })
             .collect();
         let nodes = cluster.nodes().len();

@@ -1,6 +1,6 @@
 //! A lab that is up, seen from outside.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use camino::Utf8PathBuf;
 use serde::de::DeserializeOwned;
@@ -127,7 +127,7 @@ async fn ask<T: DeserializeOwned>(folder: &camino::Utf8Path, ask: &Ask, limit: D
     let answered = timeout(limit, async {
         let mut stream = socket::connect(folder).await?;
         send(&mut stream, ask).await?;
-        Ok::<Result<T, Fault>, io::Error>(receive(&mut stream).await?)
+        receive::<_, Result<T, Fault>>(&mut stream).await
     });
     match answered.await {
         Ok(Ok(Ok(answer))) => Ok(answer),

@@ -123,7 +123,7 @@ mod tests {
     };
 
     fn machine(name: &str, kind: PlaceKind) -> MachineView {
-        MachineView { name: name.to_owned(), kind, node: Some(0) }
+        MachineView { name: name.to_owned(), kind, node: Some(0), address: None }
     }
 
     fn cluster(scenario: &str, distro: &str, state: &str) -> ClusterView {

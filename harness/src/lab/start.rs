@@ -74,7 +74,10 @@ pub async fn start(
     let entry = ledger.create(name, about)?;
     let folder = entry.folder().to_owned();
     let (ours, theirs) = StdUnixStream::pair()?;
-    let spawned = entry.lock().map_err(StartError::from).and_then(|lock| Ok(spawn(&folder, lock, theirs.into())?));
+    let theirs = OwnedFd::from(theirs);
+    let spawned = entry.lock().map_err(StartError::from).and_then(|lock| Ok(spawn(&folder, &lock, &theirs)?));
+    // Kept open here, it would hide the keeper's end.
+    drop(theirs);
     let keeper = match spawned {
         Ok(keeper) => keeper,
         Err(error) => {
@@ -123,10 +126,10 @@ async fn hear(stream: &mut UnixStream, tell: &mut impl FnMut(Starting)) -> Resul
     }
 }
 
-fn spawn(folder: &Utf8Path, lock: OwnedFd, client: OwnedFd) -> io::Result<Child> {
+fn spawn(folder: &Utf8Path, lock: &OwnedFd, client: &OwnedFd) -> io::Result<Child> {
     let log = File::create(folder.join(LOG))?;
     // Out of the way of the numbers that they get.
-    let (lock, client) = (high(&lock)?, high(&client)?);
+    let (lock, client) = (high(lock)?, high(client)?);
     let mut command = Command::new("/proc/self/exe");
     command.arg0("lab").arg(ARGUMENT).arg(folder).current_dir("/");
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);

@@ -60,10 +60,12 @@ impl Asked {
             let folder = (!shipped.contains(name)).then(|| Utf8Path::new(name).canonicalize_utf8().ok()).flatten();
             folder.map_or_else(|| name.clone(), Utf8PathBuf::into_string)
         };
+        // An alias stands for its distro; one that a scenario brings along is known later.
+        let id = |name: &String| catalog.distros().get(name).map_or_else(|| name.clone(), |distro| distro.id.clone());
         Ok(Self {
             root: catalog.root().canonicalize_utf8().unwrap_or_else(|_| catalog.root().to_owned()),
             scenarios: args.scenarios.iter().map(absolute).collect(),
-            distros: args.distros.clone(),
+            distros: args.distros.iter().map(id).collect(),
             remedies: args.remedies.clone(),
             filters: args.filters.clone(),
             shard: args.shard.map(|shard| shard.to_string()),

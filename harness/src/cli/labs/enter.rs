@@ -40,20 +40,20 @@ enum EnterError {
 pub fn shell(args: &ShellArgs) -> Result<ExitCode, Failure> {
     let has_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
     let terminal = if has_terminal { terminal_size() } else { None };
-    let argv = ["sh", "-c", SHELL].map(str::to_owned).to_vec();
+    let program = ["sh", "-c", SHELL].map(str::to_owned).to_vec();
     enter(&args.name, &args.machine, |machine| {
         let mut env = vec![("PS1".to_owned(), format!("{}:{machine}\\$ ", args.name))];
         env.extend(
             TERMINAL_ENVIRONMENT.iter().filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?))),
         );
-        Session { argv, env, terminal }
+        Session { argv: program, env, terminal }
     })
 }
 
 /// Runs a program.
 pub fn exec(args: &ExecArgs) -> Result<ExitCode, Failure> {
-    let argv = args.command.clone();
-    enter(&args.name, &args.machine, |_| Session { argv, env: Vec::new(), terminal: None })
+    let program = args.command.clone();
+    enter(&args.name, &args.machine, |_| Session { argv: program, env: Vec::new(), terminal: None })
 }
 
 fn enter(lab: &str, machine: &str, session: impl FnOnce(&str) -> Session) -> Result<ExitCode, Failure> {

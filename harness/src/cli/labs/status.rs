@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     cluster::PlaceKind,
-    lab::{ClusterView, Lab, MachineView},
+    lab::Lab,
     ledger::{Ledger, Record, State},
 };
 
@@ -101,7 +101,6 @@ fn last_part(path: &str) -> String {
 fn one(lab: &Lab, format: Format, out: &mut dyn Write) -> Result<(), Failure> {
     if format == Format::Json {
         let machines: Vec<Value> = rows(lab)
-            .into_iter()
             .map(|[name, kind, node, address]| json!({ "name": name, "kind": kind, "node": node, "address": address }))
             .collect();
         let clusters: Vec<&str> = lab.described.clusters.iter().map(|cluster| cluster.id.as_str()).collect();
@@ -142,22 +141,9 @@ fn rows(lab: &Lab) -> impl Iterator<Item = [String; 4]> {
                 (format!("pod of {namespace}"), node.map(|node| node.name.clone()).unwrap_or_default())
             }
         };
-        [found.name, kind, node, address(cluster, machine, found.machine).unwrap_or_default()]
+        let address = machine.address.map(|address| address.to_string());
+        [found.name, kind, node, address.unwrap_or_default()]
     })
-}
-
-/// The address that others know it by.
-fn address(cluster: &ClusterView, machine: &MachineView, index: usize) -> Option<String> {
-    let addresses = &cluster.addresses;
-    let of_node = || addresses.nodes.get(machine.node?).map(|node| node.ip.to_string());
-    let of_pod = || addresses.pods.iter().find(|pod| pod.name == machine.name).map(|pod| pod.ip.to_string());
-    let of_agent =
-        || cluster.agents.values().find(|(at, _, _)| *at == index).map(|(_, _, address)| address.to_string());
-    match machine.kind {
-        PlaceKind::Node => of_node(),
-        PlaceKind::Outside => of_agent(),
-        PlaceKind::Pod { .. } => of_pod().or_else(of_agent),
-    }
 }
 
 fn age(since: Timestamp) -> String {

@@ -286,7 +286,8 @@ impl Cluster for Dataplane {
         places.extend(self.pods.iter().map(|space| {
             let pod = &self.state.pods[space.pod];
             let kind = PlaceKind::Pod { namespace: pod.namespace.clone() };
-            Place { kind, node: Some(pod.node), machine: Arc::new(space.machine.clone()) }
+            let address = Some(IpAddr::V4(pod.ip));
+            Place { kind, node: Some(pod.node), address, machine: Arc::new(space.machine.clone()) }
         }));
         places
     }
