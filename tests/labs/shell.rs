@@ -111,7 +111,7 @@ fn a_shell_has_a_terminal_of_its_own() {
     // A window of another size, and who hears of it.
     shell.resize(20, 80);
     shell.type_in("sleep 0.3; stty size\n");
-    shell.wait_for("\n20 80\r\n");
+    shell.wait_for("20 80\r\n");
     // Job control: stop, look, and go on with something else; then a key that ends it.
     shell.type_in("sleep 600\n");
     thread::sleep(Duration::from_millis(500));

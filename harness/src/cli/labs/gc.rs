@@ -16,6 +16,9 @@ use crate::{
 /// How long a keeper may take to end after whoever asked for its lab has gone.
 const PARTING: Duration = Duration::from_secs(15);
 
+/// Time between two looks.
+const PAUSE: Duration = Duration::from_millis(20);
+
 /// Removes the remains, all of them even when one fails.
 pub fn run(args: &GcArgs, out: &mut dyn Write) -> Result<ExitCode, Failure> {
     let ledger = Ledger::open().map_err(Failure::lab)?;
@@ -50,6 +53,12 @@ pub fn run(args: &GcArgs, out: &mut dyn Write) -> Result<ExitCode, Failure> {
     Ok(worst.into())
 }
 
+/// Whether a lab is about to lose its owner: that one is ending itself, or has ended a moment ago.
+fn is_ending(record: &Record) -> bool {
+    let nobody_waits = matches!(record.state, State::Making | State::Down) && !record.asked_by.lives();
+    nobody_waits || !record.owner.lives()
+}
+
 /// Takes a lab over that has no owner. One that is being made for somebody who has gone loses its own in a moment.
 async fn claim(ledger: &Ledger, name: &LabName) -> Result<Option<Entry>, Failure> {
     let end = Instant::now() + PARTING;
@@ -58,11 +67,7 @@ async fn claim(ledger: &Ledger, name: &LabName) -> Result<Option<Entry>, Failure
             return Ok(Some(entry));
         }
         match ledger.read(name).map_err(Failure::lab)? {
-            Some((Record { state: State::Making | State::Down, asked_by, .. }, true))
-                if !asked_by.lives() && Instant::now() < end =>
-            {
-                sleep(Duration::from_millis(20)).await;
-            }
+            Some((record, _)) if is_ending(&record) && Instant::now() < end => sleep(PAUSE).await,
             _ => return Ok(None),
         }
     }

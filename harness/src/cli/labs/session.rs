@@ -1,6 +1,7 @@
 //! This program's side of a session: its standard streams, its terminal, its signals.
 
 use std::{
+    future::pending,
     io::{self, Read as _},
     os::fd::AsFd as _,
     thread,
@@ -76,15 +77,15 @@ pub(super) async fn talk(stream: Box<dyn Stream>, on_terminal: bool, machine: &s
         }
         Ok::<_, io::Error>(())
     };
-    let never = async {
-        let watched = async { tokio::join!(feed(say.clone(), &room), watch(say.clone(), on_terminal)).1 };
-        let (watched, written) = tokio::join!(watched, writer);
-        watched.and(written)
+    let talking = async {
+        // What cannot be said any more is no error: the program may have ended, and that is still to be heard.
+        let _ = tokio::join!(feed(say.clone(), &room), writer);
+        pending().await
     };
     select! {
         ended = hear(&mut reading, &room, machine, program) => ended,
-        // What cannot be said any more shows as an end of what is heard.
-        Err(error) = never => Err(error),
+        Err(error) = watch(say.clone(), on_terminal) => Err(error),
+        ended = talking => ended,
     }
 }
 

@@ -95,7 +95,11 @@ where
         part(child, group, terminal).await;
         return Ok(());
     }
-    told.await
+    told.await?;
+    // Input that nobody wants is on the way still: closing in its face would cut off what was just told.
+    let mut unwanted = [0; 4096];
+    while let Ok(1..) = reading.read(&mut unwanted).await {}
+    Ok(())
 }
 
 async fn write<W: AsyncWrite + Unpin>(writing: &mut W, event: &Event, bytes: &[u8]) -> io::Result<()> {
