@@ -11,25 +11,33 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("baseline", &["model"]),
     ("catalog", &["model", "suggest"]),
+    ("image", &["catalog"]),
     ("plan", &["catalog", "model", "suggest"]),
     ("provider", &["agent_binary", "catalog"]),
     ("policy", &["catalog", "provider"]),
     // A cluster is made from the plan, on machines; that its paths can be aimed at is checked before.
-    ("cluster", &["catalog", "model", "plan", "probe", "provider", "suggest"]),
+    ("cluster", &["agent_binary", "catalog", "model", "plan", "probe", "provider", "suggest"]),
     ("probe", &["catalog", "cluster", "model", "provider"]),
     ("verdict", &["catalog", "model", "plan"]),
     ("diagnose", &["model", "provider"]),
     ("events", &["model"]),
+    ("history", &["model"]),
     ("report", &["model"]),
     ("schema", &["catalog", "events", "model", "report"]),
-    ("run", &["catalog", "cluster", "diagnose", "events", "model", "plan", "policy", "probe", "provider", "verdict"]),
+    (
+        "run",
+        &[
+            "catalog", "cluster", "diagnose", "events", "history", "model", "plan", "policy", "probe", "provider",
+            "verdict",
+        ],
+    ),
     // A lab that stays up is a run's first half, held by a process of its own.
     ("lab", &["catalog", "cluster", "ledger", "model", "plan", "provider", "run", "suggest"]),
     (
         "cli",
         &[
-            "baseline", "catalog", "cluster", "diagnose", "events", "lab", "ledger", "model", "plan", "provider",
-            "report", "run", "schema", "suggest",
+            "baseline", "catalog", "cluster", "diagnose", "events", "history", "image", "lab", "ledger", "model",
+            "plan", "provider", "report", "run", "schema", "suggest",
         ],
     ),
 ];

@@ -47,6 +47,7 @@ pub fn run(args: &ExplainArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
         remedies: vec![remedy.to_owned()],
         filters: Vec::new(),
         shard: None,
+        times: None,
     };
     let lab = args.lab.as_deref().map(|name| wait(open(name))).transpose()?.transpose()?;
     let mut selected = lab.as_ref().map_or_else(|| select(&selection), Asked::still)?;

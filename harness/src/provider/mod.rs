@@ -1,5 +1,6 @@
 //! The two seams to machines: [`Provider`] makes them, [`Machine`] is one.
 
+pub mod hosts;
 pub mod needs;
 
 use std::time::Duration;
@@ -8,6 +9,7 @@ use async_trait::async_trait;
 use camino::Utf8Path;
 pub mod netns;
 pub mod session;
+pub mod ssh;
 pub mod wire;
 
 use serde::{Deserialize, Serialize};

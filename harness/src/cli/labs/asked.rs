@@ -27,6 +27,7 @@ pub(in crate::cli) struct Asked {
     remedies: Vec<String>,
     filters: Vec<String>,
     shard: Option<String>,
+    times: Option<Utf8PathBuf>,
     provider: ProviderKind,
     cluster: Option<ClusterKind>,
     /// One cluster per scenario and distro, with the remedy where it is for the distro.
@@ -69,6 +70,7 @@ impl Asked {
             remedies: args.remedies.clone(),
             filters: args.filters.clone(),
             shard: args.shard.map(|shard| shard.to_string()),
+            times: args.times.as_ref().map(|file| file.canonicalize_utf8().unwrap_or_else(|_| file.clone())),
             provider: args.provider,
             cluster: args.cluster,
             one_state,
@@ -85,6 +87,7 @@ impl Asked {
             remedies: self.remedies.clone(),
             filters: self.filters.clone(),
             shard: self.shard.as_ref().and_then(|shard| shard.parse().ok()),
+            times: self.times.clone(),
         };
         let catalog = Catalog::load(&self.root).map_err(Failure::input)?;
         let mut selected = select_in(catalog, &args)?;

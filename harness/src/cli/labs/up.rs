@@ -43,6 +43,7 @@ pub fn run(args: &UpArgs, out: &mut dyn Write) -> Result<ExitCode, Failure> {
         remedies: vec![args.remedy.clone().unwrap_or_else(|| "none".to_owned())],
         filters: Vec::new(),
         shard: None,
+        times: None,
     };
     let asked = Asked::new(&selection, true)?;
     let selected = asked.selected()?;
