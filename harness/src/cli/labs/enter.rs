@@ -39,7 +39,7 @@ enum EnterError {
 /// Opens a shell, on a terminal where this program has one.
 pub fn shell(args: &ShellArgs) -> Result<ExitCode, Failure> {
     let has_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
-    let terminal = if has_terminal { terminal_size() } else { None };
+    let terminal = has_terminal.then(terminal_size);
     let program = ["sh", "-c", SHELL].map(str::to_owned).to_vec();
     enter(&args.name, &args.machine, |machine| {
         let mut env = vec![("PS1".to_owned(), format!("{}:{machine}\\$ ", args.name))];

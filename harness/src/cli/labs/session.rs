@@ -56,9 +56,9 @@ impl Drop for RawTerminal {
 }
 
 /// The size of this program's terminal; the usual one where it does not say.
-pub(super) fn terminal_size() -> Option<Size> {
-    let (width, height) = terminal_size::terminal_size_of(io::stdin())?;
-    Some(Size { rows: height.0, columns: width.0 })
+pub(super) fn terminal_size() -> Size {
+    let size = terminal_size::terminal_size_of(io::stdin());
+    size.map_or(Size { rows: 24, columns: 80 }, |(width, height)| Size { rows: height.0, columns: width.0 })
 }
 
 type Said = (Input, Vec<u8>);
@@ -128,8 +128,8 @@ async fn watch(say: mpsc::Sender<Said>, on_terminal: bool) -> io::Result<()> {
         let [interrupt, terminate, hangup, quit, first, second] = &mut signals;
         let index = select! {
             _ = resized.recv() => {
-                if let Some(size) = terminal_size().filter(|_| on_terminal) {
-                    let _ = say.send((Input::Size(size), Vec::new())).await;
+                if on_terminal {
+                    let _ = say.send((Input::Size(terminal_size()), Vec::new())).await;
                 }
                 continue;
             }
