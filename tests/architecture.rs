@@ -31,11 +31,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "verdict",
         ],
     ),
+    // A lab that stays up is a run's first half, held by a process of its own.
+    ("lab", &["catalog", "cluster", "ledger", "model", "plan", "provider", "run", "suggest"]),
     (
         "cli",
         &[
-            "baseline", "catalog", "cluster", "diagnose", "events", "history", "image", "model", "plan", "provider",
-            "report", "run", "schema", "suggest",
+            "baseline", "catalog", "cluster", "diagnose", "events", "history", "image", "lab", "ledger", "model",
+            "plan", "provider", "report", "run", "schema", "suggest",
         ],
     ),
 ];
