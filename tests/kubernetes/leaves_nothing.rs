@@ -132,10 +132,10 @@ impl Started {
     /// Checks that the host is as it was.
     pub fn leaves_nothing(&self) {
         let end = Instant::now() + Duration::from_secs(15);
-        while !self.groups().is_empty() && Instant::now() < end {
+        while !Self::groups().is_empty() && Instant::now() < end {
             sleep(Duration::from_millis(50));
         }
-        assert_eq!(self.groups(), Vec::<PathBuf>::new(), "control groups are left");
+        assert_eq!(Self::groups(), Vec::<PathBuf>::new(), "control groups are left");
         assert_eq!(mounts(), self.mounts, "mounts");
         assert_eq!(interfaces(), self.interfaces, "interfaces");
         assert_eq!(settings(), self.settings, "settings of the whole machine");
@@ -144,7 +144,7 @@ impl Started {
     }
 
     /// The parent groups of labs. No other lab keeps root while this test runs: see the test groups of nextest.
-    fn groups(&self) -> Vec<PathBuf> {
+    fn groups() -> Vec<PathBuf> {
         let hierarchies = fs::read_dir("/sys/fs/cgroup").expect("control groups").flatten().map(|entry| entry.path());
         let all =
             hierarchies.chain([PathBuf::from("/sys/fs/cgroup")]).flat_map(|folder| fs::read_dir(folder).into_iter());
@@ -158,7 +158,7 @@ impl Started {
 
     /// Processes in these groups, by their ids here.
     fn processes(&self) -> Vec<i32> {
-        let mut folders = self.groups();
+        let mut folders = Self::groups();
         let mut all = Vec::new();
         while let Some(folder) = folders.pop() {
             let own = fs::read_to_string(folder.join("cgroup.procs")).unwrap_or_default();

@@ -2,6 +2,8 @@
 
 mod commands;
 mod kills;
+#[path = "../tiers/namespaces.rs"]
+mod namespaces;
 mod refusals;
 mod several;
 mod shell;
@@ -11,7 +13,7 @@ mod tiers;
 
 use std::process::ExitCode;
 
-use self::tiers::{Tier, no_namespaces};
+use self::{namespaces::no_namespaces, tiers::Tier};
 
 fn main() -> ExitCode {
     let trials = [

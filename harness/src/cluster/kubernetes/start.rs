@@ -71,9 +71,8 @@ impl Kubernetes {
         let family = IpFamily::Ipv4;
         let first = self.state.nodes[0].address(family);
         let mut routes = format!("route add {} via {first}\n", crate::cluster::dataplane::layout::service_cidr(family));
-        for node in &self.state.nodes {
-            routes.push_str(&format!("route add {} via {}\n", node.block_cidr(family), node.address(family)));
-        }
+        let block = |node: &Node| format!("route add {} via {}\n", node.block_cidr(family), node.address(family));
+        routes.extend(self.state.nodes.iter().map(block));
         let outside = &self.hosts.outside;
         links(outside, &routes).await?;
         Ok(outside.daemon(&["lab-agent", "serve", "--socket", AGENT_SOCKET], &[], "agent").await?)

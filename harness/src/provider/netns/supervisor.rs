@@ -190,9 +190,7 @@ async fn carry_out(ask: Ask, stream: &mut UnixStream, spaces: &Rc<Spaces>) -> io
             let listener = spawn_blocking(move || from.within(|| std::net::TcpListener::bind(listen))).await??;
             listener.set_nonblocking(true)?;
             let forward = spawn_local(forward(TcpListener::from_std(listener)?, Arc::downgrade(&target), to));
-            let mut forwards = spaces.forwards.lock().unwrap_or_else(PoisonError::into_inner);
-            forwards.push((space, forward.abort_handle()));
-            drop(forwards);
+            spaces.forwards.lock().unwrap_or_else(PoisonError::into_inner).push((space, forward.abort_handle()));
             send(stream, &Answer::Done).await
         }
     }
