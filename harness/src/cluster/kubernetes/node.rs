@@ -78,7 +78,8 @@ impl Kubernetes {
         ] {
             machine.write_file(Utf8Path::new(&path), content.as_bytes(), 0o600).await?;
         }
-        let plugins = CNI_PLUGINS.iter().filter_map(|name| Some(format!("ln -s {} {CNI_BIN}/{name}", programs::plugin(name)?)));
+        let plugins =
+            CNI_PLUGINS.iter().filter_map(|name| Some(format!("ln -s {} {CNI_BIN}/{name}", programs::plugin(name)?)));
         let own = format!("ln -s {BIN}/lab {CNI_BIN}/{}", cni::NAME);
         let lines: Vec<String> = [format!("mkdir -p {CNI_BIN}"), own].into_iter().chain(plugins).collect();
         must(machine, Command::shell(&lines.join("\n"))).await
@@ -109,7 +110,8 @@ impl Kubernetes {
 
     /// The kubelet, once there is an API server to talk to.
     pub(super) async fn start_kubelet(&self, index: usize) -> Result<(), KubernetesError> {
-        start(&self.hosts.nodes[index], &worker::kubelet(PROGRAMS, &self.state.nodes[index]), &worker::environment()).await
+        start(&self.hosts.nodes[index], &worker::kubelet(PROGRAMS, &self.state.nodes[index]), &worker::environment())
+            .await
     }
 
     /// kube-proxy, once its node is known: it would wait ever longer between two looks for it.
