@@ -72,6 +72,7 @@ impl Kubernetes {
         for (path, content) in [
             (own("containerd.toml"), worker::containerd_config()),
             (own("kubelet.json"), worker::kubelet_config(&self.group(node))),
+            ("/etc/resolv.conf".to_owned(), "nameserver 127.0.0.1\n".to_owned()),
             // Who asks for a name that is not the cluster's learns at once that there is nobody to ask.
             (own("resolv.conf"), "nameserver 127.0.0.1\n".to_owned()),
             (CNI_CONFIG.to_owned(), cni::conflist(node, self.state.pod_mtu())),
