@@ -167,8 +167,8 @@ impl Kubernetes {
             *pokes
         };
         rules::poke(self.api()?, number).await?;
-        rules::write_calico(&self.state, &self.hosts.nodes).await?;
-        rules::wait(&self.state, &self.hosts.nodes).await
+        rules::wait_for_proxy(&self.state, &self.hosts.nodes).await?;
+        rules::write_calico(&self.state, &self.hosts.nodes).await
     }
 }
 

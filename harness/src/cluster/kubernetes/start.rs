@@ -57,13 +57,14 @@ impl Kubernetes {
         let nodes = try_join_all((0..self.hosts.nodes.len()).map(|index| self.prepare_node(index)));
         let (_, (), api) = try_join3(nodes, self.start_outside(), self.start_control_plane()).await?;
         self.api = Some(api);
-        let workers = try_join_all((0..self.hosts.nodes.len()).map(|index| self.start_worker(index)));
-        try_join(workers, rules::write_calico(&self.state, &self.hosts.nodes)).await?;
+        let all = || 0..self.hosts.nodes.len();
+        let kubelets = try_join_all(all().map(|index| self.start_kubelet(index)));
+        try_join(kubelets, rules::write_calico(&self.state, &self.hosts.nodes)).await?;
         let names = self.nodes_by_name();
-        match self.api()?.nodes_ready(&names, LIMIT).await {
-            Ok(()) => Ok(()),
-            Err(source) => Err(self.with_log(source, "kubelet").await),
+        if let Err(source) = self.api()?.nodes_ready(&names, LIMIT).await {
+            return Err(self.with_log(source, "kubelet").await);
         }
+        try_join_all(all().map(|index| self.start_proxy(index))).await.map(drop)
     }
 
     /// The outside host reaches services and pods through the nodes; it forwards nothing.
