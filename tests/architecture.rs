@@ -11,7 +11,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("catalog", &["model", "suggest"]),
     ("plan", &["catalog", "model", "suggest"]),
-    ("provider", &["agent_binary", "catalog"]),
+    ("provider", &["agent_binary", "catalog", "ledger"]),
     ("policy", &["catalog", "provider"]),
     // A cluster is made from the plan, on machines; that its paths can be aimed at is checked before.
     ("cluster", &["catalog", "model", "plan", "probe", "provider", "suggest"]),

@@ -1,15 +1,22 @@
 //! The two seams to machines: [`Provider`] makes them, [`Machine`] is one.
 
+mod error;
+pub mod libvirt;
 pub mod needs;
+pub mod netns;
+pub mod ssh;
+mod whole;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use camino::Utf8Path;
-pub mod netns;
-pub mod ssh;
-
 use tokio::io::{AsyncRead, AsyncWrite};
+
+pub use self::{
+    error::ProviderError,
+    whole::{Hardware, Machines, Provider, Wanted, WholeMachine},
+};
 
 /// One running host.
 #[async_trait]

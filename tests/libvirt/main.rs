@@ -1,0 +1,100 @@
+//! Virtual machines, for real: a libvirtd of these tests' own in a network namespace without uplink, and Debian
+//! guests that QEMU emulates.
+//!
+//! Tier `libvirt`: needs root, libvirt, QEMU and the image of debian-12 (`lab image build debian-12`). Where it
+//! cannot run the tests are listed as ignored, with the reason, and fail if `PATHLAB_REQUIRE` names the tier.
+
+mod errors;
+mod kills;
+mod lab;
+mod life;
+
+use std::{
+    future::Future,
+    path::Path,
+    process::{Command, ExitCode},
+};
+
+use libtest_mimic::{Arguments, Failed, Trial};
+
+/// Set in the namespaces.
+const INSIDE: &str = "PATHLAB_LIBVIRT_INSIDE";
+
+type Test = fn() -> Result<(), Failed>;
+
+macro_rules! tests {
+    ($($module:ident::$name:ident),+ $(,)?) => {
+        vec![$((stringify!($name), (|| run($module::$name())) as Test)),+]
+    };
+}
+
+fn trials() -> Vec<(&'static str, Test)> {
+    tests![
+        life::machines_live_as_declared_and_return_to_their_checkpoint,
+        kills::what_a_killed_harness_leaves_is_removed,
+        errors::an_image_that_was_changed_makes_no_machine,
+        errors::names_of_others_are_left_alone,
+        errors::a_full_disk_is_said_before_anything_is_copied,
+        errors::no_libvirt_and_no_network_are_explained,
+        errors::a_machine_that_does_not_boot_is_explained,
+        errors::kvm_is_tried_before_it_is_used,
+    ]
+}
+
+fn main() -> ExitCode {
+    if let Ok(facts) = std::env::var(kills::VICTIM) {
+        return if run(kills::victim(&facts)).is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
+    let arguments = Arguments::from_args();
+    let missing = missing();
+    if missing.is_none() && !arguments.list && std::env::var_os(INSIDE).is_none() {
+        return inside();
+    }
+    let required = std::env::var("PATHLAB_REQUIRE").is_ok_and(|tiers| tiers.split(',').any(|tier| tier == "libvirt"));
+    let trials = trials().into_iter().map(|(name, test)| match &missing {
+        None => Trial::test(name, test),
+        Some(reason) if required => {
+            let reason = reason.clone();
+            Trial::test(name, move || Err(reason.into()))
+        }
+        Some(reason) => Trial::test(format!("{name} (skipped: {reason})"), || Ok(())).with_ignored_flag(true),
+    });
+    // One at a time: each has the libvirtd for itself, and looks at all that is there.
+    let arguments = Arguments { test_threads: Some(1), ..arguments };
+    libtest_mimic::run(&arguments, trials.collect()).exit_code()
+}
+
+fn run(test: impl Future<Output = Result<(), Failed>>) -> Result<(), Failed> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.block_on(test)
+}
+
+/// Runs this program again in namespaces of its own.
+fn inside() -> ExitCode {
+    let Ok(folder) = tempfile::Builder::new().prefix("pathlab-libvirt-").tempdir() else { return ExitCode::FAILURE };
+    let enter = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/libvirt/enter.sh");
+    let mut command = Command::new("unshare");
+    command.args(["-nmpf", "--mount-proc", "--kill-child", "--propagation", "private", "sh", enter]);
+    let status = command.arg(folder.path()).args(std::env::args_os()).status();
+    match status {
+        Ok(status) if status.success() => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    }
+}
+
+/// Why the tests cannot run here.
+fn missing() -> Option<String> {
+    if !nix::unistd::geteuid().is_root() {
+        return Some("needs root".to_owned());
+    }
+    let programs = ["/usr/sbin/libvirtd", "/usr/bin/virsh", "/usr/bin/qemu-system-x86_64", "/usr/bin/xorrisofs"];
+    if let Some(path) = programs.into_iter().find(|path| !Path::new(path).exists()) {
+        return Some(format!("no {path}"));
+    }
+    lab::image().is_none().then(|| "no image of debian-12: lab image build debian-12".to_owned())
+}
+
+/// A test's expectation that does not hold.
+fn ensure(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), Failed> {
+    if holds { Ok(()) } else { Err(otherwise().into()) }
+}
