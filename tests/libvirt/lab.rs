@@ -42,7 +42,6 @@ pub fn wanted(name: &str) -> Wanted {
 /// A ledger of a test's own, and a lab in it.
 pub struct Lab {
     pub folder: TempDir,
-    pub ledger: Ledger,
     pub entry: Arc<Entry>,
     pub libvirt: Libvirt,
     before: String,
@@ -55,9 +54,8 @@ impl Lab {
 
     pub fn with(name: &str, options: LibvirtOptions) -> Result<Self, Failed> {
         let folder = tempfile::tempdir()?;
-        let ledger = ledger(&folder)?;
-        let entry = Arc::new(ledger.create(&name.parse()?, About::new("libvirt"))?);
-        Ok(Self { folder, ledger, entry, libvirt: Libvirt::new(options), before: all()? })
+        let entry = Arc::new(ledger(&folder)?.create(&name.parse()?, About::new("libvirt"))?);
+        Ok(Self { folder, entry, libvirt: Libvirt::new(options), before: all()? })
     }
 
     /// Takes the lab down; then everything is as it was before.
@@ -84,7 +82,8 @@ pub fn nothing_left(before: &str) -> Result<(), Failed> {
 /// All that libvirt has: domains, networks, pools, files, processes, bridges.
 pub fn all() -> Result<String, Failed> {
     let script = "virsh list --all --name; virsh net-list --all --name; virsh pool-list --all --name
-        find /var/lib/libvirt/images /var/lib/libvirt/qemu /etc/libvirt/qemu /etc/libvirt/storage 2>/dev/null | sort
+        find /var/lib/libvirt/images | sort
+        find /var/lib/libvirt/qemu /etc/libvirt/qemu /etc/libvirt/storage ! -type d 2>/dev/null | sort
         ps -e -o comm= | grep -E 'qemu|dnsmasq|virsh|ssh' | sort
         ip -o link | cut -d: -f2";
     let output = Command::new("sh").args(["-c", script]).output()?;

@@ -1,6 +1,6 @@
 //! From images to machines that can be logged into: each step is in the ledger before it is taken.
 
-use std::{collections::BTreeMap, io::Read as _, net::Ipv4Addr, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, future::Future, io::Read as _, net::Ipv4Addr, sync::Arc, time::Duration};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
@@ -92,9 +92,7 @@ impl Libvirt {
         };
         if self.options.network.is_none() {
             let resource = Resource::LibvirtNetwork { uri: self.options.uri.clone(), name: names.shared() };
-            lab.will_create(&resource)?;
-            network::create(&self.virsh, &names, &mut state.machines).await?;
-            lab.created(&resource)?;
+            held(&lab, &resource, network::create(&self.virsh, &names, &mut state.machines)).await?;
         }
         let keys = try_join_all(wanted.iter().zip(&state.machines).map(|(one, machine)| {
             self.make_machine(&lab, &names, &pool, &state, (one, machine), &login)
@@ -112,9 +110,7 @@ impl Libvirt {
     async fn make_pool(&self, lab: &Entry, names: &Names) -> Result<Pool, ProviderError> {
         let pool = Pool::of(names, &self.virsh, &self.options);
         let resource = Resource::LibvirtPool { uri: self.options.uri.clone(), name: pool.name().to_owned() };
-        lab.will_create(&resource)?;
-        pool.create().await?;
-        lab.created(&resource)?;
+        held(lab, &resource, pool.create()).await?;
         Ok(pool)
     }
 
@@ -138,9 +134,7 @@ impl Libvirt {
         let size = pool.capacity(&machine.base).await?.max(u64::from(wanted.hardware.disk_gib) << 30);
         pool.overlay(&machine.disk(state.generation), &machine.base, size).await?;
         let resource = Resource::LibvirtDomain { uri: self.options.uri.clone(), name: name.clone() };
-        lab.will_create(&resource)?;
-        domain::define(&self.virsh, names, pool, state, machine).await?;
-        lab.created(&resource)?;
+        held(lab, &resource, domain::define(&self.virsh, names, pool, state, machine)).await?;
         self.virsh.run(&["start", &name]).await?;
         Ok(host.public().to_owned())
     }
@@ -164,6 +158,22 @@ impl Libvirt {
         }
         Ok(())
     }
+}
+
+/// Creates something that the ledger knows before. What turns out to be somebody else's is not the lab's to remove.
+async fn held(
+    lab: &Entry,
+    resource: &Resource,
+    create: impl Future<Output = Result<(), ProviderError>>,
+) -> Result<(), ProviderError> {
+    lab.will_create(resource)?;
+    let created = create.await;
+    match &created {
+        Ok(()) => lab.created(resource)?,
+        Err(ProviderError::NameTaken { .. }) => lab.removed(resource)?,
+        Err(_) => {}
+    }
+    created
 }
 
 fn machine_state(names: &Names, wanted: &Wanted, bases: &BTreeMap<Utf8PathBuf, String>) -> MachineState {
