@@ -9,19 +9,35 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // What labs hold on this machine; whoever makes something writes it there first.
     ("ledger", &[]),
     ("model", &[]),
+    ("baseline", &["model"]),
     ("catalog", &["model", "suggest"]),
+    ("image", &["catalog"]),
     ("plan", &["catalog", "model", "suggest"]),
     ("provider", &["agent_binary", "catalog", "ledger"]),
     ("policy", &["catalog", "provider"]),
     // A cluster is made from the plan, on machines; that its paths can be aimed at is checked before.
-    ("cluster", &["catalog", "model", "plan", "probe", "provider", "suggest"]),
+    ("cluster", &["agent_binary", "catalog", "model", "plan", "probe", "provider", "suggest"]),
     ("probe", &["catalog", "cluster", "model", "provider"]),
     ("verdict", &["catalog", "model", "plan"]),
     ("diagnose", &["model", "provider"]),
+    ("events", &["model"]),
+    ("history", &["model"]),
     ("report", &["model"]),
-    ("schema", &["catalog", "model", "report"]),
-    ("run", &["catalog", "cluster", "diagnose", "model", "plan", "policy", "probe", "provider", "verdict"]),
-    ("cli", &["catalog", "cluster", "diagnose", "model", "plan", "provider", "report", "run", "schema", "suggest"]),
+    ("schema", &["catalog", "events", "model", "report"]),
+    (
+        "run",
+        &[
+            "catalog", "cluster", "diagnose", "events", "history", "model", "plan", "policy", "probe", "provider",
+            "verdict",
+        ],
+    ),
+    (
+        "cli",
+        &[
+            "baseline", "catalog", "cluster", "diagnose", "events", "history", "image", "model", "plan", "provider",
+            "report", "run", "schema", "suggest",
+        ],
+    ),
 ];
 
 #[test]

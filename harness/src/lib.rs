@@ -5,10 +5,14 @@
 //! verdict → diagnose → report. The result [`model`] is what the report depends on.
 
 pub mod agent_binary;
+pub mod baseline;
 pub mod catalog;
 pub mod cli;
 pub mod cluster;
 pub mod diagnose;
+pub mod events;
+pub mod history;
+pub mod image;
 pub mod ledger;
 pub mod model;
 pub mod plan;

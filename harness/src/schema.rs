@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::{
     catalog::{distro::Distro, scenario_file::ScenarioFile},
+    events::Line,
     model::report::Report,
 };
 
@@ -17,6 +18,8 @@ pub enum SchemaKind {
     Distro,
     /// `report.json`.
     Report,
+    /// A line of `lab run --events`.
+    Events,
 }
 
 /// The JSON Schema (draft 2020-12) of a format.
@@ -27,6 +30,7 @@ pub fn schema(kind: SchemaKind) -> Value {
         SchemaKind::Scenario => ("Pathlab scenario", generator().into_root_schema_for::<ScenarioFile>()),
         SchemaKind::Distro => ("Pathlab distro", generator().into_root_schema_for::<Distro>()),
         SchemaKind::Report => ("Pathlab report", generator().into_root_schema_for::<Report>()),
+        SchemaKind::Events => ("Pathlab event, one line of the stream", generator().into_root_schema_for::<Line>()),
     };
     let mut value = schema.to_value();
     value["title"] = title.into();

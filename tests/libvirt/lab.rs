@@ -5,9 +5,10 @@ use std::{process::Command, sync::Arc};
 use camino::{Utf8Path, Utf8PathBuf};
 use libtest_mimic::Failed;
 use pathlab::{
+    catalog::distro::Hardware,
     ledger::{About, Entry, Ledger},
     provider::{
-        Hardware, Wanted,
+        Wanted,
         libvirt::{Libvirt, LibvirtOptions},
     },
 };
@@ -15,24 +16,36 @@ use tempfile::TempDir;
 
 use super::ensure;
 
-/// The image of debian-12 that `lab image build` makes; `PATHLAB_DEBIAN_IMAGE` names another file.
-pub fn image() -> Option<Utf8PathBuf> {
-    if let Ok(path) = std::env::var("PATHLAB_DEBIAN_IMAGE") {
-        return Some(path.into());
+/// Holds the path of the image in the namespaces; names another image where it is set before.
+pub const IMAGE: &str = "PATHLAB_DEBIAN_IMAGE";
+
+/// The image of debian-12.
+pub fn image() -> Utf8PathBuf {
+    std::env::var(IMAGE).unwrap_or_default().into()
+}
+
+/// The image of debian-12 in the user's own store, built where it is missing.
+pub fn built_image() -> Result<Utf8PathBuf, String> {
+    if let Ok(path) = std::env::var(IMAGE) {
+        return Ok(path.into());
     }
-    let cache = std::env::var("XDG_CACHE_HOME").or_else(|_| std::env::var("HOME").map(|home| format!("{home}/.cache")));
-    let folder = Utf8PathBuf::from(cache.ok()?).join("pathlab/images");
-    let ours = |name: &str| name.starts_with("debian-12") && Utf8Path::new(name).extension() == Some("qcow2");
-    let mut found: Vec<_> = folder.read_dir_utf8().ok()?.filter_map(Result::ok).filter(|entry| ours(entry.file_name())).collect();
-    found.sort_by_key(|entry| entry.metadata().and_then(|metadata| metadata.modified()).ok());
-    found.pop().map(|entry| entry.path().to_owned())
+    let lab = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_lab")).args(arguments).output().map_err(|error| error.to_string())?;
+        if output.status.success() { Ok(output.stdout) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
+    };
+    lab(&["image", "build", "debian-12"])?;
+    let listed = lab(&["image", "list", "--format", "json"])?;
+    let listed: serde_json::Value = serde_json::from_slice(&listed).map_err(|error| error.to_string())?;
+    let ours = listed.as_array().and_then(|images| images.iter().find(|image| image["distro"] == "debian-12"));
+    let path = ours.and_then(|image| image["path"].as_str());
+    path.map(Into::into).ok_or_else(|| format!("not in the list: {listed}"))
 }
 
 /// A machine of the tests: small, so that two of them fit on any builder.
 pub fn wanted(name: &str) -> Wanted {
     Wanted {
         name: name.to_owned(),
-        image: image().unwrap_or_default(),
+        image: image(),
         sha256: None,
         user: "debian".to_owned(),
         hardware: Hardware { cpus: 1, memory_mib: 1024, disk_gib: 4 },

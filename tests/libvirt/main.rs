@@ -1,13 +1,15 @@
 //! Virtual machines, for real: a libvirtd of these tests' own in a network namespace without uplink, and Debian
 //! guests that QEMU emulates.
 //!
-//! Tier `libvirt`: needs root, libvirt, QEMU and the image of debian-12 (`lab image build debian-12`). Where it
-//! cannot run the tests are listed as ignored, with the reason, and fail if `PATHLAB_REQUIRE` names the tier.
+//! Tier `libvirt`: needs root, libvirt and QEMU; the image of debian-12 is built where it is missing. Where it cannot
+//! run the tests are ignored, with the reason, and fail if `PATHLAB_REQUIRE` names the tier.
 
 mod errors;
 mod kills;
 mod lab;
 mod life;
+#[path = "../tiers/mod.rs"]
+mod tiers;
 
 use std::{
     future::Future,
@@ -16,6 +18,8 @@ use std::{
 };
 
 use libtest_mimic::{Arguments, Failed, Trial};
+
+use self::tiers::Tier;
 
 /// Set in the namespaces.
 const INSIDE: &str = "PATHLAB_LIBVIRT_INSIDE";
@@ -46,22 +50,12 @@ fn main() -> ExitCode {
         return if run(kills::victim(&facts)).is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }
     let arguments = Arguments::from_args();
-    let missing = missing();
-    if missing.is_none() && !arguments.list && std::env::var_os(INSIDE).is_none() {
+    let lacking = lacking();
+    if lacking.is_none() && !arguments.list && std::env::var_os(INSIDE).is_none() {
         return inside();
     }
-    let required = std::env::var("PATHLAB_REQUIRE").is_ok_and(|tiers| tiers.split(',').any(|tier| tier == "libvirt"));
-    let trials = trials().into_iter().map(|(name, test)| match &missing {
-        None => Trial::test(name, test),
-        Some(reason) if required => {
-            let reason = reason.clone();
-            Trial::test(name, move || Err(reason.into()))
-        }
-        Some(reason) => Trial::test(format!("{name} (skipped: {reason})"), || Ok(())).with_ignored_flag(true),
-    });
-    // One at a time: each has the libvirtd for itself, and looks at all that is there.
-    let arguments = Arguments { test_threads: Some(1), ..arguments };
-    libtest_mimic::run(&arguments, trials.collect()).exit_code()
+    let trials = trials().into_iter().map(|(name, test)| Trial::test(name, test)).collect();
+    tiers::run(vec![Tier { name: "libvirt", lacking, trials }])
 }
 
 fn run(test: impl Future<Output = Result<(), Failed>>) -> Result<(), Failed> {
@@ -69,13 +63,21 @@ fn run(test: impl Future<Output = Result<(), Failed>>) -> Result<(), Failed> {
     runtime.block_on(test)
 }
 
-/// Runs this program again in namespaces of its own.
+/// Runs this program again in namespaces of its own; what needs package sources comes before.
 fn inside() -> ExitCode {
+    let image = match lab::built_image() {
+        Ok(image) => image,
+        Err(reason) => {
+            eprintln!("no image of debian-12: {reason}");
+            return ExitCode::FAILURE;
+        }
+    };
     let Ok(folder) = tempfile::Builder::new().prefix("pathlab-libvirt-").tempdir() else { return ExitCode::FAILURE };
     let enter = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/libvirt/enter.sh");
     let mut command = Command::new("unshare");
     command.args(["-nmpf", "--mount-proc", "--kill-child", "--propagation", "private", "sh", enter]);
-    let status = command.arg(folder.path()).args(std::env::args_os()).status();
+    command.arg(folder.path()).args(std::env::args_os()).env(lab::IMAGE, image);
+    let status = command.status();
     match status {
         Ok(status) if status.success() => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
@@ -83,15 +85,12 @@ fn inside() -> ExitCode {
 }
 
 /// Why the tests cannot run here.
-fn missing() -> Option<String> {
+fn lacking() -> Option<String> {
     if !nix::unistd::geteuid().is_root() {
         return Some("needs root".to_owned());
     }
     let programs = ["/usr/sbin/libvirtd", "/usr/bin/virsh", "/usr/bin/qemu-system-x86_64", "/usr/bin/xorrisofs"];
-    if let Some(path) = programs.into_iter().find(|path| !Path::new(path).exists()) {
-        return Some(format!("no {path}"));
-    }
-    lab::image().is_none().then(|| "no image of debian-12: lab image build debian-12".to_owned())
+    programs.into_iter().find(|path| !Path::new(path).exists()).map(|path| format!("no {path}"))
 }
 
 /// A test's expectation that does not hold.

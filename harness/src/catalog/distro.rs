@@ -5,6 +5,8 @@ use std::{collections::BTreeMap, fmt};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::image::Image;
+
 /// One file of `vm-images/`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -20,6 +22,9 @@ pub struct Distro {
     pub family: Family,
     /// Cloud image of its virtual machines.
     pub image: Image,
+    /// Size of its virtual machines.
+    #[serde(default)]
+    pub machine: Hardware,
     /// Versions that the release ships, for comparison with what really decided a result.
     #[serde(default)]
     pub versions: Versions,
@@ -30,6 +35,27 @@ pub struct Distro {
     pub policy: Policy,
 }
 
+/// Size of a virtual machine. Without it: what MicroK8s recommends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Hardware {
+    /// Virtual processors.
+    #[schemars(range(min = 1, max = 255))]
+    pub cpus: u16,
+    /// Memory, in MiB.
+    #[schemars(range(min = 256))]
+    pub memory_mib: u32,
+    /// Disk, in GiB; an image that is bigger keeps its own size.
+    #[schemars(range(min = 1))]
+    pub disk_gib: u32,
+}
+
+impl Default for Hardware {
+    fn default() -> Self {
+        Self { cpus: 2, memory_mib: 4096, disk_gib: 20 }
+    }
+}
+
 /// A family of distributions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -38,23 +64,6 @@ pub enum Family {
     Debian,
     /// dnf and rpm, Enterprise Linux.
     El,
-}
-
-/// A cloud image.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Image {
-    /// Where it is downloaded from; none when it needs an account (the user's own file) or is built.
-    #[serde(default)]
-    pub url: Option<String>,
-    /// File name, when there is no URL.
-    #[serde(default)]
-    pub filename: Option<String>,
-    /// SHA-256 of the file, in hexadecimal; none only where the image is the user's own or built.
-    #[serde(default)]
-    pub sha256: Option<String>,
-    /// Login user that the image creates.
-    pub user: String,
 }
 
 /// Versions that a release ships.

@@ -1,6 +1,6 @@
 //! `lab explain CASE`: the packet's way and the rule that ended it, for one case on demand.
 
-use std::{fmt::Write as _, io::Write};
+use std::{fmt::Write as _, io::Write, sync::Arc};
 
 use miette::Diagnostic;
 
@@ -8,7 +8,7 @@ use super::{
     args::{ExplainArgs, SelectionArgs},
     exit::Exit,
     failure::Failure,
-    run::{check, in_lab},
+    run::{PHASE_LIMIT, check, in_lab},
     select::select,
 };
 use crate::{
@@ -46,6 +46,7 @@ pub fn run(args: &ExplainArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
         remedies: vec![remedy.to_owned()],
         filters: Vec::new(),
         shard: None,
+        times: None,
     };
     let mut selected = select(&selection)?;
     let state = format!("{scenario}::{distro}::{state}");
@@ -68,6 +69,9 @@ pub fn run(args: &ExplainArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
         explain: Explain::Only(args.case.clone()),
         evidence: false,
         jobs: 1,
+        phase_limit: PHASE_LIMIT,
+        run_limit: None,
+        events: Arc::default(),
     };
     let finished = in_lab(&selected.plan, &options)?;
     let Some(case) = finished.report.cases.iter().find(|case| case.id == args.case) else {

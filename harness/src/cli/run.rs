@@ -1,6 +1,6 @@
 //! `lab run`: builds the lab, tries every path, says what is wrong and what repairs it.
 
-use std::{io::Write, thread::available_parallelism};
+use std::{io::Write, sync::Arc, thread::available_parallelism, time::Duration};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
@@ -9,25 +9,28 @@ use miette::Diagnostic;
 
 use super::{
     args::{RunArgs, RunFormat},
+    baseline,
     exit::Exit,
     failure::Failure,
+    history,
     select::{Selected, select},
 };
 use crate::{
     cluster::dataplane,
     diagnose::evidence,
-    model::{
-        ClusterKind, ProviderKind, Verdict,
-        report::{RemedyReport, Report},
-    },
+    events::Events,
+    model::{ClusterKind, ProviderKind},
     plan::Plan,
     provider::needs::{Check, Status, check_netns, missing_programs},
-    report::{self, claim_dir, fresh_dir, terminal::TerminalStyle},
+    report::{self, claim_dir, fresh_dir},
     run::{self, Explain, Finished, Maker, MakerError, RunOptions, trials},
 };
 
 /// Where reports go when the command line does not say.
 const REPORTS: &str = "reports";
+
+/// How long one phase of one cluster may take: namespace hosts need seconds, a machine under load some more.
+pub(super) const PHASE_LIMIT: Duration = Duration::from_secs(15 * 60);
 
 /// Clusters that live at the same time, for each processor: most of their time is waiting.
 const JOBS_PER_PROCESSOR: usize = 4;
@@ -92,12 +95,13 @@ impl ReportProblem {
 /// Runs the selected cases and writes the report.
 pub fn run(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
     let selected = select(&args.selection)?;
-    for (given, option) in [(args.baseline.is_some(), "--baseline"), (args.keep, "--keep")] {
-        if given {
-            let help = "leave it out".to_owned();
-            return Err(Failure::lab(LabError::Missing(format!("this version has no `{option}`"), help)));
-        }
+    if args.keep {
+        let help = "leave it out".to_owned();
+        return Err(Failure::lab(LabError::Missing("this version has no `--keep`".to_owned(), help)));
     }
+    let events = args.events.as_deref().map_or_else(|| Ok(Events::none()), Events::to_file);
+    let events = events.map_err(|error| Failure::input(ReportProblem::new(&error)))?;
+    let baseline = args.baseline.as_deref().map(baseline::read).transpose()?;
     check(&selected)?;
     let plan = &selected.plan;
     let dir = report_dir(args.report.as_deref())?;
@@ -108,22 +112,38 @@ pub fn run(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
         explain: Explain::Failing,
         evidence: true,
         jobs: args.jobs.map_or_else(default_jobs, |jobs| jobs as usize),
+        phase_limit: args.phase_timeout.unwrap_or(PHASE_LIMIT),
+        run_limit: args.timeout,
+        events: Arc::new(events),
     };
     let mut finished = in_lab(plan, &options).inspect_err(|_| {
         // Nothing was observed, so there is nothing to keep; the folder is the run's own, and empty.
         drop(std::fs::remove_dir(&dir));
     })?;
+    // A disk that is full of evidence must not cost the report: it is smaller, and says more.
+    let mut lost = None;
     for (name, evidence) in &finished.evidence {
-        let file = evidence::write(evidence, &dir, name);
-        finished.report.evidence.push(file.map_err(|error| Failure::lab(ReportProblem::new(&error)))?);
+        match evidence::write(evidence, &dir, name) {
+            Ok(file) => finished.report.evidence.push(file),
+            Err(error) => lost = lost.or(Some(Failure::lab(ReportProblem::new(&error)))),
+        }
     }
+    let report = &mut finished.report;
+    report.run.shard.clone_from(&selected.shard);
+    if let (Some(baseline), Some(file)) = (&baseline, &args.baseline) {
+        report.baseline = Some(baseline::against(baseline, file, report, &selected, !finished.interrupted));
+    }
+    report.past = history::past(&args.history, report);
     report::write_all(&finished.report, &dir).map_err(|error| lab_report(&error))?;
+    history::append(&args.history, &finished.report);
     trials::run(&finished.report.cases, args.format.map(Into::into), &dir.join("trials.txt"));
     if args.format.is_none() {
-        let text = report::terminal::render(&finished.report, Some(&dir), TerminalStyle::detect());
-        out.write_all(text.as_bytes())?;
+        out.write_all(baseline::text(&finished.report, &dir).as_bytes())?;
     }
-    Ok(if finished.interrupted { Exit::Interrupted } else { exit(&finished.report) })
+    if let Some(lost) = lost {
+        return Err(lost);
+    }
+    Ok(if finished.interrupted { Exit::Interrupted } else { baseline::exit(&finished.report) })
 }
 
 /// Runs a plan in a lab of its own, from a program without a runtime.
@@ -157,21 +177,6 @@ fn report_dir(named: Option<&Utf8Path>) -> Result<Utf8PathBuf, Failure> {
 
 fn default_jobs() -> usize {
     available_parallelism().map_or(1, usize::from) * JOBS_PER_PROCESSOR
-}
-
-/// The exit status that a report asks for.
-#[must_use]
-pub fn exit(report: &Report) -> Exit {
-    let has = |any_of: &[Verdict]| report.cases.iter().any(|case| any_of.contains(&case.verdict));
-    if has(&[Verdict::Error]) {
-        Exit::LabBroken
-    } else if has(&[Verdict::Fail, Verdict::Fixed, Verdict::Flaky])
-        || report.remedies.iter().any(RemedyReport::is_changed)
-    {
-        Exit::Changed
-    } else {
-        Exit::AsExpected
-    }
 }
 
 fn lab_report(error: &report::ReportError) -> Failure {

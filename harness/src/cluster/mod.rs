@@ -1,6 +1,8 @@
 //! What runs the manifests on the machines.
 
 pub mod dataplane;
+pub mod image;
+pub mod kube;
 pub mod manifest;
 pub mod workload;
 
@@ -8,10 +10,10 @@ use std::{error::Error, net::IpAddr, sync::Arc};
 
 use async_trait::async_trait;
 
-use self::workload::Workload;
+use self::{dataplane::runtime::RuntimeError, workload::Workload};
 use crate::{
     catalog::distro::FirewallKind,
-    provider::{Command, Machine},
+    provider::{Command, Machine, MachineError},
 };
 
 /// One cluster with the machines that it lives on, from bare hosts to a deployed workload.
@@ -70,5 +72,12 @@ impl ClusterError {
     /// An error of one kind of cluster.
     pub fn new(error: impl Error + Send + Sync + 'static) -> Self {
         Self(Box::new(error))
+    }
+
+    /// Whether the way to a machine failed, or the making of one, rather than the cluster.
+    #[must_use]
+    pub fn is_transport(&self) -> bool {
+        let machine = self.0.downcast_ref::<MachineError>().is_some_and(MachineError::is_transport);
+        machine || self.0.downcast_ref::<RuntimeError>().is_some_and(RuntimeError::is_transport)
     }
 }

@@ -1,7 +1,7 @@
 //! The lock that says that a lab has an owner.
 
 use std::{
-    fs::File,
+    fs::{File, TryLockError},
     io,
     os::{
         fd::{AsFd, OwnedFd},
@@ -10,10 +10,6 @@ use std::{
 };
 
 use camino::Utf8Path;
-use nix::{
-    errno::Errno,
-    fcntl::{Flock, FlockArg},
-};
 
 /// Name of the locked file in a lab's folder.
 pub(super) const LOCK: &str = "lock";
@@ -29,11 +25,11 @@ impl Lock {
         let path = folder.join(LOCK);
         loop {
             let file = File::options().read(true).write(true).open(&path)?;
-            let file = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-                Ok(locked) => keep(locked)?,
-                Err((_, Errno::EWOULDBLOCK)) => return Ok(None),
-                Err((_, error)) => return Err(error.into()),
-            };
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return Ok(None),
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
             // The lab may have been removed, and another one made, while the file was being opened.
             match std::fs::metadata(&path) {
                 Ok(now) if now.ino() == file.metadata()?.ino() => return Ok(Some(Self(file))),
@@ -46,10 +42,8 @@ impl Lock {
     /// Creates and takes the lock of a folder that nobody else knows of yet.
     pub(super) fn create(folder: &Utf8Path) -> io::Result<Self> {
         let file = File::create_new(folder.join(LOCK))?;
-        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-            Ok(locked) => Ok(Self(keep(locked)?)),
-            Err((_, error)) => Err(error.into()),
-        }
+        file.try_lock()?;
+        Ok(Self(file))
     }
 
     /// A lock that another process has handed over.
@@ -61,11 +55,4 @@ impl Lock {
     pub(super) fn descriptor(&self) -> io::Result<OwnedFd> {
         self.0.as_fd().try_clone_to_owned()
     }
-}
-
-/// The value of nix would let go of the lock when it is dropped, for every process that shares it.
-fn keep(locked: Flock<File>) -> io::Result<File> {
-    let file = locked.try_clone();
-    std::mem::forget(locked);
-    file
 }

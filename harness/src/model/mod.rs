@@ -1,7 +1,10 @@
 //! The result model: words that plan, probe, verdict and report share.
 
+mod comparison;
 mod evidence;
+mod identity;
 mod lab;
+mod past;
 mod path;
 pub mod report;
 mod verdict;
@@ -9,8 +12,10 @@ mod verdict;
 pub use lab_agent::outcome::{Outcome, UnknownOutcome};
 
 pub use self::{
+    comparison::{Change, ChangeKind, Comparison},
     evidence::{Difference, Direction, EvidenceFile, PacketWay, Relevance, WayStep, WayVerdict},
     lab::{ClusterKind, ProviderKind},
+    past::{Fact, Night, Past, PastCase, Turn},
     path::{AccessPath, IpFamily, ParsePathError, Payload, Protocol, Target, Vantage},
     verdict::{RemedyVerdict, Verdict},
 };

@@ -10,7 +10,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Difference, EvidenceFile, IpFamily, Outcome, PacketWay, Payload, Protocol, RemedyVerdict, Target, Vantage, Verdict,
+    Comparison, Difference, EvidenceFile, IpFamily, Outcome, PacketWay, Past, Payload, Protocol, RemedyVerdict, Target,
+    Vantage, Verdict,
     path::{ParsePathError, words},
 };
 
@@ -48,6 +49,39 @@ pub struct Report {
     /// Files of the evidence bundle.
     #[serde(default)]
     pub evidence: Vec<EvidenceFile>,
+    /// How long each cluster lived, in the order of the plan.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub clusters: Vec<ClusterReport>,
+    /// How the run stands against a baseline, where it was compared with one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Comparison>,
+    /// What earlier runs showed, where there is a history of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub past: Option<Past>,
+}
+
+/// One cluster of the run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ClusterReport {
+    /// `SCENARIO::DISTRO::as-installed|REMEDY`.
+    pub id: String,
+    /// From its first machine to its last probe, in milliseconds.
+    pub duration_ms: u64,
+}
+
+/// Which part of the cases a run had.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ShardReport {
+    /// Which part, counted from 1.
+    pub number: u32,
+    /// How many parts there are.
+    pub count: u32,
+    /// SHA-256 of how the cases were divided: parts of one whole have the same.
+    pub division: String,
+    /// How many cases all parts have.
+    pub total: usize,
+    /// The place of each of this run's cases among all of them, counted from 0.
+    pub places: Vec<usize>,
 }
 
 /// The run as a whole.
@@ -71,6 +105,12 @@ pub struct Run {
     /// Pathlab's own version.
     #[serde(default)]
     pub pathlab: String,
+    /// Which part of the cases this is, for a run of `--shard`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<ShardReport>,
+    /// Faults of the lab itself that a second try got over.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<String>,
 }
 
 /// Versions that decided the result; a tool that was not used or not found is absent.
@@ -155,6 +195,12 @@ pub struct MachineReport {
     /// nft on the machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nft: Option<String>,
+    /// SHA-256 of the image that it was made from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// Revision of the snap that its cluster is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snap: Option<String>,
     /// What the distro's file declares.
     pub declared: Declared,
     /// Parts of the distro's policy that this kind of machine cannot carry.
@@ -177,6 +223,9 @@ pub struct Declared {
     /// `SELinux` mode.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selinux: Option<String>,
+    /// SHA-256 of the host policy, to see that it changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
 }
 
 /// One case and how it ended.
@@ -365,4 +414,19 @@ pub struct ScenarioReport {
     pub title: String,
     /// Upstream reports.
     pub upstream: Vec<String>,
+    /// How its hosts differed from their distro's own policy.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<ConditionReport>,
+}
+
+/// One way in which hosts differed from their distro's own policy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ConditionReport {
+    /// What it was, for people.
+    pub name: String,
+    /// Distros that it was for; empty means all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub on: Vec<String>,
+    /// The shell lines that were run.
+    pub run: Vec<String>,
 }

@@ -1,6 +1,7 @@
 //! The two seams to machines: [`Provider`] makes them, [`Machine`] is one.
 
 mod error;
+pub mod hosts;
 pub mod libvirt;
 pub mod needs;
 pub mod netns;
@@ -15,7 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 pub use self::{
     error::ProviderError,
-    whole::{Hardware, Machines, Provider, Wanted, WholeMachine},
+    whole::{Machines, Provider, Wanted, WholeMachine},
 };
 
 /// One running host.
@@ -129,6 +130,14 @@ pub enum MachineError {
         /// The system's reason.
         reason: String,
     },
+}
+
+impl MachineError {
+    /// Whether the way to the machine failed, which says nothing about the machine or what was asked of it.
+    #[must_use]
+    pub const fn is_transport(&self) -> bool {
+        matches!(self, Self::Lost { .. })
+    }
 }
 
 fn quoted(text: &str) -> String {

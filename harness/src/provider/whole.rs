@@ -4,10 +4,12 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use camino::Utf8PathBuf;
-use serde::{Deserialize, Serialize};
 
 use super::{Machine, MachineError, ProviderError};
-use crate::ledger::{Entry, Reaper};
+use crate::{
+    catalog::distro::Hardware,
+    ledger::{Entry, Reaper},
+};
 
 /// Makes whole machines.
 #[async_trait]
@@ -64,22 +66,4 @@ pub struct Wanted {
     pub user: String,
     /// Its size.
     pub hardware: Hardware,
-}
-
-/// Size of a machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Hardware {
-    /// Virtual processors.
-    pub cpus: u16,
-    /// Memory, in MiB.
-    pub memory_mib: u32,
-    /// Disk, in GiB; an image that is bigger keeps its own size.
-    pub disk_gib: u32,
-}
-
-impl Default for Hardware {
-    /// What MicroK8s recommends.
-    fn default() -> Self {
-        Self { cpus: 2, memory_mib: 4096, disk_gib: 20 }
-    }
 }

@@ -42,7 +42,7 @@ pub fn claim_dir(dir: &Utf8Path) -> Result<(), ReportError> {
 }
 
 /// Writes a file whole: to a temporary file beside it, to the disk, then under its name.
-pub(super) fn write_file(path: &Utf8Path, content: &str) -> Result<(), ReportError> {
+pub fn write_file(path: &Utf8Path, content: &str) -> Result<(), ReportError> {
     write_whole(path, content.as_bytes()).map_err(|source| ReportError::Write { path: path.to_owned(), source })
 }
 

@@ -12,6 +12,10 @@
 //! | `fail`, `fixed` | `failure`, its type the verdict | `lab run` ends with 1 |
 //! | `flaky` | `failure`, type `flaky`, with a `flakyFailure` (or `rerunFailure` if the last try failed too) per failed try | `lab run` ends with 1, so this is not green either |
 //! | `error` | `error` | the lab's fault, not the network's |
+//!
+//! In a run that was compared with a baseline only what changed is a `failure`, its type the kind of change; what fails
+//! as the baseline says is `skipped`, type `baseline`. What is gone is a test case of the suite `baseline`, and so are
+//! remedies that changed.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -26,7 +30,7 @@ use super::{
     versions,
 };
 use crate::model::{
-    Outcome, Verdict,
+    Change, Comparison, Outcome, Verdict,
     report::{CaseReport, RemedyReport, Report},
 };
 
@@ -41,6 +45,15 @@ pub fn to_string(report: &Report) -> Result<String, ReportError> {
             junit.add_test_suite(suite(report, &case.scenario, &case.distro));
         }
     }
+    if let Some(comparison) = &report.baseline {
+        let ids: HashSet<&str> = report.cases.iter().map(|case| case.id.as_str()).collect();
+        let others = comparison.changes.iter().filter(|change| !ids.contains(change.id.as_str()));
+        let mut suite = TestSuite::new("baseline");
+        suite.add_test_cases(others.map(|change| TestCase::new(clean(&change.id), changed(change))));
+        if !suite.test_cases.is_empty() {
+            junit.add_test_suite(suite);
+        }
+    }
     junit.to_string().map_err(|source| ReportError::Render { what: "junit.xml", source: source.into() })
 }
 
@@ -52,9 +65,11 @@ fn suite(report: &Report, scenario: &str, distro: &str) -> TestSuite {
     for (name, value) in properties(report, scenario, distro) {
         suite.add_property((name, clean(&value).into_owned()));
     }
-    suite.add_test_cases(cases.into_iter().map(test_case));
-    let remedies = report.remedies.iter().filter(|remedy| remedy.scenario == scenario && remedy.distro == distro);
-    suite.add_test_cases(remedies.filter(|remedy| remedy.expected_verdict.is_some()).map(remedy_verdict));
+    suite.add_test_cases(cases.into_iter().map(|case| test_case(case, report.baseline.as_ref())));
+    if report.baseline.is_none() {
+        let remedies = report.remedies.iter().filter(|remedy| remedy.scenario == scenario && remedy.distro == distro);
+        suite.add_test_cases(remedies.filter(|remedy| remedy.expected_verdict.is_some()).map(remedy_verdict));
+    }
     suite
 }
 
@@ -81,8 +96,8 @@ fn properties(report: &Report, scenario: &str, distro: &str) -> Vec<(String, Str
     properties
 }
 
-fn test_case(case: &CaseReport) -> TestCase {
-    let mut test = TestCase::new(clean(&case.id), status(case));
+fn test_case(case: &CaseReport, baseline: Option<&Comparison>) -> TestCase {
+    let mut test = TestCase::new(clean(&case.id), compared(case, baseline));
     test.set_classname(clean(&format!("{}::{}", case.scenario, case.distro)));
     test.set_time(Duration::from_micros(case.duration_us));
     if case.verdict == Verdict::Known {
@@ -102,6 +117,30 @@ fn remedy_verdict(remedy: &RemedyReport) -> TestCase {
     let mut test = TestCase::new(clean(&format!("{scenario}::{distro}::{id}::verdict")), status);
     test.set_classname(clean(&format!("{scenario}::{distro}")));
     test
+}
+
+/// The status, by what changed where a baseline says what was before.
+fn compared(case: &CaseReport, baseline: Option<&Comparison>) -> TestCaseStatus {
+    let Some(comparison) = baseline.filter(|_| case.verdict != Verdict::Error) else { return status(case) };
+    if let Some(change) = comparison.of(&case.id) {
+        let mut status = changed(change);
+        status.set_description(description(case));
+        return status;
+    }
+    if !matches!(case.verdict, Verdict::Fail | Verdict::Fixed | Verdict::Flaky) {
+        return status(case);
+    }
+    let mut status = TestCaseStatus::skipped();
+    status.set_type("baseline");
+    status.set_message(clean(&format!("as in the baseline: {}", message(case))).into_owned());
+    status
+}
+
+fn changed(change: &Change) -> TestCaseStatus {
+    let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+    status.set_type(change.kind.as_str());
+    status.set_message(clean(&format!("{}: {}", change.kind.meaning(), change.words())).into_owned());
+    status
 }
 
 fn status(case: &CaseReport) -> TestCaseStatus {

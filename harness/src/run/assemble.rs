@@ -2,14 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use sha2::{Digest, Sha256};
+
 use super::observation::{CaseObservation, Moment, Observation, Try};
 use crate::{
+    catalog::scenario::Condition,
     diagnose::{Explanation, difference, evidence::Evidence, group},
     model::{
         Difference, Outcome, RemedyVerdict, Verdict,
         report::{
-            CaseReport, Cause, CauseGroup, Counts, Declared, DistroReport, MachineReport, ManifestReport, RemedyReport,
-            ScenarioReport,
+            CaseReport, Cause, CauseGroup, ClusterReport, ConditionReport, Counts, Declared, DistroReport,
+            MachineReport, ManifestReport, RemedyReport, ScenarioReport,
         },
     },
     plan::{Case, ClusterPlan, Plan},
@@ -258,6 +261,7 @@ fn distro(cluster: &ClusterPlan, plan: &Plan, endings: &[Ending], cases: &[CaseR
         firewalld: declared.firewalld.clone(),
         nft: declared.nft.clone(),
         selinux: Some(selinux),
+        policy: serde_json::to_vec(&cluster.distro.policy).ok().map(|policy| sha256(&policy)),
     };
     machine.not_covered = not_covered(&machine, seen.map(|seen| seen.not_covered.as_slice()).unwrap_or_default());
     DistroReport { id: id.clone(), verdict: worst(&own), counts: Counts::of(own.iter().copied()), machine }
@@ -365,8 +369,32 @@ pub fn scenarios(plan: &Plan) -> Vec<ScenarioReport> {
         let scenario = &cluster.scenario;
         if reports.iter().all(|report| report.id != scenario.id) {
             let (id, title) = (scenario.id.clone(), scenario.title.clone());
-            reports.push(ScenarioReport { id, title, upstream: scenario.upstream.clone() });
+            let conditions = scenario.conditions.iter().map(condition).collect();
+            reports.push(ScenarioReport { id, title, upstream: scenario.upstream.clone(), conditions });
         }
     }
     reports
+}
+
+fn condition(condition: &Condition) -> ConditionReport {
+    let Condition { name, on, run, .. } = condition.clone();
+    ConditionReport { name, on, run }
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+}
+
+/// How long each cluster that was observed lived.
+#[must_use]
+pub fn clusters(plan: &Plan, endings: &[Ending]) -> Vec<ClusterReport> {
+    let seen = plan.clusters.iter().zip(endings).filter_map(|(cluster, ending)| match ending {
+        Ending::Seen(seen) => Some((cluster, seen.lifetime)),
+        _ => None,
+    });
+    seen.map(|(cluster, lived)| ClusterReport {
+        id: cluster.id(),
+        duration_ms: u64::try_from(lived.as_millis()).unwrap_or(u64::MAX),
+    })
+    .collect()
 }

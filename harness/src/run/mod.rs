@@ -5,29 +5,28 @@ mod contexts;
 mod explaining;
 mod exposure;
 mod life;
+mod lives;
 mod maker;
 pub mod observation;
 mod probing;
 mod progress;
+mod stages;
 pub mod trials;
 mod versions;
 
 use std::{
-    sync::{Mutex, PoisonError},
-    time::Instant,
+    sync::Arc,
+    time::{Duration, Instant},
 };
 
-use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
 
 pub use self::maker::{Maker, MakerError};
-use self::{assemble::Ending, life::Surroundings, observation::Observation, progress::Progress};
+use self::{assemble::Ending, life::Surroundings, lives::Lives, progress::Progress, stages::millis};
 use crate::{
     diagnose::{Explanation, evidence::Evidence},
-    model::{
-        Outcome,
-        report::{FORMAT, Host, Report, Run},
-    },
+    events::{Event, Events},
+    model::report::{Counts, FORMAT, Host, Report, Run},
     plan::Plan,
 };
 
@@ -46,6 +45,12 @@ pub struct RunOptions {
     pub evidence: bool,
     /// How many clusters live at the same time.
     pub jobs: usize,
+    /// How long one phase of one cluster may take.
+    pub phase_limit: Duration,
+    /// How long the run may take; what has not ended by then is an error.
+    pub run_limit: Option<Duration>,
+    /// Who is told what happens.
+    pub events: Arc<Events>,
 }
 
 /// Which cases are traced to say why they end as they do.
@@ -73,38 +78,72 @@ pub struct Finished {
 /// Runs a plan; all that the maker made has ended when this returns.
 pub async fn run(plan: &Plan, maker: Maker, options: &RunOptions) -> Result<Finished, MakerError> {
     let (started_at, started) = (Timestamp::now(), Instant::now());
+    options.events.emit(Event::start(&options.id, plan.clusters.len(), plan.cases().count()));
     let host = maker.host().await?;
     let (provider, cluster) = (maker.provider(), maker.cluster());
-    let endings: Mutex<Vec<Ending>> = Mutex::new(plan.clusters.iter().map(|_| Ending::Interrupted).collect());
     let carried = plan.clusters.iter().filter(|cluster| cluster.scenario.lacking(provider).is_none());
     let progress = Progress::new(carried.count());
     let surroundings =
         Surroundings { maker, retries: options.retries, explain: options.explain.clone(), evidence: options.evidence };
-    let interrupted = tokio::select! {
-        () = live_all(plan, options, &surroundings, &progress, &endings) => false,
-        () = interrupt() => true,
+    let lives = Lives::new(plan, options, &surroundings, &progress);
+    let end = tokio::select! {
+        () = lives.all() => End::Whole,
+        () = interrupt() => End::Interrupted,
+        () = over(options.run_limit) => End::TimeOver,
     };
     progress.finish();
+    let limit = options.run_limit.unwrap_or_default();
+    let cut = (end == End::TimeOver).then(|| format!("the run's time limit of {limit:?} was over before it ended"));
+    let (endings, faults) = lives.ended(cut.as_deref());
     // Everything that was made ends here.
     drop(surroundings);
-    let endings = endings.into_inner().unwrap_or_else(PoisonError::into_inner);
     let head = Run {
         id: options.id.clone(),
         started_at,
-        duration_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        duration_ms: millis(started.elapsed()),
         provider: provider.to_string(),
         cluster: cluster.to_string(),
         host: Host { firewalld: first_firewalld(&endings), ..host },
         command: options.command.clone(),
         pathlab: env!("CARGO_PKG_VERSION").to_owned(),
+        shard: None,
+        faults,
     };
     let explanations = endings.iter().flat_map(Ending::explanations).cloned().collect();
     let report = assemble(plan, &endings, head);
+    let interrupted = end == End::Interrupted;
+    options.events.emit(Event::RunEnd {
+        run: options.id.clone(),
+        duration_ms: report.run.duration_ms,
+        interrupted,
+        counts: Counts::of(&report.cases),
+    });
     Ok(Finished { report, explanations, evidence: assemble::evidence(plan, endings), interrupted })
 }
 
-/// Ends when somebody wants the run to end: Ctrl-C, a terminal that closes, a service manager.
+/// How a run ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// Every cluster did.
+    Whole,
+    /// Somebody wished so.
+    Interrupted,
+    /// Its time was over.
+    TimeOver,
+}
+
+/// Ends when the time is over, where there is a limit.
+async fn over(limit: Option<Duration>) {
+    match limit {
+        Some(limit) => tokio::time::sleep(limit).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Ends when somebody wants the run to end: Ctrl-C, a terminal that closes, a service manager. Whoever asks a second
+/// time does not want to wait for the clean-up: then the signal ends the program at once, and the kernel the lab.
 async fn interrupt() {
+    use nix::sys::signal::{SigHandler, Signal, signal as dispose};
     use tokio::signal::unix::{SignalKind, signal};
     let signals = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
     let waiting = signals.into_iter().filter_map(|kind| signal(kind).ok()).map(|mut signal| {
@@ -113,61 +152,13 @@ async fn interrupt() {
         })
     });
     futures_util::future::select_all(waiting).await;
-}
-
-async fn live_all(
-    plan: &Plan,
-    options: &RunOptions,
-    surroundings: &Surroundings,
-    progress: &Progress,
-    endings: &Mutex<Vec<Ending>>,
-) {
-    let lives = plan.clusters.iter().enumerate().map(|(index, cluster)| async move {
-        let provider = surroundings.maker.provider();
-        if let Some(reason) = cluster.scenario.lacking(provider) {
-            let ending = Ending::NotCarried(format!("the {provider} lab cannot carry it: {reason}"));
-            endings.lock().unwrap_or_else(PoisonError::into_inner)[index] = ending;
-            return;
-        }
-        let shown = progress.cluster(cluster.id());
-        let lived = life::live(cluster, &format!("c{index}"), surroundings, |phase| shown.phase(phase)).await;
-        // Its verdicts are in; what it held is given back before others need it.
-        let removed = surroundings.maker.clear(&format!("c{index}")).await;
-        let ending = match lived {
-            Ok(seen) => Ending::Seen(Box::new(seen)),
-            Err(error) => Ending::Broken(error.to_string()),
-        };
-        if let Err(error) = removed {
-            tracing::warn!("{}: {error}", cluster.id());
-        }
-        shown.end(&summary(&ending));
-        endings.lock().unwrap_or_else(PoisonError::into_inner)[index] = ending;
-    });
-    stream::iter(lives).buffer_unordered(options.jobs.max(1)).collect::<()>().await;
-}
-
-/// `8 cases: 6 ok, 2 rejected`, or why there are none.
-fn summary(ending: &Ending) -> String {
-    let seen = match ending {
-        Ending::Seen(seen) => seen,
-        Ending::Broken(reason) => return format!("broke: {reason}"),
-        Ending::Interrupted => return "interrupted".to_owned(),
-        Ending::NotCarried(reason) => return reason.clone(),
-    };
-    let mut counts: Vec<(Outcome, usize)> = Vec::new();
-    for outcome in outcomes(seen) {
-        match counts.iter_mut().find(|(counted, _)| *counted == outcome) {
-            Some((_, count)) => *count += 1,
-            None => counts.push((outcome, 1)),
+    for kind in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+        // SAFETY: the default disposition runs no code of this program.
+        if let Err(error) = unsafe { dispose(kind, SigHandler::SigDfl) } {
+            tracing::warn!("failed to make {kind} end the program: {error}");
         }
     }
-    let counts: Vec<String> = counts.iter().map(|(outcome, count)| format!("{count} {outcome}")).collect();
-    format!("{} cases: {} ({:.1} s)", seen.cases.len(), counts.join(", "), seen.lifetime.as_secs_f64())
-}
-
-fn outcomes(seen: &Observation) -> impl Iterator<Item = Outcome> {
-    let last = |case: &observation::CaseObservation| case.deciding().next_back().map(|one| one.result.outcome);
-    seen.cases.iter().map(move |case| last(case).unwrap_or(Outcome::Error))
+    tracing::warn!("interrupted: ending the lab and writing the report; once more leaves at once");
 }
 
 fn first_firewalld(endings: &[Ending]) -> Option<String> {
@@ -191,6 +182,9 @@ fn assemble(plan: &Plan, endings: &[Ending], run: Run) -> Report {
         scenarios: assemble::scenarios(plan),
         differences: assemble::differences(plan, endings),
         evidence: Vec::new(),
+        clusters: assemble::clusters(plan, endings),
+        baseline: None,
+        past: None,
         cases,
     }
 }

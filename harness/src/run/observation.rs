@@ -83,6 +83,17 @@ pub enum LifeError {
     Cluster(#[from] crate::cluster::ClusterError),
 }
 
+impl LifeError {
+    /// Whether the way to a machine failed, or the making of one: then nothing is known of any path.
+    #[must_use]
+    pub fn is_transport(&self) -> bool {
+        match self {
+            Self::Machine(error) | Self::Line { source: error, .. } => error.is_transport(),
+            Self::Cluster(error) => error.is_transport(),
+        }
+    }
+}
+
 impl Moment {
     /// The word that the report uses.
     #[must_use]

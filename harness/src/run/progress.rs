@@ -32,6 +32,24 @@ pub enum Phase {
     Explain,
 }
 
+impl Phase {
+    /// The word that the events use.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Hosts => "hosts",
+            Self::Policy => "policy",
+            Self::Cluster => "cluster",
+            Self::Deploy => "deploy",
+            Self::Remedy => "remedy",
+            Self::Probe => "probe",
+            Self::Reload => "reload",
+            Self::Evidence => "evidence",
+            Self::Explain => "explain",
+        }
+    }
+}
+
 impl fmt::Display for Phase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {

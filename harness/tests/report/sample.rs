@@ -51,7 +51,11 @@ pub fn seed() -> Report {
             id: SCENARIO.to_owned(),
             title: "Pod answers through its Service but not at its own IP".to_owned(),
             upstream: vec![UPSTREAM.to_owned(), "kubernetes/ingress-nginx#8079".to_owned()],
+            conditions: Vec::new(),
         }],
+        clusters: Vec::new(),
+        baseline: None,
+        past: None,
         causes: groups,
         differences: differences(),
         evidence: vec![
@@ -196,6 +200,8 @@ fn run() -> Run {
         },
         command: ["lab", "run", "rhel", "ubuntu"].map(str::to_owned).to_vec(),
         pathlab: "0.1.0".to_owned(),
+        shard: None,
+        faults: Vec::new(),
     }
 }
 
@@ -207,6 +213,7 @@ fn distro(id: &str, verdict: Verdict) -> DistroReport {
             firewalld: Some("1.3.4-7.el9".to_owned()),
             nft: Some("1.0.9".to_owned()),
             selinux: Some("enforcing".to_owned()),
+            policy: None,
         }
     } else {
         Declared { kernel: Some("5.15.0-119".to_owned()), nft: Some("1.0.2".to_owned()), ..Declared::default() }
@@ -221,6 +228,8 @@ fn distro(id: &str, verdict: Verdict) -> DistroReport {
             kernel: "6.18.5".to_owned(),
             firewalld: el9.then(|| "1.3.3".to_owned()),
             nft: Some("1.0.6".to_owned()),
+            image: None,
+            snap: None,
             declared,
             not_covered: not_covered.iter().map(|part| (*part).to_owned()).collect(),
         },

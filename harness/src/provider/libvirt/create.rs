@@ -208,7 +208,7 @@ async fn upload_images(pool: &Pool, wanted: &[Wanted]) -> Result<BTreeMap<Utf8Pa
 #[cfg(test)]
 mod tests {
     use super::{ProviderError, Wanted, check_image, check_wanted};
-    use crate::provider::Hardware;
+    use crate::catalog::distro::Hardware;
 
     fn wanted(name: &str) -> Wanted {
         let (image, user) = ("/dev/null".into(), "debian".to_owned());

@@ -9,7 +9,7 @@ use super::{
     storage::Pool,
     virsh::{Virsh, is_absent, taken},
 };
-use crate::provider::{Hardware, ProviderError};
+use crate::{catalog::distro::Hardware, provider::ProviderError};
 
 #[derive(Template)]
 #[template(path = "libvirt/domain.xml")]

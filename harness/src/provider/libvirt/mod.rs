@@ -24,7 +24,7 @@ use self::{lab::LibvirtLab, names::Names, state::LabState, storage::Pool, virsh:
 use super::{Machines, Provider, ProviderError, Wanted};
 use crate::ledger::{Entry, ReapError, Reaper, Record, Resource};
 
-pub use self::{accelerator::Accelerator, options::LibvirtOptions};
+pub use self::{accelerator::Accelerator, options::LibvirtOptions, virsh::advice};
 
 /// Makes virtual machines with libvirt.
 #[derive(Clone, Debug)]

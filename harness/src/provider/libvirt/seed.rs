@@ -97,7 +97,10 @@ async fn make_image(files: &Utf8Path, image: &Utf8Path) -> Result<(), ProviderEr
 #[cfg(test)]
 mod tests {
     use super::Seed;
-    use crate::provider::{Hardware, Wanted, ssh::KeyPair};
+    use crate::{
+        catalog::distro::Hardware,
+        provider::{Wanted, ssh::KeyPair},
+    };
 
     #[test]
     fn the_seed_says_who_the_machine_is() {

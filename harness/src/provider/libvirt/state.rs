@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::accelerator::Accelerator;
 use crate::{
+    catalog::distro::Hardware,
     ledger::Entry,
-    provider::{Hardware, ProviderError},
+    provider::ProviderError,
 };
 
 /// Name of the file.

@@ -89,20 +89,22 @@ impl Virsh {
 
     /// What to do where there is no connection at all.
     fn help(&self, reason: &str) -> Option<String> {
-        if !reason.contains("failed to connect to the hypervisor") {
-            return None;
-        }
-        let denied = ["ermission denied", "authentication", "not authorized", "access denied"];
-        let help = if self.uri.starts_with("qemu+") {
-            "try `virsh --connect` with this URI by hand: name, keys and libvirtd on that machine"
-        } else if denied.iter().any(|word| reason.contains(word)) {
-            "sudo usermod -aG libvirt \"$USER\", then log in again; or `--libvirt-uri qemu:///session` with a network \
-             that its administrator allows"
-        } else {
-            "start it: sudo systemctl enable --now libvirtd; where it is not installed, `lab doctor` names the packages"
-        };
-        Some(help.to_owned())
+        reason.contains("failed to connect to the hypervisor").then(|| advice(&self.uri, reason))
     }
+}
+
+/// What to do when there is no connection to libvirt, for what `virsh` said.
+pub fn advice(uri: &str, reason: &str) -> String {
+    let denied = ["ermission denied", "authentication", "not authorized", "access denied"];
+    let advice = if uri.starts_with("qemu+") {
+        "try `virsh --connect` with this URI by hand: name, keys and libvirtd on that machine"
+    } else if denied.iter().any(|word| reason.contains(word)) {
+        "sudo usermod -aG libvirt \"$USER\", then log in again"
+    } else {
+        "sudo systemctl enable --now libvirtd; where there is none: sudo apt-get install libvirt-daemon-system, or \
+         sudo dnf install libvirt-daemon-kvm"
+    };
+    advice.to_owned()
 }
 
 fn not_started(error: io::Error) -> ProviderError {

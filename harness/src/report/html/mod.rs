@@ -5,9 +5,11 @@
 
 mod about;
 mod case;
+mod changes;
 mod differences;
 mod grid;
 mod overview;
+mod past;
 mod picture;
 mod policy;
 mod remedies;
@@ -19,8 +21,10 @@ use askama::Template;
 use self::{
     about::About,
     case::CaseView,
+    changes::ChangesView,
     differences::DifferenceTable,
     overview::{DistroCard, Headline},
+    past::PastView,
     picture::Shape,
     scenario::ScenarioView,
 };
@@ -36,7 +40,9 @@ struct Page {
     policy: String,
     style: &'static str,
     headline: Headline,
+    changes: Option<ChangesView>,
     distros: Vec<DistroCard>,
+    past: Option<PastView>,
     cases: Vec<CaseView>,
     scenarios: Vec<ScenarioView>,
     differences: Vec<DifferenceTable>,
@@ -50,7 +56,9 @@ pub fn to_string(report: &Report) -> Result<String, ReportError> {
         policy: policy::content_security_policy(STYLE),
         style: STYLE,
         headline: Headline::of(report),
+        changes: report.baseline.as_ref().map(ChangesView::of),
         distros: DistroCard::all(report, &matrices),
+        past: report.past.as_ref().map(PastView::of),
         cases: report.cases.iter().filter(|case| needs_a_look(case)).map(CaseView::of).collect(),
         scenarios: matrices.iter().enumerate().map(|(index, matrix)| ScenarioView::of(report, matrix, index)).collect(),
         differences: DifferenceTable::all(report),

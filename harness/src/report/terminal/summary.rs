@@ -75,7 +75,13 @@ pub(super) fn write_end(page: &mut Page, report: &Report, dir: Option<&Utf8Path>
     let verdict = tally::worst(&counts);
     let changed = remedy::changed(report, None);
     let verdict = if changed > 0 && headline(verdict) == headline(Verdict::Pass) { Verdict::Fail } else { verdict };
-    let headline = headline(verdict);
+    let (headline, verdict) = match &report.baseline {
+        Some(comparison) if verdict != Verdict::Error && comparison.changes.is_empty() => {
+            ("As in the baseline.", Verdict::Pass)
+        }
+        Some(_) if verdict != Verdict::Error => ("Changed.", Verdict::Fail),
+        _ => (headline(verdict), verdict),
+    };
     let cases = count(tally::total(&counts), "case");
     let took = duration(run.duration_ms.saturating_mul(1_000));
     page.entry(

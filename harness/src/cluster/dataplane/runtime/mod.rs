@@ -88,6 +88,19 @@ pub enum RuntimeError {
     },
 }
 
+impl RuntimeError {
+    /// Whether the way to a machine failed, or the making of one, rather than the cluster.
+    #[must_use]
+    pub const fn is_transport(&self) -> bool {
+        match self {
+            // A sandbox that is gone cannot be asked again.
+            Self::Sandbox(error) => matches!(error, SandboxError::Refused(_)),
+            Self::Machine(error) => error.is_transport(),
+            Self::Compile(_) | Self::NoIpv6 | Self::NotReady { .. } => false,
+        }
+    }
+}
+
 /// A cluster in the making, or at work.
 pub struct Dataplane {
     lab: NetnsLab,
