@@ -71,7 +71,8 @@ pub async fn a_full_disk_is_said_before_anything_is_copied() -> Result<(), Faile
 pub async fn no_libvirt_and_no_network_are_explained() -> Result<(), Failed> {
     let with = |uri: &str| LibvirtOptions { uri: uri.to_owned(), ..LibvirtOptions::default() };
     let nobody = with("qemu:///system?socket=/run/nobody/listens");
-    fails(Lab::with("nobody", nobody)?, &[wanted("rhel")], &["failed to connect", "systemctl enable --now libvirtd"]).await?;
+    fails(Lab::with("nobody", nobody)?, &[wanted("rhel")], &["failed to connect", "systemctl enable --now libvirtd"])
+        .await?;
     let network = |name: &str| LibvirtOptions { network: Some(name.to_owned()), ..LibvirtOptions::default() };
     fails(Lab::with("none", network("none"))?, &[wanted("rhel")], &["no network none", "virsh net-list"]).await?;
     sh("cat >/run/net.xml <<'E'

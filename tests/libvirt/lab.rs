@@ -30,8 +30,13 @@ pub fn built_image() -> Result<Utf8PathBuf, String> {
         return Ok(path.into());
     }
     let lab = |arguments: &[&str]| {
-        let output = Command::new(env!("CARGO_BIN_EXE_lab")).args(arguments).output().map_err(|error| error.to_string())?;
-        if output.status.success() { Ok(output.stdout) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
+        let output =
+            Command::new(env!("CARGO_BIN_EXE_lab")).args(arguments).output().map_err(|error| error.to_string())?;
+        if output.status.success() {
+            Ok(output.stdout)
+        } else {
+            Err(String::from_utf8_lossy(&output.stderr).into_owned())
+        }
     };
     lab(&["image", "build", "debian-12"])?;
     let listed = lab(&["image", "list", "--format", "json"])?;

@@ -101,7 +101,9 @@ async fn they_are_what_was_asked_for(
         ensure(console.contains("Linux version"), || format!("{name}: {console}"))?;
         ensure(!console.contains("PRIVATE KEY"), || "the console shows a key".to_owned())?;
         let metadata = sh(&format!("virsh metadata pathlab-life-{name} --uri https://pathlab.dev/xmlns/libvirt/1"))?;
-        ensure(metadata.contains(&format!("name=\"{name}\"")) && metadata.contains("lab=\"life\""), || metadata.clone())?;
+        ensure(metadata.contains(&format!("name=\"{name}\"")) && metadata.contains("lab=\"life\""), || {
+            metadata.clone()
+        })?;
     }
     Ok(())
 }
@@ -120,8 +122,10 @@ async fn policies_are_read_back(rhel: &Arc<dyn WholeMachine>, ubuntu: &Arc<dyn W
     let crossed = policy::verify(&*one, &enforcing).await?.drift;
     ensure(crossed == ["SELinux is disabled, not enforcing"], || format!("{crossed:?}"))?;
     // What somebody changes meanwhile is found.
-    let open = Command::new(["firewall-cmd", "--add-port=9999/tcp", "--add-service=http"]);
-    one.run(&open).await?.success("rhel", &open)?;
+    for change in ["--add-port=9999/tcp", "--add-service=http"] {
+        let open = Command::new(["firewall-cmd", change]);
+        one.run(&open).await?.success("rhel", &open)?;
+    }
     let crossed = policy::verify(&*one, &rhel_policy()).await?.drift.join("; ");
     ensure(crossed.contains("http") && crossed.contains("9999/tcp"), || crossed.clone())?;
     let reload = Command::new(["firewall-cmd", "--reload"]);
@@ -153,11 +157,7 @@ async fn start_agents(machines: &[&Arc<dyn WholeMachine>]) -> Result<(), Failed>
 }
 
 /// From each machine to ports of the other: open on the one without a firewall, `to_rhel` on the other.
-async fn paths(
-    rhel: &Arc<dyn WholeMachine>,
-    ubuntu: &Arc<dyn WholeMachine>,
-    to_rhel: Outcome,
-) -> Result<(), Failed> {
+async fn paths(rhel: &Arc<dyn WholeMachine>, ubuntu: &Arc<dyn WholeMachine>, to_rhel: Outcome) -> Result<(), Failed> {
     let (open, guarded) = tokio::try_join!(probe(rhel, ubuntu), probe(ubuntu, rhel))?;
     ensure(open == [Outcome::Ok; 2], || format!("rhel → ubuntu: {open:?}"))?;
     ensure(guarded == [to_rhel; 2], || format!("ubuntu → rhel: {guarded:?}, not {to_rhel}"))
@@ -167,7 +167,8 @@ async fn probe(from: &Arc<dyn WholeMachine>, to: &Arc<dyn WholeMachine>) -> Resu
     let machine: Arc<dyn Machine> = Arc::clone(from) as _;
     let agent = AgentSocket { machine, socket: SOCKET.into(), address: from.address() };
     let host = to.address().to_string();
-    let http = ProbeKind::Http { to: Endpoint { host: host.clone(), port: 8080 }, path: "/".into(), host: None, bytes: 0 };
+    let http =
+        ProbeKind::Http { to: Endpoint { host: host.clone(), port: 8080 }, path: "/".into(), host: None, bytes: 0 };
     let tcp = ProbeKind::Tcp { to: Endpoint { host, port: 8081 }, bytes: 100 };
     let probes = [http, tcp].into_iter().zip(0..).map(|(kind, id)| Probe {
         id,
@@ -265,14 +266,22 @@ fn by_hand() -> Result<Duration, Failed> {
             .args(["-machine", "q35,accel=tcg", "-cpu", "max", "-m", "1024", "-smp", "1", "-display", "none"])
             .args(["-drive", &format!("file={path}/{name}.qcow2,if=virtio,format=qcow2,cache=unsafe")])
             .args(["-drive", &format!("file={path}/{name}.iso,if=virtio,format=raw,readonly=on")])
-            .args(["-netdev", "user,id=n,restrict=on", "-device", "virtio-net-pci,netdev=n", "-device", "virtio-rng-pci"])
+            .args([
+                "-netdev",
+                "user,id=n,restrict=on",
+                "-device",
+                "virtio-net-pci,netdev=n",
+                "-device",
+                "virtio-rng-pci",
+            ])
             .args(["-serial", &format!("file:{path}/{name}.console"), "-monitor", "none"])
             .stdin(Stdio::null())
             .spawn()?;
         guests.push(Guest(guest, format!("{path}/{name}.console")));
     }
     for guest in &guests {
-        let is_through = || std::fs::read(&guest.1).is_ok_and(|bytes| String::from_utf8_lossy(&bytes).contains(" finished at "));
+        let is_through =
+            || std::fs::read(&guest.1).is_ok_and(|bytes| String::from_utf8_lossy(&bytes).contains(" finished at "));
         while !is_through() {
             ensure(started.elapsed() < REBOOT, || "no end of the boot by hand".to_owned())?;
             std::thread::sleep(Duration::from_millis(200));

@@ -60,6 +60,7 @@ fn trials() -> Vec<(&'static str, Test)> {
         connections::a_machine_that_falls_silent_is_lost,
         connections::only_the_right_host_key_is_trusted,
         connections::only_the_right_user_is_let_in,
+        connections::a_machine_behind_another_host_is_reached,
         connections::a_reboot_is_waited_for,
         connections::nothing_is_left_by_a_killed_harness,
         files::files_have_their_content_and_mode,

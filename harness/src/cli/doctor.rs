@@ -123,7 +123,8 @@ mod tests {
     #[test]
     fn json_status_and_machine_agree() {
         let mut out = Vec::new();
-        let exit = run(&DoctorArgs { format: Format::Json, libvirt_uri: "test:///default".to_owned() }, &mut out).expect("a vector takes everything");
+        let exit = run(&DoctorArgs { format: Format::Json, libvirt_uri: "test:///default".to_owned() }, &mut out)
+            .expect("a vector takes everything");
         let json: serde_json::Value = serde_json::from_slice(&out).expect("JSON");
         let netns = &json["providers"][0];
         assert_eq!(netns["name"], "netns");

@@ -59,7 +59,8 @@ async fn firewalld_as_declared(
     found.compare("firewalld's default zone", zone.trim(), default_zone);
     for (name, zone) in zones {
         let is = firewall_cmd(machine, &["--zone", name, "--list-all"]).await?;
-        let is = |key: &str| is.lines().find_map(|line| line.trim().strip_prefix(key)?.strip_prefix(": ")).unwrap_or("");
+        let is =
+            |key: &str| is.lines().find_map(|line| line.trim().strip_prefix(key)?.strip_prefix(": ")).unwrap_or("");
         let lists = [("services", &zone.services), ("ports", &zone.ports), ("sources", &zone.sources)];
         for (key, declared) in lists {
             let declared: Vec<&str> = declared.iter().map(String::as_str).collect();

@@ -44,6 +44,14 @@ impl Accelerator {
         }
     }
 
+    /// How many times as long as on a real processor anything may take.
+    pub(super) const fn patience(self) -> u32 {
+        match self {
+            Self::Kvm => 1,
+            Self::Tcg => 5,
+        }
+    }
+
     /// KVM where it truly works, else TCG and the reason.
     pub(super) async fn choose(
         virsh: &Virsh,

@@ -9,8 +9,9 @@ use sha2::{Digest as _, Sha256};
 use tokio::time::{Instant, sleep};
 
 use super::{
-    Libvirt, domain,
+    Libvirt,
     accelerator::Accelerator,
+    domain,
     lab::LibvirtLab,
     names::Names,
     network,
@@ -94,11 +95,15 @@ impl Libvirt {
             let resource = Resource::LibvirtNetwork { uri: self.options.uri.clone(), name: names.shared() };
             held(&lab, &resource, network::create(&self.virsh, &names, &mut state.machines)).await?;
         }
-        let keys = try_join_all(wanted.iter().zip(&state.machines).map(|(one, machine)| {
-            self.make_machine(&lab, &names, &pool, &state, (one, machine), &login)
-        }))
+        let keys = try_join_all(
+            wanted
+                .iter()
+                .zip(&state.machines)
+                .map(|(one, machine)| self.make_machine(&lab, &names, &pool, &state, (one, machine), &login)),
+        )
         .await?;
-        let known: String = wanted.iter().zip(&keys).map(|(one, key)| known_host(&names.domain(&one.name), key)).collect();
+        let known: String =
+            wanted.iter().zip(&keys).map(|(one, key)| known_host(&names.domain(&one.name), key)).collect();
         fs::write(key_files(&lab).1, known).map_err(ProviderError::file("failed to keep the machines' keys"))?;
         if self.options.network.is_some() {
             self.find_addresses(&names, &mut state).await?;

@@ -105,7 +105,7 @@ mod tests {
     use super::{Accelerator, DomainXml, Hardware};
 
     #[test]
-    fn the_domain_of_a_machine() {
+    fn the_domain_says_what_the_machine_is_and_whose() {
         let xml = DomainXml {
             name: "pathlab-demo-rhel",
             uuid: "0-0",
@@ -121,6 +121,17 @@ mod tests {
             mac: "52:54:00:00:00:01",
             network: "pathlab-demo",
         };
-        insta::assert_snapshot!(xml.render().expect("XML"));
+        let xml = xml.render().expect("XML");
+        for part in [
+            r#"<domain type="qemu">"#,
+            r#"<cpu mode="maximum"/>"#,
+            r#"lab="demo" id="demo-1 &#38; &#34;more&#34;" name="rhel"/>"#,
+            r#"<memory unit="MiB">4096</memory>"#,
+            r#"<source file="/images/pathlab-demo/rhel.0.qcow2"/>"#,
+            r#"<source network="pathlab-demo"/>"#,
+            r#"<source path="/images/pathlab-demo/rhel.console" append="on"/>"#,
+        ] {
+            assert!(xml.contains(part), "no {part} in {xml}");
+        }
     }
 }

@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// How long a machine may take to answer once its memory is back.
-const BACK: Duration = Duration::from_secs(120);
+const BACK: Duration = Duration::from_secs(60);
 
 /// The machines of one lab.
 pub(super) struct LibvirtLab {
@@ -59,6 +59,7 @@ impl LibvirtLab {
                 console: machine.console(),
                 pool: pool.clone(),
                 virsh: virsh.clone(),
+                accelerator: state.accelerator,
             })
         };
         let machines: Vec<_> = state.machines.iter().map(machine).collect();
@@ -68,12 +69,11 @@ impl LibvirtLab {
 
     /// Starts the machines that do not run, and waits until all can be used.
     pub(super) async fn boot(&self) -> Result<(), ProviderError> {
-        let accelerator = self.state.lock().await.accelerator;
         try_join_all(self.machines.iter().map(|machine| async move {
             if domain::state(&self.virsh, &machine.domain).await? == "shut off" {
                 self.virsh.run(&["start", &machine.domain]).await?;
             }
-            machine.wait_for_boot(accelerator).await
+            machine.wait_for_boot().await
         }))
         .await
         .map(drop)
@@ -94,8 +94,10 @@ impl LibvirtLab {
             let xml = self.virsh.run(&["save-image-dumpxml", memory.as_str()]).await?;
             let (old, new) = (self.pool.path(&old), self.pool.path(&new));
             let xml = xml.replace(&format!("file='{old}'"), &format!("file='{new}'"));
-            self.virsh.feed_long(&["restore", memory.as_str(), "--running", "--xml", "/dev/stdin"], xml.as_bytes()).await?;
-            machine.ssh.wait_until_up(None, BACK).await?;
+            self.virsh
+                .feed_long(&["restore", memory.as_str(), "--running", "--xml", "/dev/stdin"], xml.as_bytes())
+                .await?;
+            machine.ssh.wait_until_up(None, BACK * machine.accelerator.patience()).await?;
             // The machine's clock stood still with it.
             let now = jiff::Timestamp::now().as_millisecond();
             let clock = Command::new(["date", "-u", "-s", &format!("@{}.{:03}", now / 1000, now % 1000)]);

@@ -17,6 +17,9 @@ const TAIL: usize = 25;
 /// Time between two looks whether a machine that boots still runs.
 const PAUSE: Duration = Duration::from_secs(3);
 
+/// How long a boot may take on a real processor.
+const BOOT: Duration = Duration::from_secs(300);
+
 /// Waits until cloud-init has done all that it does at a first boot: until then it may change the machine under
 /// everybody's hands, and keeps the package manager to itself.
 const SETTLED: &str = "command -v cloud-init >/dev/null || exit 0
@@ -30,20 +33,18 @@ pub(super) struct LibvirtMachine {
     pub console: String,
     pub pool: Pool,
     pub virsh: Virsh,
+    pub accelerator: Accelerator,
 }
 
 impl LibvirtMachine {
     /// Waits until it can be used; explains with its console why it cannot.
-    pub(super) async fn wait_for_boot(&self, accelerator: Accelerator) -> Result<(), ProviderError> {
-        let limit = match accelerator {
-            Accelerator::Kvm => Duration::from_secs(300),
-            Accelerator::Tcg => Duration::from_secs(900),
-        };
+    pub(super) async fn wait_for_boot(&self) -> Result<(), ProviderError> {
+        let limit = BOOT * self.accelerator.patience();
         let booted = async {
             let started = Instant::now();
             self.ssh.wait_until_up(None, limit).await?;
             let settled = Command::new(["sh", "-c", SETTLED]).limit(limit.saturating_sub(started.elapsed()));
-            self.run(&settled).await?.success(self.name(), &settled).map(drop)
+            self.ssh.run(&settled).await?.success(self.name(), &settled).map(drop)
         };
         let reason = tokio::select! {
             booted = booted => match booted {
@@ -82,7 +83,8 @@ impl Machine for LibvirtMachine {
     }
 
     async fn run(&self, command: &Command) -> Result<Output, MachineError> {
-        self.ssh.run(command).await
+        let limit = command.limit * self.accelerator.patience();
+        self.ssh.run(&command.clone().limit(limit)).await
     }
 
     async fn start(&self, command: &Command) -> Result<Box<dyn Running>, MachineError> {

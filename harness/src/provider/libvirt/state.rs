@@ -6,11 +6,7 @@ use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::accelerator::Accelerator;
-use crate::{
-    catalog::distro::Hardware,
-    ledger::Entry,
-    provider::ProviderError,
-};
+use crate::{catalog::distro::Hardware, ledger::Entry, provider::ProviderError};
 
 /// Name of the file.
 const FILE: &str = "libvirt.json";

@@ -144,7 +144,11 @@ impl Pool {
 
     fn explained(&self, error: ProviderError) -> ProviderError {
         if let Some(reason) = taken(&error) {
-            return ProviderError::NameTaken { what: "storage pool", name: self.name.clone(), reason: reason.to_owned() };
+            return ProviderError::NameTaken {
+                what: "storage pool",
+                name: self.name.clone(),
+                reason: reason.to_owned(),
+            };
         }
         match error {
             ProviderError::Command { reason, .. } if reason.contains("No space left") => {

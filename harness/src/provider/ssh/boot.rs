@@ -10,8 +10,8 @@ use crate::provider::{Command, Machine as _, MachineError};
 /// Time between two tries.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// How long one try may take.
-const ONE_TRY: Duration = Duration::from_secs(10);
+/// How long one try may take: an emulated processor needs seconds for the keys alone.
+const ONE_TRY: Duration = Duration::from_secs(30);
 
 /// One boot of a machine: the kernel draws another one every time.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -16,7 +16,7 @@ mod target;
 
 pub use self::{
     boot::BootId,
-    keys::{KeyPair, KeyError},
+    keys::{KeyError, KeyPair},
     machine::SshMachine,
     target::{SshTarget, known_host},
 };

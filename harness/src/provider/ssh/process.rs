@@ -1,9 +1,6 @@
 //! A program under way on a machine.
 
-use std::{
-    sync::Arc,
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use openssh::{Child, Session, Stdio};
@@ -200,7 +197,9 @@ impl Running for Process {
                 break;
             }
         }
-        if let (None, Some(UnderWay { connection, started: Some(process), as_root, .. })) = (&self.mark, &self.under_way) {
+        if let (None, Some(UnderWay { connection, started: Some(process), as_root, .. })) =
+            (&self.mark, &self.under_way)
+        {
             kill(connection, &self.whose.user, *as_root, *process).await;
         }
         self.finish(KILLING).await
