@@ -32,10 +32,9 @@ impl Verified {
 pub async fn verify(machine: &dyn Machine, policy: &Policy) -> Result<Verified, MachineError> {
     let mut found = Verified::default();
     let (firewalld, ufw) = match &policy.firewall {
-        Firewall::None => ("inactive", "inactive"),
         Firewall::Firewalld { .. } => ("active", "inactive"),
         Firewall::Ufw { enabled: true, .. } => ("inactive", "active"),
-        Firewall::Ufw { enabled: false, .. } => ("inactive", "inactive"),
+        Firewall::None | Firewall::Ufw { enabled: false, .. } => ("inactive", "inactive"),
     };
     let runs = unit(machine, "is-active", "firewalld").await?;
     found.compare("firewalld", if runs == "active" { "active" } else { "inactive" }, firewalld);

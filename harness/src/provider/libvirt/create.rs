@@ -13,7 +13,7 @@ use super::{
     accelerator::Accelerator,
     domain,
     lab::LibvirtLab,
-    names::Names,
+    names::{self, Names},
     network,
     seed::Seed,
     state::{LabState, MachineState, key_files},
@@ -65,7 +65,7 @@ fn check_image(path: &Utf8Path, expected: Option<&str>) -> Result<(), ProviderEr
             length => hasher.update(&buffer[..length]),
         }
     }
-    let found = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let found = names::hex(&hasher.finalize());
     if found == expected.to_ascii_lowercase() {
         return Ok(());
     }

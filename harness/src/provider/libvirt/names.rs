@@ -3,7 +3,7 @@
 //! libvirt's UUIDs carry the identity: one that follows from the lab's id cannot be anybody else's, whatever the
 //! name. Domains hold the lab's id in their metadata, too.
 
-use std::net::Ipv4Addr;
+use std::{fmt::Write as _, net::Ipv4Addr};
 
 use sha2::{Digest as _, Sha256};
 
@@ -82,8 +82,12 @@ pub(super) fn address(subnet: u8, number: usize) -> Ipv4Addr {
     Ipv4Addr::new(192, 168, subnet, host)
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+/// Hexadecimal digits, lower case.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("a String takes everything");
+        text
+    })
 }
 
 #[cfg(test)]

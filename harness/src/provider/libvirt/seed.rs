@@ -1,4 +1,4 @@
-//! The NoCloud seed of a machine: an ISO image labelled `cidata` that cloud-init reads at the first boot.
+//! The `NoCloud` seed of a machine: an ISO image labelled `cidata` that cloud-init reads at the first boot.
 
 use std::process::Stdio;
 

@@ -94,6 +94,7 @@ impl Virsh {
 }
 
 /// What to do when there is no connection to libvirt, for what `virsh` said.
+#[must_use]
 pub fn advice(uri: &str, reason: &str) -> String {
     let denied = ["ermission denied", "authentication", "not authorized", "access denied"];
     let advice = if uri.starts_with("qemu+") {

@@ -21,7 +21,7 @@ impl SshMachine {
     /// The boot that the machine is in.
     pub async fn boot_id(&self) -> Result<BootId, MachineError> {
         let command = Command::new(["cat", "/proc/sys/kernel/random/boot_id"]).limit(ONE_TRY);
-        let output = self.run(&command).await?.success(&self.name().to_owned(), &command)?;
+        let output = self.run(&command).await?.success(self.name(), &command)?;
         Ok(BootId(output.text().trim().to_owned()))
     }
 
