@@ -8,6 +8,7 @@ mod errors;
 mod kills;
 mod lab;
 mod life;
+#[expect(dead_code, reason = "all tests here need the same")]
 #[path = "../tiers/mod.rs"]
 mod tiers;
 

@@ -8,6 +8,7 @@ mod connections;
 mod files;
 mod server;
 mod streams;
+#[expect(dead_code, reason = "all tests here need the same")]
 #[path = "../tiers/mod.rs"]
 mod tiers;
 
