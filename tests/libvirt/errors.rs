@@ -13,10 +13,8 @@ use super::{
 
 /// Creates, expects an error whose text and advice hold these words, and takes the lab down.
 async fn fails(lab: Lab, wanted: &[Wanted], words: &[&str]) -> Result<ProviderError, Failed> {
-    let error = match lab.libvirt.create(Arc::clone(&lab.entry), wanted).await {
-        Ok(_) => return Err("it was created".into()),
-        Err(error) => error,
-    };
+    let created = lab.libvirt.create(Arc::clone(&lab.entry), wanted).await;
+    let Err(error) = created else { return Err("it was created".into()) };
     let help = error.help().map(|help| help.to_string()).unwrap_or_default();
     let text = format!("{error}\n{help}");
     for word in words {

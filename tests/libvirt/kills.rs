@@ -23,8 +23,10 @@ use super::{
 /// Names the folder of the ledger for the process that is killed.
 pub const VICTIM: &str = "PATHLAB_LIBVIRT_VICTIM";
 
+type IsReached = fn(&Record) -> bool;
+
 /// When the harness is killed: the newest line of its ledger says how far it has come.
-const STAGES: [(&str, fn(&Record) -> bool); 8] = [
+const STAGES: [(&str, IsReached); 8] = [
     ("before the pool", |record| record.resources.is_empty()),
     ("at the pool", |record| last(record, Stage::Planned, is_pool)),
     ("after the pool", |record| last(record, Stage::Made, is_pool)),

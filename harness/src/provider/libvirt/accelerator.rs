@@ -99,7 +99,9 @@ pub(super) async fn trial(virsh: &Virsh, lab: &Entry) -> Result<Option<String>, 
                 Err(error) => Some(error.to_string()),
             }
         }
-        Err(error) => Some(error.to_string()),
+        // The rest is what was run, which says nothing more.
+        Err(ProviderError::Command { reason, .. }) => reason.rsplit("internal error: ").next().map(str::to_owned),
+        Err(error) => return Err(error),
     };
     // A machine that did not start, or ended by itself, is gone already.
     drop(virsh.run(&["destroy", &name]).await);
