@@ -93,6 +93,12 @@ pub fn check_libvirt(uri: &str) -> Vec<Check> {
     if find_program("virsh").is_some() {
         checks.push(libvirtd::check(uri));
     }
+    // Images that are downloaded need none of these.
+    let building = check_programs(Group::Image).into_iter().filter(|check| check.name != "qemu-img");
+    checks.extend(building.map(|check| match check.status {
+        Status::Missing => Check { status: Status::Warning, ..check },
+        _ => check,
+    }));
     checks.push(kvm::check(Status::Warning));
     checks
 }
