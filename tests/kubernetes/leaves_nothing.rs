@@ -18,7 +18,12 @@ use tempfile::TempDir;
 use crate::{support, trials};
 
 pub fn trials() -> Vec<Trial> {
-    trials![after_an_interrupt, after_the_harness_is_killed, after_the_outer_sandbox_is_killed, after_the_first_process_is_killed]
+    trials![
+        after_an_interrupt,
+        after_the_harness_is_killed,
+        after_the_outer_sandbox_is_killed,
+        after_the_first_process_is_killed
+    ]
 }
 
 /// How long anything may take.
@@ -141,10 +146,13 @@ impl Started {
     /// The parent groups of labs. No other lab keeps root while this test runs: see the test groups of nextest.
     fn groups(&self) -> Vec<PathBuf> {
         let hierarchies = fs::read_dir("/sys/fs/cgroup").expect("control groups").flatten().map(|entry| entry.path());
-        let all = hierarchies.chain([PathBuf::from("/sys/fs/cgroup")]).flat_map(|folder| fs::read_dir(folder).into_iter());
+        let all =
+            hierarchies.chain([PathBuf::from("/sys/fs/cgroup")]).flat_map(|folder| fs::read_dir(folder).into_iter());
         let groups = all.flatten().flatten().map(|entry| entry.path());
         groups
-            .filter(|path| path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with("pathlab-")))
+            .filter(|path| {
+                path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with("pathlab-"))
+            })
             .collect()
     }
 
@@ -177,7 +185,13 @@ fn interfaces() -> String {
 
 /// What kubelet and kube-proxy set on a machine of their own.
 fn settings() -> Vec<Option<String>> {
-    let names = ["vm/overcommit_memory", "kernel/panic", "kernel/panic_on_oops", "kernel/keys/root_maxkeys", "net/netfilter/nf_conntrack_max"];
+    let names = [
+        "vm/overcommit_memory",
+        "kernel/panic",
+        "kernel/panic_on_oops",
+        "kernel/keys/root_maxkeys",
+        "net/netfilter/nf_conntrack_max",
+    ];
     names.iter().map(|name| fs::read_to_string(format!("/proc/sys/{name}")).ok()).collect()
 }
 

@@ -8,7 +8,7 @@ use std::{
 
 use libtest_mimic::Failed;
 use pathlab::{
-    ledger::{About, Held, Ledger, Record, Resource, Stage},
+    ledger::{About, Entry, Held, Ledger, Record, Resource, Stage},
     provider::{
         Provider,
         libvirt::{Libvirt, LibvirtOptions},
@@ -80,13 +80,24 @@ pub async fn what_a_killed_harness_leaves_is_removed() -> Result<(), Failed> {
         }
         victim.0.kill()?;
         victim.0.wait()?;
-        let entry = ledger.claim(&name)?.ok_or("it has an owner after its death")?;
+        let entry = claimed(&ledger).await?;
         let held: Vec<String> = entry.remaining().iter().map(ToString::to_string).collect();
         entry.take_down(&libvirt).await.map_err(|error| format!("{stage}: {error}"))?;
         nothing_left(&before).map_err(|error| format!("{stage}, {held:?}: {error:?}"))?;
         println!("killed {stage}: removed {held:?}");
     }
     Ok(())
+}
+
+/// A program that was just being started holds the lock for a moment longer.
+async fn claimed(ledger: &Ledger) -> Result<Entry, Failed> {
+    for _ in 0..100 {
+        if let Some(entry) = ledger.claim(&"killed".parse()?)? {
+            return Ok(entry);
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Err("it has an owner after its death".into())
 }
 
 struct Victim(Child);

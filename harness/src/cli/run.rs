@@ -166,7 +166,9 @@ pub(super) fn in_lab(
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|error| Failure::lab(LabError::Runtime(error)))?;
     let programs = match selected.cluster {
-        ClusterKind::Kubernetes => Some(programs::find(kube_bin).map_err(|lacking| Failure::lab(LabError::from(lacking)))?),
+        ClusterKind::Kubernetes => {
+            Some(programs::find(kube_bin).map_err(|lacking| Failure::lab(LabError::from(lacking)))?)
+        }
         ClusterKind::Dataplane | ClusterKind::Microk8s => None,
     };
     let finished = async {

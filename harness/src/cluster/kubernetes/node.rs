@@ -78,7 +78,8 @@ impl Kubernetes {
         ] {
             machine.write_file(Utf8Path::new(&path), content.as_bytes(), 0o600).await?;
         }
-        let plugins = CNI_PLUGINS.iter().filter_map(|name| Some(format!("ln -s {} {CNI_BIN}/{name}", programs::plugin(name)?)));
+        let plugins =
+            CNI_PLUGINS.iter().filter_map(|name| Some(format!("ln -s {} {CNI_BIN}/{name}", programs::plugin(name)?)));
         let own = format!("ln -s {BIN}/lab {CNI_BIN}/{}", cni::NAME);
         let lines: Vec<String> = [format!("mkdir -p {CNI_BIN}"), own].into_iter().chain(plugins).collect();
         must(machine, Command::shell(&lines.join("\n"))).await

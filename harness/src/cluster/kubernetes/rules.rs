@@ -54,7 +54,10 @@ pub async fn write_calico(state: &ClusterState, nodes: &[NetnsMachine]) -> Resul
 }
 
 /// What is missing of the rules of Calico and of kube-proxy, on the first node where something is.
-pub async fn missing(state: &ClusterState, nodes: &[NetnsMachine]) -> Result<Option<(String, String)>, KubernetesError> {
+pub async fn missing(
+    state: &ClusterState,
+    nodes: &[NetnsMachine],
+) -> Result<Option<(String, String)>, KubernetesError> {
     for (index, machine) in nodes.iter().enumerate() {
         let saved = saved(machine).await?;
         let of_calico = calicos(state, index).iter().any(|program| program.is_damaged(&saved));

@@ -22,7 +22,7 @@ use crate::{
         },
         kube::{
             Applied, Sought, agent_in_container,
-            own::{self, Dns, IngressNode, Program, Prober},
+            own::{self, Dns, IngressNode, Prober, Program},
         },
         workload::AgentSocket,
     },

@@ -56,7 +56,11 @@ pub fn inside() -> io::Result<Vec<PathBuf>> {
     }
     let entries: Vec<fs::DirEntry> = fs::read_dir(inside)?.collect::<io::Result<_>>()?;
     // Links are other names of the same.
-    Ok(entries.iter().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(fs::DirEntry::path).collect())
+    Ok(entries
+        .iter()
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+        .map(fs::DirEntry::path)
+        .collect())
 }
 
 fn parse(mountinfo: &str) -> Vec<Hierarchy> {
@@ -120,7 +124,9 @@ impl Group {
             // A group of version 1's controller cpuset takes no process before it has processors and memory.
             for file in ["cpuset.cpus", "cpuset.mems"] {
                 let own = folder.join(file);
-                if fs::read(&own).is_ok_and(|value| value.trim_ascii().is_empty()) && !folder.join("cgroup.subtree_control").exists() {
+                if fs::read(&own).is_ok_and(|value| value.trim_ascii().is_empty())
+                    && !folder.join("cgroup.subtree_control").exists()
+                {
                     fs::write(&own, fs::read(parent.join(file))?.trim_ascii())?;
                 }
             }

@@ -64,8 +64,7 @@ impl NetnsMachine {
     /// Carries what comes to `listen` on this machine to `to` on another of the lab, past every network of theirs.
     pub async fn forward(&self, listen: SocketAddr, other: &Self, to: SocketAddr) -> Result<(), MachineError> {
         let file = |reason| MachineError::File { machine: self.name.clone(), path: listen.to_string(), reason };
-        let mut stream =
-            self.ask(&Ask::Forward { space: self.space, listen, to_space: other.space, to }).await?;
+        let mut stream = self.ask(&Ask::Forward { space: self.space, listen, to_space: other.space, to }).await?;
         self.done(&mut stream, file).await
     }
 

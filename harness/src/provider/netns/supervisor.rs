@@ -68,8 +68,7 @@ impl Spaces {
     /// Forgets the spaces whose names start with `prefix` and returns them.
     fn take(&self, prefix: &str) -> Vec<Arc<Space>> {
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        let taken: HashMap<SpaceId, Arc<Space>> =
-            made.extract_if(|_, space| space.name.starts_with(prefix)).collect();
+        let taken: HashMap<SpaceId, Arc<Space>> = made.extract_if(|_, space| space.name.starts_with(prefix)).collect();
         let mut forwards = self.forwards.lock().unwrap_or_else(PoisonError::into_inner);
         forwards.retain(|(id, forward)| {
             let stays = !taken.contains_key(id);
