@@ -13,7 +13,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("catalog", &["model", "suggest"]),
     ("image", &["catalog"]),
     ("plan", &["catalog", "model", "suggest"]),
-    ("provider", &["agent_binary", "catalog"]),
+    ("provider", &["agent_binary", "catalog", "ledger"]),
     ("policy", &["catalog", "provider"]),
     // A cluster is made from the plan, on machines; that its paths can be aimed at is checked before.
     ("cluster", &["agent_binary", "catalog", "model", "plan", "probe", "provider", "suggest"]),

@@ -179,6 +179,9 @@ pub struct DoctorArgs {
     /// How it is printed.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: Format,
+    /// Which libvirt is looked at.
+    #[arg(long, value_name = "URI", env = "PATHLAB_LIBVIRT_URI", default_value = "qemu:///system")]
+    pub libvirt_uri: String,
 }
 
 /// `lab list`.

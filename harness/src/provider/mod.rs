@@ -1,21 +1,27 @@
 //! The two seams to machines: [`Provider`] makes them, [`Machine`] is one.
 
+mod error;
 pub mod hosts;
+pub mod libvirt;
 pub mod needs;
+pub mod netns;
+pub mod session;
+pub mod ssh;
+mod whole;
+pub mod wire;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use camino::Utf8Path;
-pub mod netns;
-pub mod session;
-pub mod ssh;
-pub mod wire;
-
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use self::session::Session;
+pub use self::{
+    error::ProviderError,
+    whole::{Machines, Provider, Wanted, WholeMachine},
+};
 
 /// One running host.
 #[async_trait]

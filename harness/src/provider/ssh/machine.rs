@@ -15,7 +15,7 @@ use super::{
 use crate::provider::{Command, Machine, MachineError, Output, Running, Stream};
 
 /// How long connecting may take.
-const CONNECTING: Duration = Duration::from_secs(15);
+const CONNECTING: Duration = Duration::from_secs(30);
 
 /// What a transfer of files reaches at least, in bytes per second.
 const SLOWEST_TRANSFER: u64 = 256 << 10;
