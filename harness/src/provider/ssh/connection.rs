@@ -16,8 +16,9 @@ use tokio::{
 
 use super::{folder::Folder, target::SshTarget};
 
-/// Commands at the same time on one connection: sshd's default for `MaxSessions` is 10, and killing needs one.
-pub(super) const SESSIONS: usize = 9;
+/// Commands at the same time on one connection: sshd's default for `MaxSessions` is 10; killing needs one, and some
+/// that have ended are still counted.
+pub(super) const SESSIONS: usize = 7;
 
 /// Time between two looks whether the connection is there.
 const PAUSE: Duration = Duration::from_millis(10);
