@@ -1,6 +1,7 @@
 //! Bringing a cluster up, from connected hosts to nodes that are ready.
 
 use std::{
+    fmt::Write as _,
     io,
     net::{Ipv4Addr, SocketAddr},
     sync::Arc,
@@ -73,7 +74,8 @@ impl Kubernetes {
         let first = self.state.nodes[0].address(family);
         let mut routes = format!("route add {} via {first}\n", crate::cluster::dataplane::layout::service_cidr(family));
         for node in &self.state.nodes {
-            routes.push_str(&format!("route add {} via {}\n", node.block_cidr(family), node.address(family)));
+            let (block, via) = (node.block_cidr(family), node.address(family));
+            writeln!(routes, "route add {block} via {via}").expect("a String takes all");
         }
         let outside = &self.hosts.outside;
         links(outside, &routes).await?;
