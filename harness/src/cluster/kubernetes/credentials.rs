@@ -1,5 +1,7 @@
 //! Keys and tokens of one cluster. They are made anew for each, and are worth nothing outside of its sandbox.
 
+use std::fmt::Write as _;
+
 use k8s_openapi::ByteString;
 use ring::{
     rand::{SecureRandom as _, SystemRandom},
@@ -24,8 +26,10 @@ impl Credentials {
         let mut bytes = [0; 24];
         random.fill(&mut bytes).map_err(failed)?;
         let key = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &random).map_err(failed)?;
-        let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
-        let token = digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect();
+        let token = bytes.iter().fold(String::new(), |mut token, byte| {
+            write!(token, "{byte:02x}").expect("a String takes all");
+            token
+        });
         Ok(Self { token, service_account_key: pem(&sec1(key.as_ref())?) })
     }
 

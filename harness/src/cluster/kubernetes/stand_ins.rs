@@ -12,9 +12,19 @@ use crate::provider::{
 /// The service in which a MicroK8s node runs kubelet and kube-proxy.
 const KUBELITE: &str = "snap.microk8s.daemon-kubelite";
 
+/// kube-proxy says that it has started before it has written its rules, half a minute at most.
+const PROXY_HAS_WRITTEN: &str = "\
+for look in $(seq 300); do
+    if iptables-save -t nat | grep -q -e '-j KUBE-SERVICES'; then break; fi
+    sleep 0.1
+done
+";
+
 /// Puts them on a node, where `components` (kubelet and kube-proxy) run already.
 pub async fn install(machine: &NetnsMachine, components: &[Component]) -> Result<(), KubernetesError> {
-    let start: String = components.iter().map(|component| restart(component, &machine.log(component.name))).collect();
+    let restarts: String =
+        components.iter().map(|component| restart(component, &machine.log(component.name))).collect();
+    let start = restarts + PROXY_HAS_WRITTEN;
     write(machine, &format!("{UNITS}/{KUBELITE}/start"), &start).await?;
     write(machine, &format!("{UNITS}/{KUBELITE}/started"), "").await?;
     let link = Command::shell(&format!("mkdir -p {OWN_BIN} && ln -sf {BIN}/lab {OWN_BIN}/{}", super::kubectl::NAME));

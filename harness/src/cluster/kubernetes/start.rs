@@ -1,6 +1,7 @@
 //! Bringing a cluster up, from connected hosts to nodes that are ready.
 
 use std::{
+    fmt::Write as _,
     io,
     net::{Ipv4Addr, SocketAddr},
     sync::Arc,
@@ -22,10 +23,7 @@ use super::{
 };
 use crate::{
     cluster::{
-        dataplane::{
-            Node,
-            layout::{self, API_PORT},
-        },
+        dataplane::layout::{self, API_PORT},
         kube::{Dial, KubeAccess, KubeApi, KubeError, kubeconfig},
     },
     model::IpFamily,
@@ -75,8 +73,10 @@ impl Kubernetes {
         let family = IpFamily::Ipv4;
         let first = self.state.nodes[0].address(family);
         let mut routes = format!("route add {} via {first}\n", layout::service_cidr(family));
-        let block = |node: &Node| format!("route add {} via {}\n", node.block_cidr(family), node.address(family));
-        routes.extend(self.state.nodes.iter().map(block));
+        for node in &self.state.nodes {
+            let (block, via) = (node.block_cidr(family), node.address(family));
+            writeln!(routes, "route add {block} via {via}").expect("a String takes all");
+        }
         let outside = &self.hosts.outside;
         links(outside, &routes).await?;
         Ok(outside.daemon(&["lab-agent", "serve", "--socket", AGENT_SOCKET], &[], "agent").await?)

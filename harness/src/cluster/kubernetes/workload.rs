@@ -35,7 +35,7 @@ use crate::{
 const LIMIT: Duration = Duration::from_secs(90);
 
 /// How long something that has been started may take to answer.
-const ANSWER_LIMIT: Duration = Duration::from_secs(20);
+const ANSWER_LIMIT: Duration = Duration::from_secs(60);
 
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -59,6 +59,8 @@ impl Kubernetes {
 
     /// After what a condition or remedy has done: waits for rollouts, and reads back what they changed.
     pub(super) async fn look_again(&mut self) -> Result<(), KubernetesError> {
+        // What was restarted may be a kubelet.
+        self.api()?.nodes_ready(&self.nodes_by_name(), LIMIT).await?;
         self.roll_out().await?;
         let before = self.endpoints();
         self.observe().await?;

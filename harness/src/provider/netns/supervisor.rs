@@ -80,6 +80,11 @@ impl Spaces {
         taken.into_values().collect()
     }
 
+    /// Notes a way that ends with its space.
+    fn remember_forward(&self, space: SpaceId, forward: AbortHandle) {
+        self.forwards.lock().unwrap_or_else(PoisonError::into_inner).push((space, forward));
+    }
+
     pub(super) fn get(&self, id: SpaceId) -> io::Result<Arc<Space>> {
         let made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         made.get(&id).cloned().ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("no space {id}")))
@@ -161,7 +166,6 @@ async fn carry_out(ask: Ask, stream: &mut UnixStream, spaces: &Rc<Spaces>) -> io
             send(stream, &Answer::Done).await
         }
         Ask::Run(launch) => exec::run(launch, stream, spaces).await,
-        Ask::Session { space, session } => exec::session(space, &session, stream, spaces).await,
         Ask::Daemon { launch, log } => {
             exec::daemon(&launch, log.as_std_path(), spaces)?;
             send(stream, &Answer::Done).await
@@ -190,7 +194,7 @@ async fn carry_out(ask: Ask, stream: &mut UnixStream, spaces: &Rc<Spaces>) -> io
             let listener = spawn_blocking(move || from.within(|| std::net::TcpListener::bind(listen))).await??;
             listener.set_nonblocking(true)?;
             let forward = spawn_local(forward(TcpListener::from_std(listener)?, Arc::downgrade(&target), to));
-            spaces.forwards.lock().unwrap_or_else(PoisonError::into_inner).push((space, forward.abort_handle()));
+            spaces.remember_forward(space, forward.abort_handle());
             send(stream, &Answer::Done).await
         }
     }

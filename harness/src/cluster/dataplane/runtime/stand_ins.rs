@@ -42,6 +42,8 @@ for pod in "/run/pathlab-pods/$namespace/$name-"*; do
     [ -e "$pod" ] || refuse "there is no pod of $namespace/$name"
     sh -e "$pod"
 done
+# The new pods' endpoints are a change, at which kube-proxy writes all its rules (seen with real Kubernetes 1.20).
+sh -e /run/pathlab-units/snap.microk8s.daemon-kubelite/start
 "#;
 
 /// Puts them on every node.
