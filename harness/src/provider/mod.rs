@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use camino::Utf8Path;
 pub mod netns;
+pub mod ssh;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 

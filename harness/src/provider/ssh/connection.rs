@@ -1,0 +1,129 @@
+//! One connection to a machine: the multiplexing master of OpenSSH, as a child process of the harness.
+//!
+//! The master ends with the harness, even if that is killed: no connection outlives a run. The crate's own way of
+//! starting it would leave it behind.
+
+use std::{
+    collections::HashMap,
+    io,
+    process::Stdio,
+    sync::Arc,
+    time::Duration,
+};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use nix::sys::{prctl, signal::Signal};
+use openssh::Session;
+use tempfile::TempDir;
+use tokio::{
+    process::{Child, Command},
+    sync::{Mutex, Semaphore},
+    time::{Instant, sleep},
+};
+
+use super::target::SshTarget;
+
+/// Commands at the same time on one connection: sshd's default for `MaxSessions` is 10, and killing needs one.
+pub(super) const SESSIONS: usize = 9;
+
+/// Longest path of a folder in which OpenSSH can make its sockets: a socket's path has 107 bytes at most.
+const FOLDER_LIMIT: usize = 60;
+
+/// Time between two looks whether the connection is there.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// A connection.
+pub(super) struct Connection {
+    /// The crate's view of it.
+    pub session: Arc<Session>,
+    /// One permit per command that may run at the same time.
+    pub permits: Arc<Semaphore>,
+    /// Sockets here, by the socket's path on the machine.
+    pub forwards: Mutex<HashMap<Utf8PathBuf, Utf8PathBuf>>,
+    master: std::sync::Mutex<Child>,
+    // Last, so that it outlives what uses it.
+    folder: TempDir,
+}
+
+impl Connection {
+    /// Connects; the error is what OpenSSH said.
+    pub(super) async fn open(target: &SshTarget, limit: Duration) -> Result<Self, String> {
+        let folder = folder().map_err(|error| format!("failed to make a folder for the connection: {error}"))?;
+        let socket = folder.path().join("master");
+        let log = folder.path().join("log");
+        let mut command = Command::new("ssh");
+        command.args(["-M", "-N"]).arg("-S").arg(&socket).arg("-E").arg(&log);
+        command.args(target.arguments(limit.as_secs()));
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+        // Ctrl-C is for the harness, which still needs its machines to take the lab down.
+        command.process_group(0);
+        // SAFETY: one system call between fork and exec.
+        unsafe {
+            command.pre_exec(|| prctl::set_pdeathsig(Signal::SIGTERM).map_err(io::Error::from));
+        }
+        let mut master = command.spawn().map_err(|error| format!("failed to start ssh: {error}"))?;
+        let end = Instant::now() + limit;
+        while !socket.exists() {
+            let ended = master.try_wait().map_err(|error| error.to_string())?;
+            if ended.is_some() {
+                return Err(last_words(&log));
+            }
+            if Instant::now() > end {
+                return Err(format!("no connection within {limit:?}"));
+            }
+            sleep(PAUSE).await;
+        }
+        Ok(Self {
+            session: Arc::new(Session::resume(socket.into_boxed_path(), Some(log.into_boxed_path()))),
+            permits: Arc::new(Semaphore::new(SESSIONS)),
+            forwards: Mutex::default(),
+            master: std::sync::Mutex::new(master),
+            folder,
+        })
+    }
+
+    /// Whether the master still runs.
+    pub(super) fn is_alive(&self) -> bool {
+        let mut master = self.master.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        matches!(master.try_wait(), Ok(None))
+    }
+
+    /// Why the connection ended, as OpenSSH says it.
+    pub(super) fn last_words(&self) -> String {
+        last_words(&self.folder.path().join("log"))
+    }
+
+    /// A path for a socket of its own.
+    pub(super) fn local_socket(&self, number: usize) -> Option<Utf8PathBuf> {
+        Some(Utf8Path::from_path(self.folder.path())?.join(format!("s{number}")))
+    }
+}
+
+/// A folder with a short path that only this user may enter. One whose harness was killed is removed on the way.
+fn folder() -> io::Result<TempDir> {
+    const PREFIX: &str = "pathlab-ssh-";
+    let usual = std::env::temp_dir();
+    let base = if usual.as_os_str().len() > FOLDER_LIMIT { "/tmp".into() } else { usual };
+    for entry in std::fs::read_dir(&base)?.filter_map(Result::ok) {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let owner = name.strip_prefix(PREFIX).and_then(|rest| rest.split_once('-')?.0.parse::<i32>().ok());
+        let gone = |pid| nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), None) == Err(nix::errno::Errno::ESRCH);
+        if owner.is_some_and(gone) {
+            // Somebody else's stays: only its owner may remove it.
+            drop(std::fs::remove_dir_all(entry.path()));
+        }
+    }
+    tempfile::Builder::new().prefix(&format!("{PREFIX}{}-", std::process::id())).tempdir_in(base)
+}
+
+fn last_words(log: &std::path::Path) -> String {
+    let log = fs_err::read_to_string(log).unwrap_or_default();
+    let lines: Vec<&str> = log.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    if lines.iter().any(|line| line.contains("Host key verification failed")) {
+        return "its SSH host key is not the one that it must have: another machine answers at this address".to_owned();
+    }
+    match lines.as_slice() {
+        [] => "the connection ended".to_owned(),
+        [.., last] => last.trim_start_matches("ssh: ").to_owned(),
+    }
+}

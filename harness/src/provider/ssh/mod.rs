@@ -1,0 +1,22 @@
+//! Machines that are reached over SSH: virtual machines, and hosts that exist already.
+//!
+//! One connection per machine carries everything (OpenSSH's multiplexing, by the `openssh` crate): commands, files
+//! and streams to unix sockets. It is made when it is needed and made again when it broke; what was under way when
+//! it broke is [`MachineError::Lost`](super::MachineError::Lost), never a failing command.
+
+mod boot;
+mod connection;
+mod forward;
+mod keys;
+mod machine;
+mod marks;
+mod process;
+mod remote;
+mod target;
+
+pub use self::{
+    boot::BootId,
+    keys::{KeyPair, KeyError},
+    machine::SshMachine,
+    target::{SshTarget, known_host},
+};

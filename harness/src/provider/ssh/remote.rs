@@ -1,0 +1,110 @@
+//! What runs on the machine around each program: it says how the program started and ended, and ends it in time.
+//!
+//! The exit status of `ssh` cannot tell a command's 255 from a lost connection, and ending `ssh` leaves the command
+//! running. So the program's standard error carries [marks](super::marks), and the program has a watcher beside it.
+//! The script itself travels on standard input, ahead of what the program reads: the login shell, whatever it is,
+//! sees no word of it and the length of a line is no limit.
+
+use std::{fmt::Write as _, time::Duration};
+
+/// The search path of root, which is what `sudo`, a login and a systemd unit agree on, and snaps.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin:/var/lib/snapd/snap/bin";
+
+/// Status by which the watcher says that the time was over.
+const OVERDUE: u8 = 42;
+
+/// Who runs a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum As<'a> {
+    /// Root, for this login user.
+    Root(&'a str),
+    /// The login user.
+    Login,
+}
+
+/// The line for the login shell: it reads so many bytes of script from standard input and runs them.
+///
+/// It holds nothing that the shells in use (POSIX ones, csh, fish) would read differently.
+pub(super) fn line(runs_as: As<'_>, script: &str) -> String {
+    let length = script.len();
+    match runs_as {
+        As::Root(user) if user != "root" => {
+            format!(r#"exec sh -c 'exec sudo -n -H sh -c "sshd=$PPID; eval \"\$(head -c {length})\""'"#)
+        }
+        As::Root(_) | As::Login => format!(r#"exec sh -c 'sshd=$PPID; eval "$(head -c {length})"'"#),
+    }
+}
+
+/// The line that kills a program and all that it started.
+pub(super) fn kill_line(runs_as: As<'_>, process: u32) -> String {
+    let kill = format!("kill -KILL -{process} || kill -KILL {process}");
+    match runs_as {
+        As::Root(user) if user != "root" => format!("exec sudo -n sh -c '{kill}'"),
+        As::Root(_) | As::Login => format!("exec sh -c '{kill}'"),
+    }
+}
+
+/// The script that runs a program. Every mark of its begins with `token`.
+pub(super) fn script(argv: &[String], token: &str, limit: Option<Duration>) -> String {
+    let words = argv.iter().fold(String::new(), |mut words, word| {
+        write!(words, " {}", quoted(word)).expect("a String takes everything");
+        words
+    });
+    let (seconds, rest) = limit.map_or((u64::MAX >> 2, 0), |limit| (limit.as_secs(), limit.subsec_millis()));
+    format!(
+        r#"say() {{ printf '\000%s %s\n' {token} "$*" >&4; }}
+exec 3<&0 4>&2 </dev/null 2>/dev/null
+umask 022
+cd /
+export PATH={PATH} LC_ALL=C.UTF-8
+set --{words}
+case $1 in
+*/*) [ -e "$1" ] || {{ say refused no such file; exit 0; }}
+    if [ -d "$1" ] || [ ! -x "$1" ]; then say refused it may not be executed; exit 0; fi ;;
+*) command -v "$1" >/dev/null || {{ say refused no such program in the search path; exit 0; }} ;;
+esac
+setsid -- "$@" <&3 2>&4 3<&- 4>&- &
+p=$!
+exec 3<&- >/dev/null
+say started $p
+(
+    sleep 0.{rest:03}
+    n={seconds}
+    while [ $n -gt 0 ] && kill -0 $sshd; do sleep 1; n=$((n - 1)); done
+    trap '' TERM
+    kill -KILL -$p || kill -KILL $p
+    exit {OVERDUE}
+) 4>&- &
+w=$!
+wait $p
+s=$?
+kill $w
+wait $w
+if [ $? = {OVERDUE} ]; then say overdue; else say ended $s; fi"#
+    )
+}
+
+/// A word that any POSIX shell takes as it is.
+fn quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{As, line, quoted};
+
+    #[test]
+    fn words_are_taken_as_they_are() {
+        assert_eq!(quoted(""), "''");
+        assert_eq!(quoted("it's $(x)\n"), "'it'\\''s $(x)\n'");
+    }
+
+    #[test]
+    fn the_line_is_the_same_for_every_program() {
+        assert_eq!(line(As::Root("root"), "abc"), r#"exec sh -c 'sshd=$PPID; eval "$(head -c 3)"'"#);
+        assert_eq!(
+            line(As::Root("rocky"), "abc"),
+            r#"exec sh -c 'exec sudo -n -H sh -c "sshd=$PPID; eval \"\$(head -c 3)\""'"#
+        );
+    }
+}

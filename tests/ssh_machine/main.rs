@@ -1,0 +1,107 @@
+//! Machines over SSH, against a real sshd on the loopback of a network namespace without uplink.
+//!
+//! Tier `libvirt`: needs root and sshd. Where it cannot run the tests are listed as ignored, with the reason, and
+//! fail if `PATHLAB_REQUIRE` names the tier.
+
+mod commands;
+mod connections;
+mod files;
+mod server;
+mod streams;
+
+use std::{
+    future::Future,
+    process::{Command, ExitCode},
+};
+
+use libtest_mimic::{Arguments, Failed, Trial};
+
+/// Set in the namespaces.
+const INSIDE: &str = "PATHLAB_SSH_INSIDE";
+
+fn main() -> ExitCode {
+    if let Ok(facts) = std::env::var("PATHLAB_SSH_VICTIM") {
+        return if run(connections::victim(&facts)).is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
+    let arguments = Arguments::from_args();
+    let missing = missing();
+    if missing.is_none() && !arguments.list && std::env::var_os(INSIDE).is_none() {
+        return inside();
+    }
+    let required = std::env::var("PATHLAB_REQUIRE").is_ok_and(|tiers| tiers.split(',').any(|tier| tier == "libvirt"));
+    let trials = trials().into_iter().map(|(name, test)| match &missing {
+        None => Trial::test(name, test),
+        Some(reason) if required => {
+            let reason = reason.clone();
+            Trial::test(name, move || Err(reason.into()))
+        }
+        Some(reason) => Trial::test(format!("{name} (skipped: {reason})"), || Ok(())).with_ignored_flag(true),
+    });
+    libtest_mimic::run(&arguments, trials.collect()).exit_code()
+}
+
+type Test = fn() -> Result<(), Failed>;
+
+macro_rules! tests {
+    ($($module:ident::$name:ident),+ $(,)?) => {
+        vec![$((stringify!($name), (|| run($module::$name())) as Test)),+]
+    };
+}
+
+fn trials() -> Vec<(&'static str, Test)> {
+    tests![
+        commands::arguments_arrive_as_they_are,
+        commands::much_goes_in_and_out,
+        commands::every_status_is_the_program_s_own,
+        commands::what_cannot_be_started_is_said,
+        commands::the_time_limit_ends_all_of_the_program,
+        commands::nobody_waits_for_what_a_program_leaves_running,
+        commands::a_program_that_is_not_waited_for_is_killed,
+        commands::a_program_goes_on_until_it_is_stopped,
+        commands::many_at_the_same_time,
+        commands::root_is_root_for_every_login_user,
+        connections::a_cut_connection_is_no_failing_command,
+        connections::a_machine_that_falls_silent_is_lost,
+        connections::only_the_right_host_key_is_trusted,
+        connections::only_the_right_user_is_let_in,
+        connections::a_reboot_is_waited_for,
+        connections::nothing_is_left_by_a_killed_harness,
+        files::files_have_their_content_and_mode,
+        files::a_file_that_cannot_be_written_is_said,
+        streams::a_unix_socket_is_reached,
+        streams::a_socket_that_is_not_there_is_said,
+    ]
+}
+
+fn run(test: impl Future<Output = Result<(), Failed>>) -> Result<(), Failed> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.block_on(test)
+}
+
+/// Runs this program again in namespaces of its own.
+fn inside() -> ExitCode {
+    let enter = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/ssh_machine/enter.sh");
+    let mut command = Command::new("unshare");
+    command.args(["-nmpf", "--mount-proc", "--kill-child", "--propagation", "private", "sh", enter]);
+    let status = command.args(std::env::args_os()).status();
+    match status {
+        Ok(status) if status.success() => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    }
+}
+
+/// Why the tests cannot run here.
+fn missing() -> Option<String> {
+    if !nix::unistd::geteuid().is_root() {
+        return Some("needs root".to_owned());
+    }
+    [server::SSHD, "/usr/bin/sudo", "/usr/bin/ssh"]
+        .into_iter()
+        .find(|path| !std::path::Path::new(path).exists())
+        .map(|path| format!("no {path}"))
+}
+
+/// A test's expectation that does not hold.
+fn ensure(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), Failed> {
+    if holds { Ok(()) } else { Err(otherwise().into()) }
+}
