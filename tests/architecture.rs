@@ -15,7 +15,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("provider", &["agent_binary", "catalog"]),
     ("policy", &["catalog", "provider"]),
     // A cluster is made from the plan, on machines; that its paths can be aimed at is checked before.
-    ("cluster", &["catalog", "model", "plan", "probe", "provider", "suggest"]),
+    ("cluster", &["agent_binary", "catalog", "model", "plan", "probe", "provider", "suggest"]),
     ("probe", &["catalog", "cluster", "model", "provider"]),
     ("verdict", &["catalog", "model", "plan"]),
     ("diagnose", &["model", "provider"]),

@@ -1,6 +1,6 @@
 //! The command line of `lab-agent`.
 
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Parser, Subcommand};
 use lab_agent::{DEFAULT_HTTP_PORT, DEFAULT_STREAM_PORT};
@@ -34,6 +34,15 @@ enum Command {
         #[arg(long, value_name = "PATH")]
         socket: PathBuf,
     },
+    /// Pass connections to a unix socket on to an address, such as the Kubernetes API's.
+    Relay {
+        /// Where to listen. A socket that nobody listens on any more is replaced.
+        #[arg(long, value_name = "PATH")]
+        socket: PathBuf,
+        /// Address and port to connect to.
+        #[arg(long, value_name = "ADDRESS:PORT")]
+        to: SocketAddr,
+    },
 }
 
 /// Ports of the echo servers.
@@ -52,27 +61,30 @@ impl Default for EchoPorts {
 }
 
 /// What the arguments ask for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Work {
     /// Echo servers, if any.
     pub echo: Option<EchoPorts>,
     /// The control socket, if any.
     pub socket: Option<PathBuf>,
+    /// Where to listen for connections to relay, and where they go.
+    pub relay: Option<(PathBuf, SocketAddr)>,
 }
 
 impl Arguments {
     /// What to do, with the defaults filled in.
     pub fn work(&self) -> Work {
         match &self.command {
-            None => Work { echo: Some(EchoPorts::default()), socket: None },
-            Some(Command::Serve { socket }) => Work { echo: None, socket: Some(socket.clone()) },
+            None => Work { echo: Some(EchoPorts::default()), ..Work::default() },
+            Some(Command::Serve { socket }) => Work { socket: Some(socket.clone()), ..Work::default() },
+            Some(Command::Relay { socket, to }) => Work { relay: Some((socket.clone(), *to)), ..Work::default() },
             Some(Command::Echo { http, stream, socket }) => {
                 let ports = if http.is_empty() && stream.is_empty() {
                     EchoPorts::default()
                 } else {
                     EchoPorts { http: http.clone(), stream: stream.clone() }
                 };
-                Work { echo: Some(ports), socket: socket.clone() }
+                Work { echo: Some(ports), socket: socket.clone(), relay: None }
             }
         }
     }
@@ -113,6 +125,15 @@ mod tests {
         let serve = work(&["serve", "--socket", "/run/a"]);
         assert_eq!((serve.echo, serve.socket), (None, Some("/run/a".into())));
         assert!(Arguments::try_parse_from(["lab-agent", "serve"]).is_err());
+    }
+
+    #[test]
+    fn relay_needs_both_ends() {
+        let relay = work(&["relay", "--socket", "/run/a", "--to", "127.0.0.1:16443"]);
+        let to = "127.0.0.1:16443".parse().expect("an address");
+        assert_eq!(relay, Work { relay: Some(("/run/a".into(), to)), ..Work::default() });
+        assert!(Arguments::try_parse_from(["lab-agent", "relay", "--socket", "/run/a"]).is_err());
+        assert!(Arguments::try_parse_from(["lab-agent", "relay", "--socket", "/run/a", "--to", "host:1"]).is_err());
     }
 
     #[test]

@@ -1,14 +1,6 @@
 //! The control socket: one request per connection, replies as they come, closing it cancels.
 
-use std::{
-    fs, io,
-    os::unix::{
-        fs::{FileTypeExt, PermissionsExt},
-        net::UnixStream as BlockingStream,
-    },
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{io, path::Path, time::Duration};
 
 use lab_agent::protocol::{Identity, Reply, Request};
 use tokio::{
@@ -20,7 +12,7 @@ use tokio::{
     select,
 };
 
-use crate::batch::Batch;
+use crate::{batch::Batch, socket};
 
 /// Longest request, in bytes: some hundred thousand probes.
 const REQUEST_LIMIT: u64 = 64 << 20;
@@ -32,26 +24,8 @@ pub struct Control {
 
 impl Control {
     /// Listens at `path`, which any user may connect to.
-    ///
-    /// The socket appears under its name only when it can be used, so that whoever waits for it may connect at once.
     pub fn bind(path: &Path) -> io::Result<Self> {
-        let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
-        Self::listen(path).map(|listener| Self { listener }).map_err(named)
-    }
-
-    fn listen(path: &Path) -> io::Result<UnixListener> {
-        if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent)?;
-        }
-        refuse_to_take_over(path)?;
-        let mut fresh = path.as_os_str().to_owned();
-        fresh.push(".new");
-        let fresh = PathBuf::from(fresh);
-        remove(&fresh)?;
-        let listener = UnixListener::bind(&fresh)?;
-        fs::set_permissions(&fresh, fs::Permissions::from_mode(0o666))?;
-        fs::rename(&fresh, path)?;
-        Ok(listener)
+        socket::bind(path).map(|listener| Self { listener })
     }
 
     /// Serves in the background.
@@ -71,28 +45,6 @@ impl Control {
                 }
             }
         });
-    }
-}
-
-/// A stale socket may be replaced; anything else at the path is not ours to remove.
-fn refuse_to_take_over(path: &Path) -> io::Result<()> {
-    match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error),
-        Ok(metadata) if !metadata.file_type().is_socket() => {
-            Err(io::Error::new(io::ErrorKind::AlreadyExists, "exists and is no socket"))
-        }
-        Ok(_) if BlockingStream::connect(path).is_ok() => {
-            Err(io::Error::new(io::ErrorKind::AddrInUse, "another agent listens here"))
-        }
-        Ok(_) => Ok(()),
-    }
-}
-
-fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
     }
 }
 

@@ -10,7 +10,9 @@ mod frame;
 mod identity;
 mod listen;
 mod probe;
+mod relay;
 mod resolver;
+mod socket;
 
 use std::{io, process::ExitCode};
 
@@ -21,7 +23,7 @@ use tokio::{
     signal::unix::{SignalKind, signal},
 };
 
-use crate::{cli::Arguments, control::Control, echo::EchoServers};
+use crate::{cli::Arguments, control::Control, echo::EchoServers, relay::Relay};
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -50,6 +52,10 @@ async fn run(arguments: &Arguments) -> io::Result<()> {
     if let Some(path) = &work.socket {
         Control::bind(path)?.start(identity);
         ready.push(format!("control {}", path.display()));
+    }
+    if let Some((path, to)) = &work.relay {
+        Relay::bind(path, *to)?.start();
+        ready.push(format!("relay {} to {to}", path.display()));
     }
     println!("lab-agent ready: {}", ready.join(", "));
     tokio::select! {

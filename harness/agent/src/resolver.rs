@@ -7,7 +7,7 @@ mod query;
 mod resolv_conf;
 
 use std::{
-    fs,
+    env, fs,
     hash::{BuildHasher, Hasher, RandomState},
     net::{IpAddr, SocketAddr},
 };
@@ -21,15 +21,20 @@ use crate::probe::Failure;
 
 const SYSTEM_FILE: &str = "/etc/resolv.conf";
 
+/// Names another file: an agent that stands in a pod's network but among its node's files has the pod's.
+const FILE_VARIABLE: &str = "PATHLAB_RESOLV_CONF";
+
 /// Resolver with the settings of a file.
 pub struct Resolver {
     conf: ResolvConf,
+    file: String,
 }
 
 impl Resolver {
     /// With the settings of this machine or pod; without the file, with none.
     pub fn from_system() -> Self {
-        Self { conf: ResolvConf::parse(&fs::read_to_string(SYSTEM_FILE).unwrap_or_default()) }
+        let file = env::var(FILE_VARIABLE).unwrap_or_else(|_| SYSTEM_FILE.to_owned());
+        Self { conf: ResolvConf::parse(&fs::read_to_string(&file).unwrap_or_default()), file }
     }
 
     /// The first server of the file.
@@ -38,7 +43,7 @@ impl Resolver {
         servers
             .first()
             .copied()
-            .ok_or_else(|| Failure::new(Outcome::DnsFailed, format!("no nameserver in {SYSTEM_FILE}")))
+            .ok_or_else(|| Failure::new(Outcome::DnsFailed, format!("no nameserver in {}", self.file)))
     }
 
     /// An address of the name, of the first of these families that it has. Servers that fail are followed by the next, each with its share of

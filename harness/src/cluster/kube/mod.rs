@@ -1,0 +1,40 @@
+//! Talking to a Kubernetes cluster: apply, wait, read back, delete, through the API of whatever version it has.
+//!
+//! [`KubeApi`] is the way in. It knows nothing of how a cluster was started; the way to its API server is out of band
+//! (see [`Dial`]), so that it works when every path under test is blocked.
+
+mod access;
+mod addresses;
+mod api;
+mod applied;
+mod apply;
+mod delete;
+mod dial;
+mod document;
+mod endpoints;
+mod enter;
+mod error;
+mod events;
+mod ingress;
+mod kinds;
+mod nodes;
+pub mod own;
+mod pods;
+mod progress;
+mod protocol;
+mod reason;
+mod rollout;
+mod services;
+mod transport;
+
+pub use self::{
+    access::{KubeAccess, kubeconfig},
+    addresses::Sought,
+    api::{KubeApi, ServerVersion},
+    applied::{Applied, AppliedObject},
+    apply::FIELD_MANAGER,
+    dial::{Dial, MachineDial, RELAY_READY, TcpDial, relay},
+    enter::{RunningContainer, agent_in_container},
+    error::KubeError,
+    reason::{Reason, Reasons},
+};
