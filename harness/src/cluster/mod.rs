@@ -4,6 +4,7 @@ pub mod dataplane;
 pub mod image;
 pub mod kube;
 pub mod manifest;
+pub mod microk8s;
 pub mod workload;
 
 use std::{error::Error, net::IpAddr, sync::Arc};

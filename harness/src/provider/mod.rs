@@ -1,5 +1,6 @@
 //! The two seams to machines: [`Provider`] makes them, [`Machine`] is one.
 
+pub mod multipass;
 pub mod needs;
 
 use std::time::Duration;

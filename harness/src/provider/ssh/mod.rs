@@ -16,7 +16,13 @@ mod target;
 
 pub use self::{
     boot::BootId,
-    keys::{KeyPair, KeyError},
+    keys::{KeyError, KeyPair},
     machine::SshMachine,
     target::{SshTarget, known_host},
+};
+// Programs in machines without a connection of ours run in the same script, with the same marks.
+pub(in crate::provider) use self::{
+    marks::{Mark, Marked},
+    process::token,
+    remote::{kill_as_root, run_as_root},
 };

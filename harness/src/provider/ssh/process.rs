@@ -1,9 +1,6 @@
 //! A program under way on a machine.
 
-use std::{
-    sync::Arc,
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use openssh::{Child, Session, Stdio};
@@ -200,7 +197,9 @@ impl Running for Process {
                 break;
             }
         }
-        if let (None, Some(UnderWay { connection, started: Some(process), as_root, .. })) = (&self.mark, &self.under_way) {
+        if let (None, Some(UnderWay { connection, started: Some(process), as_root, .. })) =
+            (&self.mark, &self.under_way)
+        {
             kill(connection, &self.whose.user, *as_root, *process).await;
         }
         self.finish(KILLING).await
@@ -251,7 +250,7 @@ async fn read(mut stream: impl AsyncRead + Unpin, parts: mpsc::UnboundedSender<P
 }
 
 /// What the output of no program holds by accident.
-fn token() -> String {
+pub(in crate::provider) fn token() -> String {
     use ssh_key::rand_core::{OsRng, RngCore as _};
     format!("{:016x}", OsRng.next_u64())
 }
