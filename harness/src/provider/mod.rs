@@ -1,5 +1,6 @@
 //! The two seams to machines: [`Provider`] makes them, [`Machine`] is one.
 
+pub mod command_log;
 pub mod multipass;
 pub mod needs;
 

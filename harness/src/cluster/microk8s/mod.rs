@@ -6,6 +6,8 @@
 
 mod added;
 mod addon;
+mod cluster;
+mod deploy;
 mod error;
 pub mod image_list;
 mod images;
@@ -17,6 +19,7 @@ mod kubeconfig;
 mod launch_config;
 mod limits;
 mod logs;
+mod members;
 mod node;
 mod ready;
 pub mod snap_changes;
@@ -24,12 +27,14 @@ mod snap_files;
 pub mod snap_list;
 mod snapd;
 mod source;
+mod start;
 pub mod status;
 mod waiting;
 
 pub use self::{
     added::{Added, remove},
     addon::Addon,
+    cluster::MicroK8s,
     error::MicroK8sError,
     images::import,
     install::install,
@@ -38,6 +43,7 @@ pub use self::{
     launch_config::{LaunchConfig, write as write_launch_config},
     limits::Limits,
     logs::logs,
+    members::{Member, MicroK8sOptions},
     node::Node,
     ready::{enable, ready},
     snap_files::{SnapFile, SnapFiles},
