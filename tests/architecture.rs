@@ -11,6 +11,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("baseline", &["model"]),
     ("catalog", &["model", "suggest"]),
+    ("image", &["catalog"]),
     ("plan", &["catalog", "model", "suggest"]),
     ("provider", &["agent_binary", "catalog"]),
     ("policy", &["catalog", "provider"]),
@@ -20,14 +21,21 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("verdict", &["catalog", "model", "plan"]),
     ("diagnose", &["model", "provider"]),
     ("events", &["model"]),
+    ("history", &["model"]),
     ("report", &["model"]),
     ("schema", &["catalog", "events", "model", "report"]),
-    ("run", &["catalog", "cluster", "diagnose", "events", "model", "plan", "policy", "probe", "provider", "verdict"]),
+    (
+        "run",
+        &[
+            "catalog", "cluster", "diagnose", "events", "history", "model", "plan", "policy", "probe", "provider",
+            "verdict",
+        ],
+    ),
     (
         "cli",
         &[
-            "baseline", "catalog", "cluster", "diagnose", "events", "model", "plan", "provider", "report", "run",
-            "schema", "suggest",
+            "baseline", "catalog", "cluster", "diagnose", "events", "history", "image", "model", "plan", "provider",
+            "report", "run", "schema", "suggest",
         ],
     ),
 ];

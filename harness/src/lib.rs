@@ -11,6 +11,8 @@ pub mod cli;
 pub mod cluster;
 pub mod diagnose;
 pub mod events;
+pub mod history;
+pub mod image;
 pub mod ledger;
 pub mod model;
 pub mod plan;

@@ -9,11 +9,11 @@ use clap::Parser;
 use pathlab::{
     cli::{
         args::{Cli, Command},
-        baseline, completions, doctor,
+        baseline, ci_matrix, completions, doctor,
         exit::Exit,
         explain,
         failure::Failure,
-        list, new, plan, report, run, schema,
+        history, image, list, new, plan, report, run, schema,
     },
     provider::netns::{self, systemctl},
 };
@@ -50,8 +50,11 @@ fn carry_out(command: &Command) -> Result<Exit, Failure> {
         Command::Completions(args) => completions::run(args, out)?,
         Command::Run(args) => return run::run(args, out),
         Command::Explain(args) => return explain::run(args, out),
+        Command::History(args) => return history::run(args, out),
         Command::Baseline(args) => return baseline::run(args, out),
-        Command::Report(args) => report::run(args, out)?,
+        Command::Report(args) => return report::run(args, out),
+        Command::CiMatrix(args) => ci_matrix::run(args, out)?,
+        Command::Image(args) => image::run(args, out)?,
         Command::Doctor(args) => return Ok(doctor::run(args, out)?),
     }
     Ok(Exit::AsExpected)

@@ -3,8 +3,10 @@
 mod doctor;
 mod leaves_nothing;
 mod library;
+mod long_runs;
 mod main_job;
 mod network;
+mod nightly;
 mod support;
 #[path = "../tiers/mod.rs"]
 mod tiers;

@@ -69,6 +69,8 @@ impl Lab {
 pub fn command(dir: &TempDir) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_lab"));
     command.current_dir(root()).arg("run").arg("--report").arg(dir.path().join("report"));
+    // A history of its own: the user's must not hold the runs of tests.
+    command.env("XDG_STATE_HOME", dir.path().join("state"));
     command
 }
 

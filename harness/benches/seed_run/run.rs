@@ -32,7 +32,7 @@ impl Run {
         let (said, folder) = (dir.path().join("said"), dir.path().join("report"));
         let said_file = fs::File::create(&said).expect("a file");
         let mut lab = Command::new(LAB);
-        lab.arg("run").args(arguments).arg("--report").arg(&folder).stdin(Stdio::null());
+        lab.args(["run", "--no-history"]).args(arguments).arg("--report").arg(&folder).stdin(Stdio::null());
         lab.stdout(said_file.try_clone().expect("a second handle")).stderr(said_file);
         let start = Instant::now();
         let mut lab = lab.spawn().expect("lab runs");

@@ -5,6 +5,8 @@ use std::{collections::BTreeMap, fmt};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::image::Image;
+
 /// One file of `vm-images/`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -38,23 +40,6 @@ pub enum Family {
     Debian,
     /// dnf and rpm, Enterprise Linux.
     El,
-}
-
-/// A cloud image.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Image {
-    /// Where it is downloaded from; none when it needs an account (the user's own file) or is built.
-    #[serde(default)]
-    pub url: Option<String>,
-    /// File name, when there is no URL.
-    #[serde(default)]
-    pub filename: Option<String>,
-    /// SHA-256 of the file, in hexadecimal; none only where the image is the user's own or built.
-    #[serde(default)]
-    pub sha256: Option<String>,
-    /// Login user that the image creates.
-    pub user: String,
 }
 
 /// Versions that a release ships.

@@ -6,10 +6,15 @@ use serde::{Deserialize, de::IgnoredAny};
 
 use super::{
     at::At,
-    distro::{Distro, Firewall, Image, Zone},
+    distro::{Distro, Firewall, Zone},
+    image::{Account, Image, is_download_url},
     problem::CatalogError,
     source::Source,
 };
+
+/// Sizes of the disk of an image that is built, in MiB: less holds no system, more is a slip.
+const MIN_DISK_MIB: u32 = 512;
+const MAX_DISK_MIB: u32 = 65_536;
 
 /// A distro that has been read and checked, with the places that a later problem may point at.
 #[derive(Debug)]
@@ -35,6 +40,8 @@ struct Places {
 #[derive(Debug, Deserialize)]
 struct ImagePlaces {
     url: Option<At<IgnoredAny>>,
+    #[serde(default)]
+    mirrors: Vec<At<IgnoredAny>>,
     sha256: Option<At<IgnoredAny>>,
     user: At<IgnoredAny>,
 }
@@ -86,28 +93,61 @@ impl DistroFile {
     }
 
     fn check_image(&self) -> Result<(), CatalogError> {
-        let Image { url, filename, sha256, user } = &self.distro.image;
+        let image = &self.distro.image;
         let places = &self.places.image;
-        let whole = |message: &str| Err(self.source.error(places.span, message).label("this image"));
-        match (url, filename) {
-            (None, None) => return whole("the image has neither `url` nor `filename`, expected one of them"),
-            (Some(_), None) if sha256.is_none() => return whole("the image has a `url` but no `sha256`"),
-            _ => {}
+        if let Err(message) = image.source() {
+            return Err(self.source.error(places.span, message).label("this image"));
         }
-        let at = |place: Option<&At<IgnoredAny>>| place.map_or(places.span, |place| place.span);
-        if let Some(url) = url.as_ref().filter(|url| !url.starts_with("https://")) {
-            let message = format!("`{url}` is no HTTPS URL, expected https://…");
-            return Err(self.source.error(at(places.url.as_ref()), message));
-        }
-        if let Some(sum) = sha256.as_ref().filter(|sum| !is_sha256(sum)) {
+        self.check_urls()?;
+        if let Some(sum) = image.sha256.as_ref().filter(|sum| !is_sha256(sum)) {
             let message = format!("`{sum}` is no SHA-256 sum, expected 64 hexadecimal digits in lower case");
             let label = format!("{} characters", sum.chars().count());
-            return Err(self.source.error(at(places.sha256.as_ref()), message).label(label));
+            let span = places.sha256.as_ref().map_or(places.span, |place| place.span);
+            return Err(self.source.error(span, message).label(label));
         }
+        let user = &image.user;
         if user.is_empty() || user.contains(|c: char| c.is_whitespace() || c.is_control() || c == ':') {
             return Err(self.source.error(places.user.span, format!("`{user}` is no login user")));
         }
-        Ok(())
+        self.check_image_words()
+    }
+
+    fn check_urls(&self) -> Result<(), CatalogError> {
+        let Image { url, mirrors, .. } = &self.distro.image;
+        let places = &self.places.image;
+        let spans = places.url.iter().chain(&places.mirrors).map(|place| place.span);
+        match url.iter().chain(mirrors).zip(spans).find(|(url, _)| !is_download_url(url)) {
+            Some((url, span)) => Err(self.source.error(span, format!("`{url}` is no HTTPS URL, expected https://…"))),
+            None => Ok(()),
+        }
+    }
+
+    /// What ends up in paths, arguments and URLs holds nothing that they would take for something else.
+    fn check_image_words(&self) -> Result<(), CatalogError> {
+        let image = &self.distro.image;
+        let release = image.account.as_ref().map(|Account::RedHat { release }| release);
+        let build = image.build.as_ref();
+        let words = image
+            .filename
+            .iter()
+            .chain(release)
+            .chain(build.map(|build| &build.suite))
+            .chain(build.into_iter().flat_map(|build| build.packages.iter().chain(&build.disable)));
+        for word in words {
+            let plain = word.starts_with(|c: char| c.is_ascii_alphanumeric())
+                && word.chars().all(|c| c.is_ascii_alphanumeric() || "-._+@".contains(c));
+            if !plain {
+                let message = format!("`{word}` is no name of a file, release, package or unit");
+                return Err(self.source.error(self.places.image.span, message).label("in here"));
+            }
+        }
+        match build.map(|build| build.disk_mib) {
+            Some(size) if !(MIN_DISK_MIB..=MAX_DISK_MIB).contains(&size) => {
+                let message = format!("a disk of {size} MiB, expected {MIN_DISK_MIB} to {MAX_DISK_MIB}");
+                Err(self.source.error(self.places.image.span, message).label("in here"))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn check_policy(&self) -> Result<(), CatalogError> {

@@ -5,6 +5,7 @@ pub mod distro;
 mod distro_file;
 mod distros;
 mod expect_file;
+pub mod image;
 mod known;
 mod manifests;
 mod many;

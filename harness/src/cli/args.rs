@@ -39,8 +39,14 @@ pub enum Command {
     Explain(ExplainArgs),
     /// Render a finished run again.
     Report(ReportArgs),
+    /// Print a GitHub Actions matrix: distro × scenario × shard.
+    CiMatrix(CiMatrixArgs),
+    /// Show what earlier runs showed: when a case turned, what changed then, how often it flakes.
+    History(HistoryArgs),
     /// Write down what a run is known to show, for `lab run --baseline`.
     Baseline(BaselineArgs),
+    /// Fetch, build and check the images that virtual machines boot from.
+    Image(ImageArgs),
     /// Show what each provider lacks on this machine and how to get it.
     Doctor(DoctorArgs),
     /// Print the JSON Schema of a file format.
@@ -70,9 +76,13 @@ pub struct SelectionArgs {
     /// Only cases whose name holds this text; may be repeated, any of the texts is enough.
     #[arg(long = "filter", value_name = "TEXT", action = ArgAction::Append)]
     pub filters: Vec<String>,
-    /// Only the K-th of N parts of the cases.
+    /// Only the K-th of N parts of the cases, divided so that all parts take about as long.
     #[arg(long, value_name = "K/N")]
     pub shard: Option<Shard>,
+    /// Divide by how long clusters took in a finished run (its folder or report.json) or a history; all shards need
+    /// the same file.
+    #[arg(long, value_name = "FILE")]
+    pub times: Option<Utf8PathBuf>,
 }
 
 /// `lab run`.
@@ -93,6 +103,9 @@ pub struct RunArgs {
     /// Compare with what `lab baseline update` wrote: only what changed is told, and decides the exit status.
     #[arg(long, value_name = "FILE")]
     pub baseline: Option<Utf8PathBuf>,
+    /// Where the history is.
+    #[command(flatten)]
+    pub history: HistoryFile,
     /// Write what happens as JSON lines to this file, named pipe or device (`lab schema events`).
     #[arg(long, value_name = "FILE")]
     pub events: Option<Utf8PathBuf>,
@@ -208,10 +221,100 @@ pub struct ExplainArgs {
 
 /// `lab report`.
 #[derive(Clone, Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct ReportArgs {
+    /// What to do, but for rendering again.
+    #[command(subcommand)]
+    pub command: Option<ReportCommand>,
     /// Folder of the finished run.
-    #[arg(value_name = "DIR")]
-    pub dir: Utf8PathBuf,
+    #[arg(value_name = "DIR", required = true)]
+    pub dir: Option<Utf8PathBuf>,
+    /// What is printed. For `markdown` and `annotations` no file is written.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: ReportFormat,
+}
+
+/// What to do with reports.
+#[derive(Clone, Debug, Subcommand)]
+pub enum ReportCommand {
+    /// Make one report of the reports of all shards, as if one run had done it all.
+    Merge(MergeArgs),
+}
+
+/// `lab report merge`.
+#[derive(Clone, Debug, Args)]
+pub struct MergeArgs {
+    /// Folders of the shards' runs.
+    #[arg(value_name = "DIR", required = true)]
+    pub dirs: Vec<Utf8PathBuf>,
+    /// Folder for the whole report.
+    #[arg(short, long, value_name = "DIR")]
+    pub output: Utf8PathBuf,
+    /// Compare the whole with this baseline.
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<Utf8PathBuf>,
+    /// Where the history is.
+    #[command(flatten)]
+    pub history: HistoryFile,
+}
+
+/// What `lab report` prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// The summary, for a terminal.
+    Text,
+    /// The summary of a CI job, in Markdown: for `$GITHUB_STEP_SUMMARY`.
+    Markdown,
+    /// One line per finding, as GitHub Actions reads them: `::error title=…::…`.
+    Annotations,
+}
+
+/// `lab ci-matrix`.
+#[derive(Clone, Debug, Args)]
+pub struct CiMatrixArgs {
+    /// What is to run.
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+    /// Into how many shards each combination of distro and scenario is divided at most.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=256))]
+    pub shards: u32,
+    /// Divide all cases together into so many shards, whatever their distros and scenarios.
+    #[arg(long)]
+    pub whole: bool,
+}
+
+/// Where the history is.
+#[derive(Clone, Debug, Default, Args)]
+pub struct HistoryFile {
+    /// The history of runs; `$XDG_STATE_HOME/pathlab/history.sqlite` when it is not given.
+    #[arg(long, value_name = "FILE")]
+    pub history: Option<Utf8PathBuf>,
+    /// Neither read nor write a history.
+    #[arg(long, conflicts_with = "history")]
+    pub no_history: bool,
+}
+
+/// `lab history`.
+#[derive(Clone, Debug, Args)]
+pub struct HistoryArgs {
+    /// Only cases whose name holds this text, steady ones too; those that changed or flaked when it is not given.
+    #[arg(value_name = "CASE TEXT")]
+    pub case: Option<String>,
+    /// How many of the last runs are looked at.
+    #[arg(long, value_name = "N", default_value_t = 14, value_parser = clap::value_parser!(u32).range(1..))]
+    pub last: u32,
+    /// Runs of this provider; of the newest run's provider when it is not given.
+    #[arg(long, value_name = "P", value_parser = provider())]
+    pub provider: Option<ProviderKind>,
+    /// Runs of this cluster of the provider.
+    #[arg(long, value_name = "C", value_parser = cluster(), requires = "provider")]
+    pub cluster: Option<ClusterKind>,
+    /// Where the history is.
+    #[command(flatten)]
+    pub file: HistoryFile,
+    /// How it is printed.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: Format,
 }
 
 /// `lab baseline`.
@@ -256,6 +359,113 @@ fn limit(text: &str) -> Result<Duration, String> {
     let parsed: Option<jiff::SignedDuration> = text.parse().ok();
     let limit = parsed.and_then(|limit| Duration::try_from(limit).ok()).filter(|limit| !limit.is_zero());
     limit.ok_or_else(|| "expected a time like `90s`, `15m` or `2h 30m`".to_owned())
+}
+
+/// `lab image`.
+#[derive(Clone, Debug, Args)]
+pub struct ImageArgs {
+    /// What to do with images.
+    #[command(subcommand)]
+    pub action: ImageAction,
+}
+
+/// What to do with images.
+#[derive(Clone, Debug, Subcommand)]
+pub enum ImageAction {
+    /// List the images: which are here, and how to get the others.
+    List(ImageListArgs),
+    /// Download images, unless they are here and right. An interrupted download goes on where it ended.
+    Fetch(ImageFetchArgs),
+    /// Read the images that are here and compare their sums.
+    Verify(ImageVerifyArgs),
+    /// Build an image from this machine's own package sources, unless it is here and right.
+    Build(ImageBuildArgs),
+}
+
+/// Images of the user's own.
+#[derive(Clone, Debug, Args)]
+pub struct OwnImageArgs {
+    /// Your own file in the place of a distro's image, for instance `rhel=FILE`; may be repeated.
+    #[arg(long = "image", value_name = "DISTRO=FILE", action = ArgAction::Append)]
+    pub images: Vec<OwnImageArg>,
+}
+
+/// `DISTRO=FILE`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnImageArg {
+    /// The distro's id or alias.
+    pub distro: String,
+    /// The file.
+    pub file: Utf8PathBuf,
+}
+
+impl std::str::FromStr for OwnImageArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once('=') {
+            Some((distro, file)) if !distro.is_empty() && !file.is_empty() => {
+                Ok(Self { distro: distro.to_owned(), file: file.into() })
+            }
+            _ => Err("expected DISTRO=FILE".to_owned()),
+        }
+    }
+}
+
+/// `lab image list`.
+#[derive(Clone, Debug, Args)]
+pub struct ImageListArgs {
+    /// How it is printed.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: Format,
+    /// The user's own.
+    #[command(flatten)]
+    pub own: OwnImageArgs,
+}
+
+/// `lab image fetch`.
+#[derive(Clone, Debug, Args)]
+pub struct ImageFetchArgs {
+    /// Distros by id or alias.
+    #[arg(value_name = "DISTRO", required = true)]
+    pub distros: Vec<String>,
+    /// The user's own.
+    #[command(flatten)]
+    pub own: OwnImageArgs,
+    /// After how many seconds a server that sends nothing has failed.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub stall: u64,
+}
+
+/// `lab image verify`.
+#[derive(Clone, Debug, Args)]
+pub struct ImageVerifyArgs {
+    /// Distros by id or alias; all whose image is here when none is named.
+    #[arg(value_name = "DISTRO")]
+    pub distros: Vec<String>,
+    /// The user's own.
+    #[command(flatten)]
+    pub own: OwnImageArgs,
+    /// Write the images that were verified into the lock file.
+    #[arg(long)]
+    pub lock: bool,
+    /// Refuse images that are not the ones of the lock file.
+    #[arg(long, conflicts_with = "lock")]
+    pub locked: bool,
+    /// The lock file.
+    #[arg(long, value_name = "FILE", default_value = "pathlab.lock")]
+    pub lock_file: Utf8PathBuf,
+}
+
+/// `lab image build`.
+#[derive(Clone, Debug, Args)]
+pub struct ImageBuildArgs {
+    /// The distro by id or alias.
+    #[arg(value_name = "DISTRO")]
+    pub distro: String,
+    /// Build it again although it is here: packages of today.
+    #[arg(long)]
+    pub anew: bool,
 }
 
 fn provider() -> impl clap::builder::TypedValueParser<Value = ProviderKind> {

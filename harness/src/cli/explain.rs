@@ -46,6 +46,7 @@ pub fn run(args: &ExplainArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
         remedies: vec![remedy.to_owned()],
         filters: Vec::new(),
         shard: None,
+        times: None,
     };
     let mut selected = select(&selection)?;
     let state = format!("{scenario}::{distro}::{state}");

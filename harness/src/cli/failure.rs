@@ -11,8 +11,8 @@ use super::exit::Exit;
 pub enum Failure {
     /// Bad arguments or files; each problem is shown.
     Input(Vec<Box<dyn Diagnostic + Send + Sync>>),
-    /// The lab could not be built, or broke.
-    Lab(Box<dyn Diagnostic + Send + Sync>),
+    /// The lab could not be built, or broke; each problem is shown.
+    Lab(Vec<Box<dyn Diagnostic + Send + Sync>>),
     /// The output could not be written.
     Output(io::Error),
 }
@@ -25,7 +25,7 @@ impl Failure {
 
     /// A lab that could not be built, or broke.
     pub fn lab(problem: impl Diagnostic + Send + Sync + 'static) -> Self {
-        Self::Lab(Box::new(problem))
+        Self::Lab(vec![Box::new(problem)])
     }
 
     /// Shows the failure on standard error and returns the exit status. A reader that went away
@@ -38,8 +38,8 @@ impl Failure {
                 text.extend(problems.iter().map(|problem| rendered(problem.as_ref())));
                 Exit::BadInput
             }
-            Self::Lab(problem) => {
-                text.push_str(&rendered(problem.as_ref()));
+            Self::Lab(problems) => {
+                text.extend(problems.iter().map(|problem| rendered(problem.as_ref())));
                 Exit::LabBroken
             }
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => return Exit::AsExpected,

@@ -2,13 +2,17 @@
 
 pub mod args;
 pub mod baseline;
+pub mod ci_matrix;
 pub mod completions;
 pub mod doctor;
 pub mod exit;
 pub mod explain;
 pub mod failure;
+pub mod history;
+pub mod image;
 pub mod library;
 pub mod list;
+pub mod merge;
 pub mod new;
 pub mod plan;
 pub mod report;
@@ -16,3 +20,4 @@ pub mod run;
 pub mod schema;
 pub mod select;
 mod table;
+mod times;

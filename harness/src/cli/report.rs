@@ -2,15 +2,30 @@
 
 use std::io::Write;
 
-use super::{args::ReportArgs, failure::Failure, run::ReportProblem};
-use crate::report::{self, json, terminal::TerminalStyle};
+use super::{
+    args::{ReportArgs, ReportCommand, ReportFormat},
+    exit::Exit,
+    failure::Failure,
+    merge,
+    run::ReportProblem,
+};
+use crate::report::{self, annotations, json, markdown, terminal::TerminalStyle};
 
-/// Writes the run's other files again and prints its summary.
-pub fn run(args: &ReportArgs, out: &mut dyn Write) -> Result<(), Failure> {
-    let dir = &args.dir;
+/// Writes the run's other files again and prints its summary; or prints it for a CI system.
+pub fn run(args: &ReportArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
+    if let Some(ReportCommand::Merge(args)) = &args.command {
+        return merge::run(args, out);
+    }
+    let dir = args.dir.clone().unwrap_or_default();
     let report = json::read(&dir.join("report.json")).map_err(|error| Failure::input(ReportProblem::new(&error)))?;
-    report::write_all(&report, dir).map_err(|error| Failure::lab(ReportProblem::new(&error)))?;
-    let text = report::terminal::render(&report, Some(dir), TerminalStyle::detect());
+    let text = match args.format {
+        ReportFormat::Markdown => markdown::to_string(&report),
+        ReportFormat::Annotations => annotations::to_string(&report),
+        ReportFormat::Text => {
+            report::write_all(&report, &dir).map_err(|error| Failure::lab(ReportProblem::new(&error)))?;
+            report::terminal::render(&report, Some(&dir), TerminalStyle::detect())
+        }
+    };
     out.write_all(text.as_bytes())?;
-    Ok(())
+    Ok(Exit::AsExpected)
 }

@@ -12,6 +12,7 @@ use super::{
     baseline,
     exit::Exit,
     failure::Failure,
+    history,
     select::{Selected, select},
 };
 use crate::{
@@ -119,18 +120,28 @@ pub fn run(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
         // Nothing was observed, so there is nothing to keep; the folder is the run's own, and empty.
         drop(std::fs::remove_dir(&dir));
     })?;
+    // A disk that is full of evidence must not cost the report: it is smaller, and says more.
+    let mut lost = None;
     for (name, evidence) in &finished.evidence {
-        let file = evidence::write(evidence, &dir, name);
-        finished.report.evidence.push(file.map_err(|error| Failure::lab(ReportProblem::new(&error)))?);
+        match evidence::write(evidence, &dir, name) {
+            Ok(file) => finished.report.evidence.push(file),
+            Err(error) => lost = lost.or(Some(Failure::lab(ReportProblem::new(&error)))),
+        }
     }
     let report = &mut finished.report;
+    report.run.shard.clone_from(&selected.shard);
     if let (Some(baseline), Some(file)) = (&baseline, &args.baseline) {
         report.baseline = Some(baseline::against(baseline, file, report, &selected, !finished.interrupted));
     }
+    report.past = history::past(&args.history, report);
     report::write_all(&finished.report, &dir).map_err(|error| lab_report(&error))?;
+    history::append(&args.history, &finished.report);
     trials::run(&finished.report.cases, args.format.map(Into::into), &dir.join("trials.txt"));
     if args.format.is_none() {
         out.write_all(baseline::text(&finished.report, &dir).as_bytes())?;
+    }
+    if let Some(lost) = lost {
+        return Err(lost);
     }
     Ok(if finished.interrupted { Exit::Interrupted } else { baseline::exit(&finished.report) })
 }

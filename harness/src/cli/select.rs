@@ -1,14 +1,14 @@
 //! From the command line to the plan, for every command that takes a selection.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use miette::Diagnostic;
 
-use super::{args::SelectionArgs, failure::Failure};
+use super::{args::SelectionArgs, failure::Failure, times};
 use crate::{
     catalog::{Catalog, distro::Distro, scenario::Scenario},
-    model::{ClusterKind, ProviderKind},
-    plan::{AS_INSTALLED, Plan, Remedies, Selection, plan},
+    model::{ClusterKind, ProviderKind, report::ShardReport},
+    plan::{AS_INSTALLED, Division, Plan, Remedies, Selection, Shard, plan},
 };
 
 /// What the command line selects.
@@ -20,23 +20,30 @@ pub struct Selected {
     pub provider: ProviderKind,
     /// What runs the manifests.
     pub cluster: ClusterKind,
-    /// Ids of the scenarios.
-    scenarios: Vec<String>,
+    /// Which part of all cases the plan is, for a shard.
+    pub shard: Option<ShardReport>,
+    /// Ids of the scenarios, in the order in which they were named.
+    pub scenarios: Vec<String>,
+    /// Ids of cases that other shards run.
+    elsewhere: HashSet<String>,
     /// What was asked for of them.
     selection: Selection,
+    /// Which shard was asked for.
+    number: Option<Shard>,
 }
 
 impl Selected {
     /// Whether a case of this id is among what was asked for, whether it is planned or not.
     #[must_use]
     pub fn could_run(&self, id: &str) -> bool {
-        self.covers(id) && self.selection.takes(id)
+        let mine = self.number.is_none_or(|shard| shard.holds(id)) && !self.elsewhere.contains(id);
+        mine && self.covers(id) && self.selection.passes_filters(id)
     }
 
     /// Whether a remedy (`SCENARIO::DISTRO::REMEDY`) is among what was asked for, with all of its paths.
     #[must_use]
     pub fn could_judge(&self, id: &str) -> bool {
-        self.covers(id) && self.selection.filters.is_empty() && self.selection.shard.is_none()
+        self.covers(id) && self.selection.filters.is_empty() && self.number.is_none()
     }
 
     /// Whether scenario, distro and state of this id were asked for.
@@ -87,10 +94,20 @@ pub fn select(args: &SelectionArgs) -> Result<Selected, Failure> {
         .map(|name| catalog.distros().named(name).cloned())
         .collect::<Result<Vec<Arc<Distro>>, _>>()
         .map_err(Failure::input)?;
-    let selection = Selection { distros, remedies, filters: args.filters.clone(), shard: args.shard };
-    let plan = plan(&scenarios, &selection).map_err(Failure::input)?;
+    let selection = Selection { distros, remedies, filters: args.filters.clone() };
+    let whole = plan(&scenarios, &selection).map_err(Failure::input)?;
     let scenarios = scenarios.iter().map(|scenario| scenario.id.clone()).collect();
-    Ok(Selected { plan, provider: args.provider, cluster, scenarios, selection })
+    let (plan, shard, elsewhere) = match args.shard {
+        None => (whole, None, HashSet::new()),
+        Some(shard) => {
+            let times = times::read(args.times.as_deref())?;
+            let division = Division::of(&whole, shard.count(), &times);
+            let all: HashSet<String> = whole.cases().map(|case| case.id.clone()).collect();
+            (division.part(&whole, shard), Some(division.report(shard)), all)
+        }
+    };
+    let (provider, number) = (args.provider, args.shard);
+    Ok(Selected { plan, provider, cluster, shard, scenarios, elsewhere, selection, number })
 }
 
 fn cluster(args: &SelectionArgs) -> Result<ClusterKind, ArgumentError> {

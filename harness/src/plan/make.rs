@@ -60,7 +60,7 @@ pub fn plan(scenarios: &[Arc<Scenario>], selection: &Selection) -> Result<Plan, 
                 let applies = remedy.is_none_or(|remedy| machines.iter().any(|machine| remedy.applies(machine)));
                 let all = cases(scenario, &distro, remedy);
                 filtered |= applies && all.iter().any(|case| selection.passes_filters(&case.id));
-                let cases: Vec<Case> = all.into_iter().filter(|case| selection.takes(&case.id)).collect();
+                let cases: Vec<Case> = all.into_iter().filter(|case| selection.passes_filters(&case.id)).collect();
                 match (remedy, cases.is_empty()) {
                     (_, true) => {}
                     (Some(remedy), false) if !applies => plan.not_applicable.push(NotApplicable {
@@ -79,7 +79,7 @@ pub fn plan(scenarios: &[Arc<Scenario>], selection: &Selection) -> Result<Plan, 
             }
         }
     }
-    // An empty shard is nothing strange; a filter that fits nothing is a slip that must not pass as green.
+    // A filter that fits nothing is a slip that must not pass as green.
     if filtered { Ok(plan) } else { Err(PlanError::Nothing { reason: reason(&scenarios, selection) }) }
 }
 

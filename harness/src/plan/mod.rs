@@ -1,5 +1,8 @@
 //! The plan: which clusters a run needs and which cases run in each. Pure.
 
+mod division;
+#[cfg(test)]
+mod division_tests;
 mod make;
 pub mod render;
 mod selection;
@@ -9,6 +12,7 @@ mod tests;
 use std::sync::Arc;
 
 pub use self::{
+    division::{Division, Times},
     make::{PlanError, plan},
     selection::{ParseShardError, Remedies, Selection, Shard},
 };

@@ -15,8 +15,6 @@ pub struct Selection {
     pub remedies: Remedies,
     /// A case runs if its id holds any of these texts; empty means every case.
     pub filters: Vec<String>,
-    /// The part of the cases that runs here.
-    pub shard: Option<Shard>,
 }
 
 /// Which remedies are tried.
@@ -44,13 +42,7 @@ pub struct Shard {
 pub struct ParseShardError(String);
 
 impl Selection {
-    /// Whether the case of this id runs.
-    #[must_use]
-    pub fn takes(&self, id: &str) -> bool {
-        self.passes_filters(id) && self.shard.is_none_or(|shard| shard.holds(id))
-    }
-
-    /// Whether the case of this id passes the filters, whichever shard it is in.
+    /// Whether the case of this id passes the filters.
     #[must_use]
     pub fn passes_filters(&self, id: &str) -> bool {
         self.filters.is_empty() || self.filters.iter().any(|filter| id.contains(filter))
@@ -76,7 +68,24 @@ impl Shard {
         (1..=count).contains(&number).then_some(Self { number, count })
     }
 
-    /// Whether the case of this id is in this part. A case stays in its part whatever else runs.
+    /// Which part it is, counted from 1.
+    #[must_use]
+    pub const fn number(self) -> u32 {
+        self.number
+    }
+
+    /// How many parts there are.
+    #[must_use]
+    pub const fn count(self) -> u32 {
+        self.count
+    }
+
+    /// Which part it is, counted from 0.
+    pub(super) const fn index(self) -> usize {
+        self.number as usize - 1
+    }
+
+    /// Whether this part answers for a case that is in no plan any more: exactly one of all parts does.
     #[must_use]
     pub fn holds(self, id: &str) -> bool {
         let digest = Sha256::digest(id);
@@ -114,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_case_keeps_its_shard() {
+    fn a_case_that_is_gone_has_one_shard() {
         // Pinned: nightly jobs on several machines rely on it between releases.
         let shard = |id: &str| (1..=4).find(|number| Shard::new(*number, 4).expect("in range").holds(id));
         assert_eq!(shard("pod-ip-502::rhel-9.5::as-installed::pod-to-pod-ip"), Some(4));

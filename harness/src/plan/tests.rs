@@ -8,12 +8,12 @@ use std::{
 use camino::Utf8Path;
 use proptest::{
     collection::vec,
-    prelude::{Just, ProptestConfig, Strategy, any, prop, prop_oneof},
+    prelude::{Just, ProptestConfig, Strategy, any, prop_oneof},
     prop_assert, prop_assert_eq, proptest,
     sample::{select, subsequence},
 };
 
-use super::{Plan, PlanError, Remedies, Selection, Shard, plan, render};
+use super::{Division, Plan, PlanError, Remedies, Selection, Shard, Times, plan, render};
 use crate::catalog::{
     Catalog,
     distro::Distro,
@@ -30,11 +30,11 @@ static SHIPPED: LazyLock<(Catalog, Arc<Scenario>)> = LazyLock::new(|| {
     (catalog, seed)
 });
 
-fn seed() -> Arc<Scenario> {
+pub(super) fn seed() -> Arc<Scenario> {
     Arc::clone(&SHIPPED.1)
 }
 
-fn distro(name: &str) -> Arc<Distro> {
+pub(super) fn distro(name: &str) -> Arc<Distro> {
     Arc::clone(SHIPPED.0.distros().named(name).expect("shipped"))
 }
 
@@ -54,12 +54,7 @@ fn selections() -> impl Strategy<Value = Selection> {
         subsequence(REMEDIES.map(str::to_owned).to_vec(), 1..=3).prop_map(Remedies::Ids),
     ];
     let filters = vec(select(FILTERS.map(str::to_owned).to_vec()), 0..3);
-    (distros, remedies, filters).prop_map(|(distros, remedies, filters)| Selection {
-        distros,
-        remedies,
-        filters,
-        shard: None,
-    })
+    (distros, remedies, filters).prop_map(|(distros, remedies, filters)| Selection { distros, remedies, filters })
 }
 
 proptest! {
@@ -74,18 +69,26 @@ proptest! {
     }
 
     #[test]
-    fn shards_part_the_plan(selection in selections(), count in 1_u32..6) {
-        let whole = ids_of(&selection);
-        let mut parts: Vec<String> = Vec::new();
+    fn shards_part_the_plan(selection in selections(), count in 1_u32..9) {
+        let whole = plan(&[seed()], &selection).unwrap_or_default();
+        let division = Division::of(&whole, count, &Times::new());
+        let all = ids(&whole);
+        let (mut parts, mut places, mut not_applicable) = (Vec::new(), Vec::new(), 0);
         for number in 1..=count {
-            let shard = Shard::new(number, count);
-            let part = ids_of(&Selection { shard, ..selection.clone() });
-            let in_order: Vec<_> = whole.iter().filter(|id| part.contains(id)).cloned().collect();
-            prop_assert_eq!(&part, &in_order);
-            parts.extend(part);
+            let shard = Shard::new(number, count).expect("in range");
+            let part = division.part(&whole, shard);
+            let report = division.report(shard);
+            let named: Vec<String> = report.places.iter().map(|place| all[*place].clone()).collect();
+            prop_assert_eq!(&ids(&part), &named);
+            prop_assert!(part.clusters.iter().all(|cluster| !cluster.cases.is_empty()));
+            parts.extend(named);
+            places.extend(report.places);
+            not_applicable += part.not_applicable.len();
         }
-        prop_assert_eq!(parts.len(), whole.len());
-        prop_assert_eq!(parts.into_iter().collect::<HashSet<_>>(), whole.into_iter().collect::<HashSet<_>>());
+        places.sort_unstable();
+        prop_assert_eq!(places, (0..all.len()).collect::<Vec<_>>());
+        prop_assert_eq!(parts.into_iter().collect::<HashSet<_>>(), all.into_iter().collect::<HashSet<_>>());
+        prop_assert_eq!(not_applicable, whole.not_applicable.len());
     }
 
     #[test]
@@ -102,9 +105,8 @@ proptest! {
     }
 
     #[test]
-    fn no_cluster_is_empty_and_cases_carry_its_id(selection in selections(), shard in prop::option::of(1_u32..=3)) {
-        let shard = shard.and_then(|number| Shard::new(number, 3));
-        let plan = plan(&[seed()], &Selection { shard, ..selection }).unwrap_or_default();
+    fn no_cluster_is_empty_and_cases_carry_its_id(selection in selections()) {
+        let plan = plan(&[seed()], &selection).unwrap_or_default();
         for cluster in &plan.clusters {
             prop_assert!(!cluster.cases.is_empty());
             let prefix = format!("{}::", cluster.id());

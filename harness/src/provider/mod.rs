@@ -1,6 +1,7 @@
 //! The two seams to machines: [`Provider`] makes them, [`Machine`] is one.
 
 pub mod command_log;
+pub mod hosts;
 pub mod multipass;
 pub mod needs;
 

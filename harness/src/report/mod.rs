@@ -4,6 +4,7 @@
 //! `report.json`. All text of the report is shown as text: no name, rule or detail can become markup, a control
 //! sequence or a link.
 
+pub mod annotations;
 mod case_words;
 mod cause;
 mod cell;
@@ -12,7 +13,10 @@ mod folder;
 pub mod html;
 pub mod json;
 pub mod junit;
+pub mod markdown;
 mod matrix;
+mod merge;
+mod past_words;
 mod remedy;
 mod tally;
 pub mod terminal;
@@ -24,7 +28,9 @@ use camino::Utf8Path;
 pub use self::{
     error::ReportError,
     folder::{claim_dir, fresh_dir, write_file},
+    merge::{MergeError, merge},
     terminal::TerminalStyle,
+    text::shell_word,
 };
 use crate::model::report::Report;
 

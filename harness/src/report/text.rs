@@ -76,7 +76,8 @@ pub(super) fn ports(ports: &[u16]) -> String {
 }
 
 /// One argument as a shell would need it.
-pub(super) fn shell_word(word: &str) -> Cow<'_, str> {
+#[must_use]
+pub fn shell_word(word: &str) -> Cow<'_, str> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=+,@%".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         return Cow::Borrowed(word);

@@ -189,15 +189,16 @@ impl Life {
         let all: Vec<usize> = (0..self.plan.cases.len()).collect();
         self.seen.open_ports = self.look(&all, Moment::Probe, true).await;
         for _ in 0..retries {
-            let again: Vec<usize> = all.iter().copied().filter(|index| !self.last_is_ok(*index)).collect();
+            let again: Vec<usize> = all.iter().copied().filter(|index| !self.last_is_expected(*index)).collect();
             if !again.is_empty() {
                 self.look(&again, Moment::Retry, false).await;
             }
         }
     }
 
-    fn last_is_ok(&self, index: usize) -> bool {
-        self.seen.cases[index].deciding().next_back().is_some_and(|one| one.result.outcome == Outcome::Ok)
+    fn last_is_expected(&self, index: usize) -> bool {
+        let expect = &self.plan.cases[index].spec.expect;
+        self.seen.cases[index].deciding().next_back().is_some_and(|one| expect.allows(one.result.outcome))
     }
 
     /// The cases whose cause is to be found. What the lab itself could not do has none.

@@ -4,6 +4,8 @@ mod files;
 mod html;
 mod json;
 mod junit;
+mod merge;
+mod nightly;
 mod sample;
 mod terminal;
 

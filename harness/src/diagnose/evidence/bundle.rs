@@ -51,11 +51,12 @@ pub fn write(evidence: &Evidence, report: &Utf8Path, name: &str) -> Result<Evide
     let safe = |letter: char| if letter.is_ascii_alphanumeric() || "-_.".contains(letter) { letter } else { '_' };
     let path = Utf8Path::new("evidence").join(format!("{}.tar.gz", name.chars().map(safe).collect::<String>()));
     let full = report.join(&path);
-    let bytes = write_archive(evidence, &full).map_err(|source| BundleError {
-        machine: evidence.machine.clone(),
-        path: full.to_string(),
-        source,
-    })?;
+    let written = write_archive(evidence, &full).inspect_err(|_| {
+        // Half an archive is of no use, and takes the room that the report needs.
+        drop(fs_err::remove_file(&full));
+    });
+    let bytes =
+        written.map_err(|source| BundleError { machine: evidence.machine.clone(), path: full.to_string(), source })?;
     Ok(EvidenceFile { machine: evidence.machine.clone(), path, bytes })
 }
 

@@ -2,8 +2,11 @@
 
 use super::case::Badge;
 use crate::{
-    model::{Fact, Night, Past, PastCase, Turn},
-    report::text::{clean, count},
+    model::{Night, Past, PastCase, Verdict},
+    report::{
+        past_words,
+        text::{clean, count},
+    },
 };
 
 /// Cases that get a strip; a page with more would be too heavy for a phone.
@@ -21,7 +24,7 @@ pub(super) struct PastRow {
     pub(super) id: String,
     /// One mark per night; none where it did not run.
     pub(super) marks: Vec<PastMark>,
-    /// The strip for those who do not see it, and what it comes to.
+    /// What the strip comes to, for those who do not see it too.
     pub(super) sentences: Vec<String>,
     pub(super) changed: Vec<String>,
 }
@@ -35,8 +38,10 @@ pub(super) struct PastMark {
 impl PastView {
     pub(super) fn of(past: &Past) -> Self {
         let steady = count(past.steady, "case");
-        let more = past.cases.len().saturating_sub(MOST_STRIPS);
-        let more = if more == 0 { String::new() } else { format!(" {more} more changed: `lab history` has them.") };
+        let more = match past.cases.len().saturating_sub(MOST_STRIPS) {
+            0 => String::new(),
+            more => format!(" {more} more changed: `lab history` has them."),
+        };
         Self {
             title: format!("The last {}", count(past.nights.len(), "run")),
             sentence: format!("{steady} the same in all of them.{more}"),
@@ -46,40 +51,15 @@ impl PastView {
 }
 
 fn row(past: &Past, case: &PastCase) -> PastRow {
-    let mark = |(night, verdict): (&Night, &Option<crate::model::Verdict>)| PastMark {
-        badge: verdict.map(Badge::of),
-        hint: clean(&format!("{} {}", date(night), verdict.map_or("did not run", crate::model::Verdict::as_str)))
-            .into_owned(),
+    let mark = |(night, verdict): (&Night, &Option<Verdict>)| {
+        let word = verdict.map_or("did not run", Verdict::as_str);
+        let hint = clean(&format!("{}: {word}", past_words::name(night))).into_owned();
+        PastMark { badge: verdict.map(Badge::of), hint }
     };
-    let mut sentences = Vec::new();
-    if let Some(turn) = &case.turn {
-        sentences.push(turned(turn));
-    }
-    if case.flakes > 0 {
-        sentences.push(format!("Flaked in {} of {}.", case.flakes, count(case.judged, "run")));
-    }
     PastRow {
         id: clean(&case.id).into_owned(),
         marks: past.nights.iter().zip(&case.verdicts).map(mark).collect(),
-        sentences: sentences.iter().map(|sentence| clean(sentence).into_owned()).collect(),
-        changed: case.turn.iter().flat_map(|turn| &turn.changed).map(fact).collect(),
+        sentences: past_words::of(case),
+        changed: case.turn.as_ref().map(past_words::changed).unwrap_or_default(),
     }
-}
-
-fn turned(turn: &Turn) -> String {
-    let (last, first) = (date(&turn.last), date(&turn.first));
-    match (turn.good_before, turn.good_after) {
-        (true, false) => format!("Good until {last}, bad since {first}: {} → {}.", turn.before, turn.after),
-        (false, true) => format!("Bad until {last}, good since {first}: {} → {}.", turn.before, turn.after),
-        _ => format!("Other since {first}: {} → {}.", turn.before, turn.after),
-    }
-}
-
-fn date(night: &Night) -> String {
-    night.started_at.strftime("%Y-%m-%d %H:%M").to_string()
-}
-
-fn fact(fact: &Fact) -> String {
-    let side = |side: &Option<String>| side.clone().unwrap_or_else(|| "not there".to_owned());
-    clean(&format!("{}: {} → {}", fact.what, side(&fact.before), side(&fact.after))).into_owned()
 }

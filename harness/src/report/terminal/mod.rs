@@ -4,6 +4,7 @@ mod causes;
 mod changes;
 mod machines;
 mod page;
+mod past;
 mod remedies;
 mod scenario;
 mod scenarios;
@@ -14,7 +15,7 @@ mod table;
 use camino::Utf8Path;
 
 use self::page::Page;
-pub use self::style::TerminalStyle;
+pub use self::{past::render_past, style::TerminalStyle};
 use super::matrix::Matrix;
 use crate::model::report::Report;
 

@@ -1,0 +1,69 @@
+//! `lab report merge`: one report of the reports of all shards.
+
+use std::io::Write;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use fs_err as fs;
+use miette::Diagnostic;
+
+use super::{args::MergeArgs, baseline, exit::Exit, failure::Failure, history, run::ReportProblem};
+use crate::{
+    model::{EvidenceFile, report::Report},
+    report::{self, MergeError, ReportError, claim_dir, json, merge},
+};
+
+/// Reports that cannot be put together.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+enum MergeProblem {
+    #[error(transparent)]
+    #[diagnostic(help("name the folders of all shards of one run, each once"))]
+    Parts(#[from] MergeError),
+    #[error("failed to copy the evidence {path}: {source}")]
+    Evidence { path: Utf8PathBuf, source: std::io::Error },
+}
+
+/// Merges the reports, compares the whole, and ends as a run of it all would have.
+pub fn run(args: &MergeArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
+    let known = args.baseline.as_deref().map(baseline::read).transpose()?;
+    let input = |error: ReportError| Failure::input(ReportProblem::new(&error));
+    let parts = args.dirs.iter().map(|dir| json::read(&dir.join("report.json")));
+    let mut parts = parts.collect::<Result<Vec<Report>, _>>().map_err(input)?;
+    claim_dir(&args.output).map_err(input)?;
+    for (dir, part) in args.dirs.iter().zip(&mut parts) {
+        copy_evidence(dir, part, &args.output)?;
+    }
+    let id = args.output.file_name().unwrap_or("merged").to_owned();
+    let mut report =
+        merge(parts, id, std::env::args().collect()).map_err(|error| Failure::input(MergeProblem::Parts(error)))?;
+    if let (Some(known), Some(file)) = (&known, &args.baseline) {
+        report.baseline = Some(baseline::against_report(known, file, &report));
+    }
+    report.past = history::past(&args.history, &report);
+    report::write_all(&report, &args.output).map_err(|error| Failure::lab(ReportProblem::new(&error)))?;
+    history::append(&args.history, &report);
+    out.write_all(baseline::text(&report, &args.output).as_bytes())?;
+    Ok(baseline::exit(&report))
+}
+
+/// Copies a part's evidence; where two parts have files of one name, the second gets its part's number before it.
+fn copy_evidence(dir: &Utf8Path, part: &mut Report, to: &Utf8Path) -> Result<(), Failure> {
+    let number = part.run.shard.as_ref().map_or(0, |shard| shard.number);
+    for file in &mut part.evidence {
+        let (from, mut into) = (dir.join(&file.path), file.path.clone());
+        if to.join(&into).exists() {
+            let name = format!("part-{number}.{}", into.file_name().unwrap_or_default());
+            into.set_file_name(name);
+        }
+        copy(&from, &to.join(&into))
+            .map_err(|source| Failure::lab(MergeProblem::Evidence { path: from.clone(), source }))?;
+        *file = EvidenceFile { path: into, ..file.clone() };
+    }
+    Ok(())
+}
+
+fn copy(from: &Utf8Path, to: &Utf8Path) -> std::io::Result<()> {
+    if let Some(folder) = to.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    fs::copy(from, to).map(drop)
+}

@@ -1,0 +1,152 @@
+//! Builds the image of a distro from this machine's own package sources.
+//!
+//! mmdebstrap makes the system's tree, `disk.sh` a disk of it, qemu-img the image. Nothing is mounted and nothing of
+//! this machine is changed; root is not needed where mmdebstrap can do without.
+
+mod step;
+mod tools;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use fs_err as fs;
+
+use self::{step::Step, tools::package_sources};
+use super::{
+    digest::Sha256Digest,
+    error::ImageError,
+    place,
+    progress::Progress,
+    record::{Origin, Record},
+    store::{BaseImage, Store, disk, sum},
+    turn::{Turn, need_room},
+};
+use crate::catalog::{
+    distro::Distro,
+    image::{Build, ImageSource},
+};
+
+const INITRAMFS: &str = include_str!("initramfs.sh");
+const GUEST: &str = include_str!("guest.sh");
+const DISK: &str = include_str!("disk.sh");
+/// Room for the archive of a system, its tree and the image; the disk itself is sparse.
+const ROOM: u64 = 3_000_000_000;
+/// Documentation of packages: half of the files, and nobody reads it there.
+const LEFT_OUT: [&str; 3] = ["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*"];
+
+/// The sum of everything that decides what is built, but for the packages' versions: another one is another image.
+#[must_use]
+pub(super) fn definition(build: &Build, user: &str) -> Sha256Digest {
+    let text = serde_json::json!({ "build": build, "user": user, "scripts": [INITRAMFS, GUEST, DISK] });
+    Sha256Digest::of_bytes(text.to_string().as_bytes())
+}
+
+/// Builds the image of a distro, unless the one of this definition is here and right; `anew` builds it in any case.
+///
+/// Takes some minutes. Others that want the same image wait for it.
+pub fn build(store: &Store, distro: &Distro, anew: bool, progress: &Progress) -> Result<BaseImage, ImageError> {
+    let Ok(ImageSource::Build(build)) = distro.image.source() else {
+        let problem = "it is not one that is built".to_owned();
+        let help = super::store::how_to_get(distro);
+        return Err(ImageError::Build { distro: distro.id.clone(), problem, help });
+    };
+    store.create()?;
+    let image = store.path(distro);
+    let _turn = Turn::wait(&image, &distro.id, progress)?;
+    if !anew {
+        match store.checked(distro) {
+            Ok(base) => return Ok(base),
+            Err(ImageError::Mismatch(_) | ImageError::Absent { .. } | ImageError::Qcow2 { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let tools = tools::find(&distro.id, build)?;
+    need_room(store.folder(), ROOM)?;
+    let work = Work::fresh(&image)?;
+    let made = make(&tools, build, distro, &work, progress);
+    progress.end();
+    let packages = made?;
+    let finished = work.file("image.qcow2");
+    disk(&finished)?;
+    let mut record = Record::new(&distro.id, Origin::Built, sum(&finished)?);
+    record.packages = packages;
+    record.write(&image)?;
+    place::place(&finished, &image)?;
+    work.remove()?;
+    store.checked(distro)
+}
+
+/// Makes `image.qcow2` in the working folder and returns the packages in it.
+fn make(
+    tools: &tools::Tools,
+    build: &Build,
+    distro: &Distro,
+    work: &Work,
+    progress: &Progress,
+) -> Result<Vec<String>, ImageError> {
+    for (name, script) in [("initramfs.sh", INITRAMFS), ("guest.sh", GUEST), ("disk.sh", DISK)] {
+        let path = work.file(name);
+        fs::write(&path, script).map_err(|error| ImageError::io("write", &path, error))?;
+    }
+    let step = |program| Step::new(&distro.id, program, work.file("log"));
+    let (archive, raw) = (work.file("system.tar"), work.file("disk.raw"));
+
+    progress.start(&format!("{}: installing {} packages", distro.id, build.packages.len()), 0, None);
+    step("mmdebstrap").run(system(tools, build, work).arg(&archive).args(package_sources()))?;
+    progress.start(&format!("{}: writing the disk", distro.id), 0, None);
+    let mut disk = tools.as_root_inside(work.file("disk.sh").as_str());
+    disk.arg(&raw).arg(build.disk_mib.to_string());
+    step("disk.sh").reading(&archive)?.run(&mut disk)?;
+    let mut convert = tools.command("qemu-img");
+    convert.args(["convert", "-c", "-f", "raw", "-O", "qcow2", "-o", "compression_type=zstd"]);
+    step("qemu-img").run(convert.arg(&raw).arg(work.file("image.qcow2")))?;
+
+    let mut list = tools.command("tar");
+    list.args(["--extract", "--to-stdout", "--file", archive.as_str(), "./etc/pathlab-packages"]);
+    let list = step("tar").output(&mut list)?;
+    Ok(list.lines().map(str::to_owned).collect())
+}
+
+fn system(tools: &tools::Tools, build: &Build, work: &Work) -> std::process::Command {
+    let mut command = tools.command("mmdebstrap");
+    command.args(["--variant=minbase", "--format=tar", "--aptopt=APT::Install-Recommends \"false\""]);
+    command.args(["--dpkgopt=force-unsafe-io", "--dpkgopt=force-confold"]);
+    command.args(LEFT_OUT.map(|pattern| format!("--dpkgopt=path-exclude={pattern}")));
+    command.arg(format!("--include={}", build.packages.join(",")));
+    // mmdebstrap gives these lines to a shell, with the tree as `$1`. Names of units are plain words.
+    command.arg(format!("--essential-hook=sh {} \"$1\"", quoted(&work.file("initramfs.sh"))));
+    command.arg(format!("--customize-hook=sh {} \"$1\" {}", quoted(&work.file("guest.sh")), build.disable.join(" ")));
+    command.env("TMPDIR", work.folder());
+    command.arg(&build.suite);
+    command
+}
+
+fn quoted(path: &Utf8Path) -> String {
+    format!("'{}'", path.as_str().replace('\'', r"'\''"))
+}
+
+/// The folder of one build, removed at its end and, after a kill, by the next.
+struct Work(Utf8PathBuf);
+
+impl Work {
+    fn fresh(image: &Utf8Path) -> Result<Self, ImageError> {
+        let work = Self(image.with_file_name(format!(".{}.build", image.file_stem().unwrap_or_default())));
+        work.remove()?;
+        fs::create_dir(&work.0).map_err(|error| ImageError::io("create", &work.0, error))?;
+        tools::open_to_others(&work.0)?;
+        Ok(work)
+    }
+
+    fn folder(&self) -> &Utf8Path {
+        &self.0
+    }
+
+    fn file(&self, name: &str) -> Utf8PathBuf {
+        self.0.join(name)
+    }
+
+    fn remove(&self) -> Result<(), ImageError> {
+        match fs::remove_dir_all(&self.0) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(ImageError::io("remove", &self.0, error)),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! A whole download: place after place, try after try, until the right file is here.
+
+use std::time::Duration;
+
+use reqwest::Url;
+
+use super::{
+    digest::Sha256Digest,
+    error::ImageError,
+    part::Part,
+    transfer::{Stop, Wanted, transfer},
+    words::{place, size},
+};
+
+/// How often a place is tried when transfers fail on their way.
+const TRIES: u32 = 4;
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+
+/// Brings the part of an image to the file with this sum. The part stays when places fail, so that the next call goes
+/// on where this one ended.
+pub(super) async fn download(wanted: &Wanted<'_>, places: &[Url], sum: Sha256Digest) -> Result<(), ImageError> {
+    let mut faults = Vec::new();
+    for url in places {
+        match from_place(wanted, url, sum).await {
+            Ok(()) => return Ok(()),
+            Err(Stop::Here(error)) => {
+                wanted.progress.end();
+                if matches!(error, ImageError::Full { .. }) {
+                    Part::remove(wanted.image)?;
+                }
+                return Err(error);
+            }
+            Err(Stop::Transport(fault) | Stop::Refused(fault)) => {
+                wanted.progress.end();
+                faults.push(format!("  {}: {fault}", place(url)));
+            }
+        }
+    }
+    let arrived = Part::bytes(wanted.image);
+    if arrived == 0 {
+        Part::remove(wanted.image)?;
+    }
+    let help = (arrived > 0).then(|| format!("the same again goes on after the {} that arrived", size(arrived)));
+    Err(ImageError::Download { distro: wanted.distro.to_owned(), faults, help })
+}
+
+async fn from_place(wanted: &Wanted<'_>, url: &Url, sum: Sha256Digest) -> Result<(), Stop> {
+    let (mut tries, mut pause) = (0, FIRST_PAUSE);
+    loop {
+        tries += 1;
+        let mut part = Part::open(wanted.image)?;
+        let old = part.length();
+        match transfer(wanted, url, &mut part).await {
+            Ok(()) if part.sum() == sum => return Ok(()),
+            // Bytes of an earlier download were part of it: perhaps those are the wrong ones.
+            Ok(()) if old > 0 && tries < TRIES => {
+                wanted.progress.end();
+                let line = format!("{}: what arrived before does not fit to the rest, starting anew", wanted.distro);
+                wanted.progress.line(&line);
+                part.empty()?;
+            }
+            Ok(()) => {
+                let fault = format!("sent {} with the SHA-256 {}, expected {sum}", size(part.length()), part.sum());
+                part.empty()?;
+                return Err(Stop::Refused(fault));
+            }
+            Err(Stop::Transport(fault)) if tries < TRIES => {
+                wanted.progress.end();
+                wanted.progress.line(&format!("{}: {}: {fault}; trying again", wanted.distro, place(url)));
+                tokio::time::sleep(pause).await;
+                pause *= 2;
+            }
+            Err(Stop::Refused(fault)) => {
+                // What is here may be of another place, and right; what this place sent from the start is not.
+                if old == 0 {
+                    part.empty()?;
+                }
+                return Err(Stop::Refused(fault));
+            }
+            Err(stop) => return Err(stop),
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Fetches the image of a distro, unless it is here and right.
+
+use std::time::Duration;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use fs_err as fs;
+use reqwest::Url;
+
+use super::{
+    client,
+    digest::Sha256Digest,
+    download::download,
+    error::ImageError,
+    kind::Kind,
+    part::Part,
+    place,
+    progress::Progress,
+    record::{Origin, Record},
+    red_hat,
+    store::{BaseImage, Store, disk, how_to_get},
+    transfer::Wanted,
+    turn::Turn,
+    unpack::unpack,
+};
+use crate::catalog::{
+    distro::Distro,
+    image::{Account, ImageSource},
+};
+
+/// How to fetch.
+#[derive(Clone, Copy, Debug)]
+pub struct FetchOptions {
+    /// A server that sends nothing for so long has failed.
+    pub stall: Duration,
+}
+
+/// An image that is here now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fetched {
+    /// It was here before.
+    Present(BaseImage),
+    /// It was downloaded.
+    New(BaseImage),
+}
+
+/// Where the published file is, and its sum.
+struct Source {
+    places: Vec<Url>,
+    sum: Sha256Digest,
+}
+
+/// Fetches the image of a distro, unless it is here and right. Others that want the same image wait for it.
+pub async fn fetch(
+    store: &Store,
+    distro: &Distro,
+    options: FetchOptions,
+    progress: &Progress,
+) -> Result<Fetched, ImageError> {
+    if store.own(distro).is_some() {
+        return store.checked(distro).map(Fetched::Present);
+    }
+    if let Ok(ImageSource::Build(_) | ImageSource::Own { .. }) = distro.image.source() {
+        return match store.checked(distro) {
+            Ok(base) => Ok(Fetched::Present(base)),
+            Err(_) => Err(ImageError::Absent { distro: distro.id.clone(), help: how_to_get(distro) }),
+        };
+    }
+    store.create()?;
+    let image = store.path(distro);
+    // Waiting blocks this thread and nothing else: one image is fetched at a time.
+    let _turn = Turn::wait(&image, &distro.id, progress)?;
+    match store.checked(distro) {
+        Ok(base) => return Ok(Fetched::Present(base)),
+        Err(ImageError::Absent { .. }) => {}
+        Err(error @ (ImageError::Mismatch(_) | ImageError::Qcow2 { .. })) => {
+            progress.line(&format!("{error}; fetching it anew"));
+            place::remove(&image)?;
+        }
+        Err(error) => return Err(error),
+    }
+    let source = source(distro, options).await?;
+    let wanted = Wanted {
+        client: &client::for_downloads(options.stall)?,
+        distro: &distro.id,
+        image: &image,
+        kind: Kind::expected(distro.image.compressed),
+        size: distro.image.size,
+        stall: options.stall,
+        progress,
+    };
+    download(&wanted, &source.places, source.sum).await?;
+    progress.end();
+    finish(distro, &image, source.sum).inspect_err(|error| {
+        // The sum was right, so the same bytes would come again: nothing of them is worth keeping.
+        if matches!(error, ImageError::Qcow2 { .. } | ImageError::Unpack { .. } | ImageError::Full { .. }) {
+            drop(Part::remove(&image));
+            drop(place::remove(&unpacked(&image)));
+        }
+    })?;
+    store.checked(distro).map(Fetched::New)
+}
+
+async fn source(distro: &Distro, options: FetchOptions) -> Result<Source, ImageError> {
+    let broken = |problem: String| ImageError::Client(format!("{}: {problem}", distro.id));
+    match distro.image.source() {
+        Ok(ImageSource::Download(download)) => {
+            let urls = std::iter::once(download.url).chain(download.mirrors.iter().map(String::as_str));
+            let places = urls.map(|url| url.parse().map_err(|error| broken(format!("{url}: {error}"))));
+            let sum = download.sha256.parse().map_err(|error| broken(format!("{}: {error}", download.sha256)))?;
+            Ok(Source { places: places.collect::<Result<_, _>>()?, sum })
+        }
+        Ok(ImageSource::Account { account: Account::RedHat { release }, filename }) => {
+            let offer = red_hat::offer(&distro.id, release, filename, options.stall).await?;
+            Ok(Source { places: vec![offer.url], sum: offer.sum })
+        }
+        Ok(ImageSource::Own { .. } | ImageSource::Build(_)) => {
+            Err(ImageError::Absent { distro: distro.id.clone(), help: how_to_get(distro) })
+        }
+        Err(problem) => Err(broken(problem.to_owned())),
+    }
+}
+
+fn unpacked(image: &Utf8Path) -> Utf8PathBuf {
+    image.with_extension("unpacked")
+}
+
+/// From a download with the right sum to an image in its place.
+fn finish(distro: &Distro, image: &Utf8Path, published: Sha256Digest) -> Result<(), ImageError> {
+    let part = Part::path_of(image);
+    let mut record = Record::new(&distro.id, Origin::Downloaded, published);
+    let finished = match distro.image.compressed {
+        None => part,
+        Some(compression) => {
+            let unpacked = unpacked(image);
+            record.sha256 = unpack(compression, &part, &unpacked)?;
+            record.published_sha256 = Some(published);
+            unpacked
+        }
+    };
+    disk(&finished)?;
+    record.write(image)?;
+    read_only(&finished)?;
+    place::place(&finished, image)?;
+    Part::remove(image)
+}
+
+/// An image is the base of disks, and never written to.
+fn read_only(path: &Utf8Path) -> Result<(), ImageError> {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::set_permissions(path, std::fs::Permissions::from_mode(0o444))
+        .map_err(|error| ImageError::io("write", path, error))
+}

@@ -1,0 +1,138 @@
+//! The image that this machine builds for the tests of virtual machines: it is built once, it boots, and it takes its
+//! settings from a seed.
+//!
+//! Tier `libvirt`: minutes of package installation and of an emulated processor. The machine has no network device.
+
+use std::{
+    path::Path,
+    process::{Command, Output, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use fs_err as fs;
+use pathlab::provider::needs::find_program;
+
+/// The programs of the build and of this test.
+const PROGRAMS: [&str; 7] = ["mmdebstrap", "mke2fs", "sfdisk", "mcopy", "syslinux", "qemu-img", "qemu-system-x86_64"];
+/// An emulated processor of a busy machine takes its time.
+const BOOT_LIMIT: Duration = Duration::from_secs(420);
+/// The settings of a machine: what it prints on its console is what this test waits for.
+const USER_DATA: &str = "#cloud-config
+runcmd:
+  - [sh, -c, 'for unit in ssh firewalld ufw nginx containerd; do echo \"unit $unit $(systemctl is-active $unit) $(systemctl is-enabled $unit)\"; done >/dev/ttyS0']
+  - [sh, -c, 'modprobe vxlan && modprobe br_netfilter && modprobe overlay && ipset create x hash:ip && echo modules-are-here >/dev/ttyS0']
+  - [sh, -c, 'systemctl start firewalld && echo firewalld is $(firewall-cmd --state) >/dev/ttyS0']
+  - [sh, -c, 'id debian >/dev/ttyS0; df --output=size -BG / | tail -1 >/dev/ttyS0; echo all-is-said >/dev/ttyS0']
+power_state: { mode: poweroff }
+";
+
+/// Whether the tier can run here. Says why not, and panics where it is required.
+fn libvirt_tier() -> bool {
+    let lacking: Vec<&str> = PROGRAMS.into_iter().filter(|program| find_program(program).is_none()).collect();
+    if lacking.is_empty() {
+        return true;
+    }
+    let required = std::env::var("PATHLAB_REQUIRE").unwrap_or_default();
+    assert!(!required.split(',').any(|tier| tier == "libvirt"), "the tier libvirt is required and lacks {lacking:?}");
+    eprintln!("skipped: these programs are not here: {lacking:?}");
+    false
+}
+
+fn lab(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_lab")).args(arguments).output().expect("lab starts")
+}
+
+fn done(command: &mut Command) {
+    let output = command.output().expect("the program starts");
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn the_image_is_built_once_and_boots() {
+    if !libvirt_tier() {
+        return;
+    }
+    // In the user's own store: minutes of work that the tests of virtual machines use too.
+    let built = lab(&["image", "build", "debian-12"]);
+    let said = String::from_utf8_lossy(&built.stdout).into_owned();
+    assert!(built.status.success(), "{said}{}", String::from_utf8_lossy(&built.stderr));
+    let started = Instant::now();
+    assert_eq!(lab(&["image", "build", "debian-12"]).stdout, built.stdout, "built again");
+    assert!(started.elapsed() < Duration::from_secs(30), "the second time takes {:?}", started.elapsed());
+    let image = said.trim().rsplit("  ").next().expect("a path").to_owned();
+    let record = fs::read_to_string(image.replace(".qcow2", ".json")).expect("a record");
+    let record: serde_json::Value = serde_json::from_str(&record).expect("JSON");
+    let packages: Vec<&str> =
+        record["packages"].as_array().expect("packages").iter().filter_map(|p| p.as_str()).collect();
+    for package in ["cloud-init ", "firewalld ", "containerd ", "etcd-server "] {
+        assert!(packages.iter().any(|line| line.starts_with(package)), "no {package}in {packages:?}");
+    }
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let console = boot(Path::new(&image), folder.path());
+    for line in [
+        "unit ssh active enabled",
+        "unit firewalld inactive disabled",
+        "unit ufw inactive disabled",
+        "unit nginx inactive disabled",
+        "unit containerd inactive disabled",
+        "modules-are-here",
+        "firewalld is running",
+        "uid=1000(debian)",
+        "8G",
+        "all-is-said",
+    ] {
+        assert!(console.contains(line), "no `{line}` on the console:\n{console}");
+    }
+}
+
+/// Boots an overlay of the image with a seed and without a network; returns what its console said.
+fn boot(image: &Path, folder: &Path) -> String {
+    let file = |name: &str| folder.join(name);
+    fs::write(file("user-data"), USER_DATA).expect("written");
+    fs::write(file("meta-data"), "instance-id: image-test\nlocal-hostname: guest\n").expect("written");
+    done(Command::new("mformat").args(["-C", "-i"]).arg(file("seed.img")).args(["-f", "1440", "-v", "CIDATA", "::"]));
+    done(Command::new("mcopy").arg("-i").arg(file("seed.img")).arg(file("user-data")).arg(file("meta-data")).arg("::"));
+    done(
+        Command::new("qemu-img")
+            .args(["create", "-q", "-f", "qcow2", "-F", "qcow2", "-b"])
+            .arg(image)
+            .arg(file("disk.qcow2"))
+            .arg("8G"),
+    );
+    let mut qemu = Command::new("qemu-system-x86_64");
+    qemu.args([
+        "-machine",
+        "q35,accel=tcg",
+        "-cpu",
+        "max",
+        "-smp",
+        "2",
+        "-m",
+        "1024",
+        "-nodefaults",
+        "-display",
+        "none",
+    ]);
+    qemu.args(["-nic", "none", "-no-reboot", "-device", "virtio-rng-pci", "-serial"]);
+    qemu.arg(format!("file:{}", file("console").display()));
+    qemu.arg("-drive").arg(format!("file={},if=virtio,format=qcow2,cache=unsafe", file("disk.qcow2").display()));
+    qemu.arg("-drive").arg(format!("file={},if=virtio,format=raw,readonly=on", file("seed.img").display()));
+    let mut machine = qemu.stdin(Stdio::null()).spawn().expect("QEMU starts");
+    let limit = Instant::now() + BOOT_LIMIT;
+    let ended = loop {
+        match machine.try_wait().expect("QEMU can be waited for") {
+            Some(status) => break status.success(),
+            None if Instant::now() > limit => {
+                machine.kill().expect("QEMU can be ended");
+                machine.wait().expect("QEMU ended");
+                break false;
+            }
+            None => thread::sleep(Duration::from_millis(200)),
+        }
+    };
+    let console = String::from_utf8_lossy(&fs::read(file("console")).expect("a console")).into_owned();
+    assert!(ended, "the machine did not switch itself off within {BOOT_LIMIT:?}:\n{console}");
+    console
+}
