@@ -51,7 +51,9 @@ spec: { selector: { app: zeus }, ports: [{ name: http, port: 80, targetPort: 808
 fn binaries() -> PathBuf {
     let cache = || {
         let home = PathBuf::from(std::env::var_os("HOME").unwrap_or_default());
-        std::env::var_os("XDG_CACHE_HOME").map_or_else(|| home.join(".cache"), PathBuf::from).join("pathlab/kube-1.20.2")
+        std::env::var_os("XDG_CACHE_HOME")
+            .map_or_else(|| home.join(".cache"), PathBuf::from)
+            .join("pathlab/kube-1.20.2")
     };
     std::env::var_os("PATHLAB_KUBE_BIN").map_or_else(cache, PathBuf::from)
 }
@@ -126,7 +128,7 @@ fn a_scenario_is_deployed_and_everything_taken_away() {
         let failed = cluster.remove().await;
         assert!(failed.is_empty(), "{failed:?}");
         kubelet.abort();
-        let left = "ls -d /snap /var/snap/microk8s /var/lib/pathlab/lab-agent 2>/dev/null || echo gone; ls /var/lib/stand-in/packages | wc -l; pgrep -c lab-agent || :";
+        let left = "ls -d /snap /var/snap/microk8s /var/lib/pathlab /run/pathlab 2>/dev/null || echo gone; ls /var/lib/stand-in/packages | wc -l; pgrep -c lab-agent || :";
         assert_eq!(host.sh(left).await, "gone\n0\n0");
     });
 }

@@ -54,15 +54,19 @@ impl Host {
     /// Orders failures of a stand-in: one per call, the first call first.
     pub async fn order(&self, command: &str, orders: &[&str]) {
         let path = format!("{FAILS}/{command}");
-        self.machine.write_file(path.as_str().into(), format!("{}\n", orders.join("\n")).as_bytes(), 0o644).await.expect("written");
+        self.machine
+            .write_file(path.as_str().into(), format!("{}\n", orders.join("\n")).as_bytes(), 0o644)
+            .await
+            .expect("written");
     }
 }
 
 impl Drop for Host {
     fn drop(&mut self) {
-        let deleted = std::process::Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/vm_stand_ins/multipass"))
-            .args(["delete", "--purge", &self.name])
-            .status();
+        let deleted =
+            std::process::Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/vm_stand_ins/multipass"))
+                .args(["delete", "--purge", &self.name])
+                .status();
         drop(deleted);
     }
 }

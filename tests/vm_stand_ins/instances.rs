@@ -97,7 +97,11 @@ fn answers_that_are_none() {
         let host = Host::launch("answers").await;
         let fails = "/mnt/multipass.fail";
         fs_err::create_dir_all(fails).expect("made");
-        for (order, part) in [("partial", "failed to understand"), ("garbage", "failed to understand"), ("exit 3 info failed: cannot connect to the multipass socket", "daemon does not answer: info failed")] {
+        for (order, part) in [
+            ("partial", "failed to understand"),
+            ("garbage", "failed to understand"),
+            ("exit 3 info failed: cannot connect to the multipass socket", "daemon does not answer: info failed"),
+        ] {
             // `version` is nobody else's.
             fs_err::write(format!("{fails}/version"), format!("{order}\n")).expect("ordered");
             let error = host.multipass.version().await.expect_err(order);

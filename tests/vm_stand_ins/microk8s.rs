@@ -39,16 +39,23 @@ pub fn addons() -> Vec<Addon> {
     vec![Addon::Dns, Addon::Ingress, Addon::HostpathStorage, Addon::Metallb(ip("192.0.2.100"), ip("192.0.2.110"))]
 }
 
+pub fn config() -> LaunchConfig {
+    LaunchConfig { sans: vec!["192.0.2.10".parse().expect("an address")], kubelet: Vec::new() }
+}
+
 /// All of it, as a cluster does it.
-pub async fn install(node: Node<'_>, family: Family, source: &Source, added: &mut Vec<Added>) -> Result<(), microk8s::MicroK8sError> {
+pub async fn install(
+    node: Node<'_>,
+    family: Family,
+    source: &Source,
+    added: &mut Vec<Added>,
+) -> Result<(), microk8s::MicroK8sError> {
     microk8s::prepare_snapd(node, family, None, added).await?;
-    let config = LaunchConfig { sans: vec!["192.0.2.10".parse().expect("an address")], kubelet: Vec::new() };
-    microk8s::write_launch_config(node, &config, added).await?;
-    let installed = microk8s::install(node, source, added).await?;
+    let installed = microk8s::install(node, source, &config(), added).await?;
     assert_eq!(installed.name, "microk8s");
     microk8s::ready(node).await?;
     microk8s::enable(node, &addons(), added).await?;
-    microk8s::import(node, &Image::agent()).await
+    microk8s::import(node, &Image::agent(), added).await
 }
 
 fn from_nothing_on_enterprise_linux() {
@@ -57,11 +64,14 @@ fn from_nothing_on_enterprise_linux() {
         let limits = limits();
         let node = Node::new(&host.machine, &limits);
         host.order("snap-wait", &["exit 1 error: cannot communicate with server: Get \"http://localhost/v2/system-info\": dial unix /run/snapd.socket: connect: no such file or directory"]).await;
-        let too_early = "exit 10 error: too early for operation, device not yet seeded or device model not acknowledged";
+        let too_early =
+            "exit 10 error: too early for operation, device not yet seeded or device model not acknowledged";
         host.order("snap-install", &[too_early, too_early]).await;
         install(node, Family::El, &store(), &mut Vec::new()).await.expect("installed");
-        assert_eq!(host.sh("ls /var/snap/microk8s/current/addons; cat /var/snap/microk8s/current/addons/metallb").await,
-            "dns\nhostpath-storage\ningress\nmetallb\nmetallb:192.0.2.100-192.0.2.110");
+        assert_eq!(
+            host.sh("ls /var/snap/microk8s/current/addons; cat /var/snap/microk8s/current/addons/metallb").await,
+            "dns\nhostpath-storage\ningress\nmetallb\nmetallb:192.0.2.100-192.0.2.110"
+        );
         assert_eq!(host.sh("readlink /snap; ls /var/lib/stand-in/units").await, "/var/lib/snapd/snap\nsnapd.socket");
         assert!(host.sh("cat /var/snap/microk8s/common/.microk8s.yaml").await.contains("192.0.2.10"));
         let found = microk8s::ingress(node).await.expect("answers").expect("enabled");
@@ -86,8 +96,11 @@ fn a_second_time_changes_nothing() {
         install(node, Family::Debian, &store(), &mut added).await.expect("there already");
         assert_eq!((host.sh(state).await, added), (before, Vec::new()));
         let other = Source::Store { channel: "1.33/stable".to_owned(), revision: None };
-        let error = microk8s::install(node, &other, &mut Vec::new()).await.expect_err("another one").to_string();
-        assert!(error.contains("MicroK8s v1.32.3 (revision 7964, 1.32/stable) is installed and 1.33/stable is asked for"), "{error}");
+        let error = microk8s::install(node, &other, &config(), &mut Vec::new()).await.expect_err("another one").to_string();
+        assert!(
+            error.contains("MicroK8s v1.32.3 (revision 7964, 1.32/stable) is installed and 1.33/stable is asked for"),
+            "{error}"
+        );
         host.sh("microk8s stop").await;
         microk8s::ready(node).await.expect("started again");
         assert_eq!(host.sh("ls /var/snap/microk8s/current/stopped 2>/dev/null || echo runs").await, "runs");
@@ -100,7 +113,8 @@ fn rhel_needs_to_be_told_where_epel_is() {
         let limits = limits();
         let node = Node::new(&host.machine, &limits);
         host.sh("touch /var/lib/stand-in/is-rhel").await;
-        let error = microk8s::prepare_snapd(node, Family::El, None, &mut Vec::new()).await.expect_err("no EPEL").to_string();
+        let error =
+            microk8s::prepare_snapd(node, Family::El, None, &mut Vec::new()).await.expect_err("no EPEL").to_string();
         assert!(error.contains("Unable to find a match: epel-release") && error.contains("PATHLAB_EPEL"), "{error}");
         let mut added = Vec::new();
         microk8s::prepare_snapd(node, Family::El, Some("/root/epel-release-9.rpm"), &mut added).await.expect("told");
@@ -124,7 +138,7 @@ fn from_files_without_network() {
         }
         let source = Source::Files(SnapFiles::find(&named).expect("complete"));
         microk8s::prepare_snapd(node, Family::Debian, None, &mut Vec::new()).await.expect("ready");
-        let installed = microk8s::install(node, &source, &mut Vec::new()).await.expect("installed");
+        let installed = microk8s::install(node, &source, &config(), &mut Vec::new()).await.expect("installed");
         assert_eq!((installed.revision.as_str(), installed.tracking), ("7964", None));
         let order = host.sh("snap changes | sed -n 's/.*Install \"\\([a-z0-9]*\\)\".*/\\1/p'").await;
         assert_eq!(order, "snapd\ncore20\nmicrok8s");
@@ -153,8 +167,12 @@ fn two_nodes_join() {
         assert!(error.contains("is this a control plane node?"), "{error}");
         let none = "192.0.2.99".parse().expect("an address");
         second.sh("rm /cluster/joins-1/nodes/joins-2").await;
-        let error = microk8s::join(nodes[0], none, nodes[1], "joins-2", Role::Worker).await.expect_err("no way").to_string();
-        assert!(error.contains("no invitation for 192.0.2.99, only for 10.1.223.128:25000, 192.0.2.10:25000"), "{error}");
+        let error =
+            microk8s::join(nodes[0], none, nodes[1], "joins-2", Role::Worker).await.expect_err("no way").to_string();
+        assert!(
+            error.contains("no invitation for 192.0.2.99, only for 10.1.223.128:25000, 192.0.2.10:25000"),
+            "{error}"
+        );
     });
 }
 
@@ -166,15 +184,17 @@ fn what_was_added_is_taken_away() {
             let limits = limits();
             let node = Node::new(&host.machine, &limits);
             host.sh("mkdir -p /var/lib/stand-in/packages; touch /var/lib/stand-in/packages/theirs").await;
-            let seen = "ls /var/lib/stand-in/packages /var/lib/stand-in/units 2>/dev/null; ls -d /snap /var/snap 2>/dev/null; snap list 2>/dev/null || :";
             let before = host.sh("ls /var/lib/stand-in/packages").await;
             let mut added = Vec::new();
             install(node, family, &store(), &mut added).await.expect("installed");
-            assert!(host.sh(seen).await.contains("microk8s"));
+            assert!(host.sh("snap list").await.contains("microk8s"));
             let failed = microk8s::remove(node, &added).await;
             assert!(failed.is_empty(), "{failed:?}");
             assert_eq!(host.sh("ls /var/lib/stand-in/packages").await, before);
-            assert_eq!(host.sh("ls /var/lib/stand-in/units /var/lib/stand-in/snaps | grep -v : | grep . || echo none").await, "none");
+            assert_eq!(
+                host.sh("find /var/lib/stand-in/units /var/lib/stand-in/snaps -type f | grep . || echo none").await,
+                "none"
+            );
             assert_eq!(host.sh("ls -d /snap /var/snap/microk8s 2>/dev/null || echo gone").await, "gone");
         }
     });

@@ -14,7 +14,7 @@ use pathlab::{
 
 use crate::{
     host::Host,
-    microk8s::{addons, install, limits, store},
+    microk8s::{addons, config, install, limits, store},
     run,
 };
 
@@ -52,9 +52,12 @@ fn an_installation_that_was_cut_off_is_finished() {
         microk8s::prepare_snapd(node, Family::Debian, None, &mut Vec::new()).await.expect("ready");
         // snapd needs longer than is waited for, and goes on without the command that asked for it.
         host.sh("echo 5 >/var/lib/stand-in/delay").await;
-        let error = microk8s::install(node, &store(), &mut Vec::new()).await.expect_err("too slow").to_string();
+        let error = microk8s::install(node, &store(), &config(), &mut Vec::new()).await.expect_err("too slow").to_string();
         assert!(error.contains("waited 2s for the snap microk8s to be installed"), "{error}");
-        assert!(error.contains("snapd's change 1 is Doing: Install \"microk8s\" snap from \"1.32/stable\" channel"), "{error}");
+        assert!(
+            error.contains("snapd's change 1 is Doing: Install \"microk8s\" snap from \"1.32/stable\" channel"),
+            "{error}"
+        );
         let node = Node::new(&host.machine, &patient);
         install(node, Family::Debian, &store(), &mut Vec::new()).await.expect("the same change is waited for");
         assert_eq!(host.sh("snap changes | grep -c Install").await, "1");
@@ -66,25 +69,41 @@ fn every_wait_ends_and_says_what_for() {
         let host = Host::launch("waits").await;
         let (brief, patient) = (short(), limits());
         let node = Node::new(&host.machine, &brief);
-        microk8s::prepare_snapd(Node::new(&host.machine, &patient), Family::Debian, None, &mut Vec::new()).await.expect("ready");
-        let too_early = "exit 10 error: too early for operation, device not yet seeded or device model not acknowledged";
+        microk8s::prepare_snapd(Node::new(&host.machine, &patient), Family::Debian, None, &mut Vec::new())
+            .await
+            .expect("ready");
+        let too_early =
+            "exit 10 error: too early for operation, device not yet seeded or device model not acknowledged";
         let began = Instant::now();
         host.order("snap-wait", &["hang"]).await;
-        let error = microk8s::prepare_snapd(node, Family::Debian, None, &mut Vec::new()).await.expect_err("hangs").to_string();
-        assert!(error.contains("waited 2s for snapd to be seeded; last: ") && error.contains("did not end within"), "{error}");
+        let error =
+            microk8s::prepare_snapd(node, Family::Debian, None, &mut Vec::new()).await.expect_err("hangs").to_string();
+        assert!(
+            error.contains("waited 2s for snapd to be seeded; last: ") && error.contains("did not end within"),
+            "{error}"
+        );
         host.order("snap-install", &[too_early; 60]).await;
-        let error = microk8s::install(node, &store(), &mut Vec::new()).await.expect_err("early").to_string();
+        let error = microk8s::install(node, &store(), &config(), &mut Vec::new()).await.expect_err("early").to_string();
         assert!(error.contains("for the snap microk8s to be installed; last: status 10: error: too early"), "{error}");
         host.order("snap-install", &[]).await;
-        install(Node::new(&host.machine, &patient), Family::Debian, &store(), &mut Vec::new()).await.expect("installed");
+        install(Node::new(&host.machine, &patient), Family::Debian, &store(), &mut Vec::new())
+            .await
+            .expect("installed");
         host.order("microk8s-status", &["not-ready"; 60]).await;
         let error = microk8s::ready(node).await.expect_err("not ready").to_string();
-        assert!(error.contains("waited 2s for MicroK8s to be ready; last: microk8s is not running. Use microk8s inspect"), "{error}");
+        assert!(
+            error.contains("waited 2s for MicroK8s to be ready; last: microk8s is not running. Use microk8s inspect"),
+            "{error}"
+        );
         host.order("microk8s-status", &[]).await;
         host.sh("microk8s disable dns").await;
         host.order("microk8s-enable", &["nothing"]).await;
         let error = microk8s::enable(node, &addons(), &mut Vec::new()).await.expect_err("never there").to_string();
-        assert!(error.contains("waited 3s for the addon dns to be enabled; last: `microk8s enable dns` ended with status 0"), "{error}");
+        assert!(
+            error
+                .contains("waited 3s for the addon dns to be enabled; last: `microk8s enable dns` ended with status 0"),
+            "{error}"
+        );
         assert!(began.elapsed() < Duration::from_secs(90), "{:?}", began.elapsed());
     });
 }
@@ -94,25 +113,31 @@ fn what_is_not_understood_is_said() {
         let host = Host::launch("garbage").await;
         let (brief, patient) = (short(), limits());
         let node = Node::new(&host.machine, &brief);
-        install(Node::new(&host.machine, &patient), Family::Debian, &store(), &mut Vec::new()).await.expect("installed");
+        install(Node::new(&host.machine, &patient), Family::Debian, &store(), &mut Vec::new())
+            .await
+            .expect("installed");
         for order in ["garbage", "partial"] {
             host.order("snap-list", &[order]).await;
-            let error = microk8s::install(node, &store(), &mut Vec::new()).await.expect_err(order).to_string();
+            let error = microk8s::install(node, &store(), &config(), &mut Vec::new()).await.expect_err(order).to_string();
             assert!(error.contains("failed to understand `snap list`"), "{order}: {error}");
             host.order("microk8s-ctr", &[order]).await;
-            let error = microk8s::import(node, &Image::agent()).await;
+            let error = microk8s::import(node, &Image::agent(), &mut Vec::new()).await;
             // Half of the list still has its titles.
             assert!(order == "partial" || error.is_err());
             host.order("microk8s-add-node", &[order]).await;
             let ip = "192.0.2.10".parse().expect("an address");
-            let error = microk8s::join(node, ip, node, "nobody", microk8s::Role::Worker).await.expect_err(order).to_string();
-            assert!(error.contains("failed to understand `microk8s add-node") && error.contains("no invitation"), "{error}");
+            let error =
+                microk8s::join(node, ip, node, "nobody", microk8s::Role::Worker).await.expect_err(order).to_string();
+            assert!(
+                error.contains("failed to understand `microk8s add-node") && error.contains("no invitation"),
+                "{error}"
+            );
             host.order("microk8s-kubectl", &[order]).await;
             let result = microk8s::ingress(node).await;
             assert!(order == "partial" || result.is_err(), "{result:?}");
         }
         host.order("snap-list", &["exit 1 error: cannot list snaps"]).await;
-        let error = microk8s::install(node, &store(), &mut Vec::new()).await.expect_err("fails").to_string();
+        let error = microk8s::install(node, &store(), &config(), &mut Vec::new()).await.expect_err("fails").to_string();
         assert!(error.contains("`snap list` ended with status 1: error: cannot list snaps"), "{error}");
     });
 }
@@ -122,14 +147,28 @@ fn passing_failures_pass() {
         let host = Host::launch("passing").await;
         let limits = limits();
         let node = Node::new(&host.machine, &limits);
-        host.order("snap-install", &["exit 1 error: unable to contact snap store", "exit 10 error: snap \"microk8s\" has \"install-snap\" change in progress"]).await;
-        host.order("microk8s-status", &["garbage", "partial", "not-ready", "exit 1 Insufficient permissions to access MicroK8s."]).await;
+        host.order(
+            "snap-install",
+            &[
+                "exit 1 error: unable to contact snap store",
+                "exit 10 error: snap \"microk8s\" has \"install-snap\" change in progress",
+            ],
+        )
+        .await;
+        host.order(
+            "microk8s-status",
+            &["garbage", "partial", "not-ready", "exit 1 Insufficient permissions to access MicroK8s."],
+        )
+        .await;
         install(node, Family::Debian, &store(), &mut Vec::new()).await.expect("installed");
         // One that does not pass ends at once.
         host.sh("snap remove --purge microk8s").await;
         host.order("snap-install", &["exit 1 error: snap \"microk8s\" not available on channel"]).await;
-        let error = microk8s::install(node, &store(), &mut Vec::new()).await.expect_err("fails").to_string();
-        assert!(error.contains("snap install microk8s --classic --channel=1.32/stable` ended with status 1"), "{error}");
+        let error = microk8s::install(node, &store(), &config(), &mut Vec::new()).await.expect_err("fails").to_string();
+        assert!(
+            error.contains("snap install microk8s --classic --channel=1.32/stable` ended with status 1"),
+            "{error}"
+        );
     });
 }
 
@@ -141,9 +180,14 @@ fn an_image_that_is_not_imported_is_noticed() {
         install(node, Family::Debian, &store(), &mut Vec::new()).await.expect("installed");
         host.sh("rm /var/snap/microk8s/current/images").await;
         host.order("microk8s-ctr", &["ok", "broken"]).await;
-        let error = microk8s::import(node, &Image::agent()).await.expect_err("status 0, and not there").to_string();
-        assert!(error.contains("containerd does not have docker.io/pathlab/agent:1 after its import: status 0: ctr: failed to import"), "{error}");
-        microk8s::import(node, &Image::agent()).await.expect("imported");
+        let error = microk8s::import(node, &Image::agent(), &mut Vec::new()).await.expect_err("status 0, and not there").to_string();
+        assert!(
+            error.contains(
+                "containerd does not have docker.io/pathlab/agent:1 after its import: status 0: ctr: failed to import"
+            ),
+            "{error}"
+        );
+        microk8s::import(node, &Image::agent(), &mut Vec::new()).await.expect("imported");
         assert_eq!(host.machine.name(), "images");
     });
 }
@@ -155,10 +199,13 @@ fn an_addon_that_is_late_is_waited_for() {
         let node = Node::new(&host.machine, &limits);
         host.order("microk8s-enable", &["late", "exit 1 the server could not find the requested resource"]).await;
         microk8s::prepare_snapd(node, Family::Debian, None, &mut Vec::new()).await.expect("ready");
-        microk8s::install(node, &store(), &mut Vec::new()).await.expect("installed");
+        microk8s::install(node, &store(), &config(), &mut Vec::new()).await.expect("installed");
         microk8s::enable(node, &addons()[..1], &mut Vec::new()).await.expect("late");
         let brief = short();
-        let error = microk8s::enable(Node::new(&host.machine, &brief), &addons()[1..2], &mut Vec::new()).await.expect_err("fails").to_string();
+        let error = microk8s::enable(Node::new(&host.machine, &brief), &addons()[1..2], &mut Vec::new())
+            .await
+            .expect_err("fails")
+            .to_string();
         assert!(error.contains("status 1: the server could not find the requested resource"), "{error}");
     });
 }

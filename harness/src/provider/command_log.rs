@@ -51,7 +51,14 @@ impl CommandLog {
         Arc::new(Self { to: Mutex::new(Box::new(to)), redact })
     }
 
-    fn write(&self, began: (Timestamp, Instant), machine: &str, what: What<'_>, status: Option<i32>, failure: Option<String>) {
+    fn write(
+        &self,
+        began: (Timestamp, Instant),
+        machine: &str,
+        what: What<'_>,
+        status: Option<i32>,
+        failure: Option<String>,
+    ) {
         let what = match what {
             What::Command(line) => What::Command((self.redact)(&line)),
             What::Started(line) => What::Started((self.redact)(&line)),
@@ -92,7 +99,8 @@ fn said(output: &Output) -> Option<String> {
     if output.ok() {
         return None;
     }
-    let text = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).trim().to_owned()).join("\n");
+    let text =
+        [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).trim().to_owned()).join("\n");
     let text = text.trim();
     let skipped = text.chars().count().saturating_sub(SAID);
     Some(text.chars().skip(skipped).collect())
@@ -204,7 +212,11 @@ mod tests {
 
         async fn run(&self, command: &Command) -> Result<Output, MachineError> {
             match command.argv[0].as_str() {
-                "false" => Ok(Output { status: 7, stdout: b"half\n".to_vec(), stderr: b"password=hunter2 is wrong\n".to_vec() }),
+                "false" => Ok(Output {
+                    status: 7,
+                    stdout: b"half\n".to_vec(),
+                    stderr: b"password=hunter2 is wrong\n".to_vec(),
+                }),
                 "hang" => {
                     let (machine, command) = ("rhel".to_owned(), command.display());
                     Err(MachineError::TimedOut { machine, command, limit: Duration::from_secs(3) })
@@ -240,11 +252,15 @@ mod tests {
         machine.start(&Command::new(["serve"])).await.err().expect("not there");
         machine.write_file("/etc/key".into(), b"hunter3", 0o600).await.expect("written");
         let text = String::from_utf8(shared.0.lock().expect("not poisoned").clone()).expect("UTF-8");
-        let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        let lines: Vec<serde_json::Value> =
+            text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
         assert_eq!(lines.len(), 5);
         assert_eq!((&lines[0]["command"], &lines[0]["status"]), (&"tool --password=[redacted]".into(), &0.into()));
         assert!(lines[0].get("failure").is_none(), "{}", lines[0]);
-        assert_eq!((&lines[1]["status"], &lines[1]["failure"]), (&7.into(), &"half\npassword=[redacted] is wrong".into()));
+        assert_eq!(
+            (&lines[1]["status"], &lines[1]["failure"]),
+            (&7.into(), &"half\npassword=[redacted] is wrong".into())
+        );
         assert!(lines[2].get("status").is_none() && lines[2]["failure"].to_string().contains("did not end within 3s"));
         assert_eq!((&lines[3]["started"], &lines[4]["written"]), (&"serve".into(), &"/etc/key".into()));
         assert!(lines.iter().all(|line| line["machine"] == "rhel" && line["at"].is_string()));

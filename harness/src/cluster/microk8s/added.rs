@@ -2,6 +2,9 @@
 
 use super::{error::MicroK8sError, node::Node};
 
+/// The snap.
+pub(super) const MICROK8S: &str = "microk8s";
+
 /// Something that was not on the machine before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Added {
@@ -15,10 +18,14 @@ pub enum Added {
     Link(String),
     /// A file.
     File(String),
+    /// A folder of Pathlab's own, with all that is in it.
+    Folder(String),
     /// A snap.
     Snap(String),
     /// An addon of MicroK8s.
     Addon(String),
+    /// An image in MicroK8s's containerd.
+    Image(String),
 }
 
 impl Added {
@@ -30,13 +37,19 @@ impl Added {
             Self::Unit(_) => vec!["systemctl", "disable", "--now"],
             Self::Link(_) | Self::File(_) => vec!["rm", "-f"],
             Self::Snap(_) => vec!["snap", "remove", "--purge"],
+            Self::Folder(_) => vec!["rm", "-rf"],
             Self::Addon(_) => vec!["microk8s", "disable"],
+            Self::Image(_) => vec!["microk8s", "ctr", "image", "remove"],
         };
         match self {
             Self::Rpms(names) | Self::Debs(names) => argv.extend(names.iter().map(String::as_str)),
-            Self::Unit(name) | Self::Link(name) | Self::File(name) | Self::Snap(name) | Self::Addon(name) => {
-                argv.push(name);
-            }
+            Self::Unit(name)
+            | Self::Link(name)
+            | Self::File(name)
+            | Self::Folder(name)
+            | Self::Snap(name)
+            | Self::Addon(name)
+            | Self::Image(name) => argv.push(name),
         }
         argv
     }
@@ -45,7 +58,12 @@ impl Added {
 /// Takes away what was added, the newest first, and goes on after what fails; returns all that failed.
 pub async fn remove(node: Node<'_>, added: &[Added]) -> Vec<MicroK8sError> {
     let mut failed = Vec::new();
+    // What is in MicroK8s goes with it.
+    let all_of_it = added.iter().any(|one| matches!(one, Added::Snap(name) if name == MICROK8S));
     for one in added.iter().rev() {
+        if all_of_it && matches!(one, Added::Addon(_) | Added::Image(_)) {
+            continue;
+        }
         if let Err(error) = node.done(&one.removal(), node.limits().packages).await {
             failed.push(error.into());
         }

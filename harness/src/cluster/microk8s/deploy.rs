@@ -67,11 +67,8 @@ impl MicroK8s {
     }
 
     fn probers(&self) -> Vec<Prober> {
-        let nodes: Vec<(String, String)> = self
-            .members
-            .iter()
-            .map(|member| (member.machine.name().to_owned(), member.distro.id.clone()))
-            .collect();
+        let nodes: Vec<(String, String)> =
+            self.members.iter().map(|member| (member.machine.name().to_owned(), member.distro.id.clone())).collect();
         Prober::of(&nodes, self.workload.addresses.backend_node())
     }
 
@@ -92,7 +89,8 @@ impl MicroK8s {
         let ips = self.pod_ips("pathlab").await?;
         for prober in probers {
             let Some(index) = self.names().iter().position(|name| *name == prober.node) else { continue };
-            let ip = ips.iter().find(|pod| pod.name == prober.pod).map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |pod| pod.ip);
+            let ip =
+                ips.iter().find(|pod| pod.name == prober.pod).map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |pod| pod.ip);
             self.add_agent(prober.vantage, index, prober.socket().as_str(), ip);
         }
         if let Some(pod) = self.workload.addresses.pods.first().cloned() {

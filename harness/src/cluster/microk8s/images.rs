@@ -5,6 +5,7 @@ use std::io::Read as _;
 use serde_json::Value;
 
 use super::{
+    added::Added,
     error::MicroK8sError,
     image_list,
     node::{Node, said},
@@ -14,7 +15,7 @@ use crate::{cluster::image::Image, provider::Command};
 const LIST: [&str; 4] = ["microk8s", "ctr", "image", "list"];
 
 /// Imports an image unless containerd has this very one, and looks afterwards whether it is there.
-pub async fn import(node: Node<'_>, image: &Image) -> Result<(), MicroK8sError> {
+pub async fn import(node: Node<'_>, image: &Image, added: &mut Vec<Added>) -> Result<(), MicroK8sError> {
     let unusable = |reason: String| MicroK8sError::NotImported {
         machine: node.name().to_owned(),
         image: image.full_name(),
@@ -26,6 +27,7 @@ pub async fn import(node: Node<'_>, image: &Image) -> Result<(), MicroK8sError> 
     if node.ask(&LIST, |list| image_list::holds(list, &name, &digest)).await? {
         return Ok(());
     }
+    added.push(Added::Image(name.clone()));
     let command = Command::new(["microk8s", "ctr", "image", "import", "-"]).stdin(archive).limit(node.limits().import);
     let output = node.machine().run(&command).await?;
     if node.ask(&LIST, |list| image_list::holds(list, &name, &digest)).await? {

@@ -5,8 +5,9 @@ use std::time::Duration;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{
-    added::Added,
+    added::{Added, MICROK8S},
     error::MicroK8sError,
+    launch_config::{self, LaunchConfig},
     node::{Node, said},
     snap_changes,
     snap_files::{SnapFile, SnapFiles},
@@ -30,11 +31,16 @@ const PASSING: [&str; 5] = [
 /// Folder on the machine for snaps that are installed from files.
 const FILES: &str = "/var/tmp/pathlab-snaps";
 
-/// Installs MicroK8s unless it is there. Returns what is there: the revision that the source led to.
+/// Installs MicroK8s unless it is there; `config` counts at its first start only. Returns what is there: the revision that the source led to.
 ///
 /// An installation that a lost connection left under way is waited for. Another MicroK8s than the source's is an error:
 /// it is somebody's.
-pub async fn install(node: Node<'_>, source: &Source, added: &mut Vec<Added>) -> Result<InstalledSnap, MicroK8sError> {
+pub async fn install(
+    node: Node<'_>,
+    source: &Source,
+    config: &LaunchConfig,
+    added: &mut Vec<Added>,
+) -> Result<InstalledSnap, MicroK8sError> {
     let before = installed(node).await?;
     if let Some(present) = microk8s(&before) {
         if source.is(present) {
@@ -46,6 +52,9 @@ pub async fn install(node: Node<'_>, source: &Source, added: &mut Vec<Added>) ->
         };
         let machine = node.name().to_owned();
         return Err(MicroK8sError::AnotherOne { machine, wanted: source.to_string(), found });
+    }
+    if *source != Source::Present {
+        launch_config::write(node, config, added).await?;
     }
     let done = match source {
         Source::Store { channel, revision } => from_store(node, channel, *revision).await,
@@ -70,7 +79,7 @@ async fn installed(node: Node<'_>) -> Result<Vec<InstalledSnap>, MicroK8sError> 
 }
 
 fn microk8s(snaps: &[InstalledSnap]) -> Option<&InstalledSnap> {
-    snaps.iter().find(|snap| snap.name == "microk8s")
+    snaps.iter().find(|snap| snap.name == MICROK8S)
 }
 
 async fn from_store(node: Node<'_>, channel: &str, revision: Option<u32>) -> Result<(), MicroK8sError> {
@@ -104,7 +113,7 @@ async fn from_file(node: Node<'_>, file: &SnapFile) -> Result<(), MicroK8sError>
     let limit = node.limits().install;
     change(node, &["snap", "ack", assertion.as_str()], &what, limit).await?;
     let mut argv = vec!["snap", "install", snap.as_str()];
-    if file.name == "microk8s" {
+    if file.name == MICROK8S {
         argv.push("--classic");
     }
     change(node, &argv, &what, limit).await

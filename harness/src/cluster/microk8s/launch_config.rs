@@ -30,7 +30,7 @@ impl LaunchConfig {
 }
 
 /// Writes it, for a MicroK8s that is not installed yet. One that somebody else wrote stays.
-pub async fn write(node: Node<'_>, config: &LaunchConfig, added: &mut Vec<Added>) -> Result<(), MicroK8sError> {
+pub(super) async fn write(node: Node<'_>, config: &LaunchConfig, added: &mut Vec<Added>) -> Result<(), MicroK8sError> {
     if node.holds(&["test", "-e", PATH]).await? {
         return Ok(());
     }

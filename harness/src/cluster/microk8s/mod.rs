@@ -40,7 +40,7 @@ pub use self::{
     install::install,
     join::{Role, join, nodes},
     kubeconfig::{API_PORT, Kubeconfig, kubeconfig},
-    launch_config::{LaunchConfig, write as write_launch_config},
+    launch_config::LaunchConfig,
     limits::Limits,
     logs::logs,
     members::{Member, MicroK8sOptions},

@@ -12,11 +12,12 @@ use super::{
     install::install,
     join::{Role, join},
     kubeconfig::{API_PORT, kubeconfig},
-    launch_config::{LaunchConfig, write},
+    launch_config::LaunchConfig,
     members::{Member, MicroK8sOptions},
     node::Node,
     ready::{enable, ready},
     snapd::prepare,
+    source::Source,
 };
 use crate::{
     agent_binary::LAB_AGENT,
@@ -29,6 +30,9 @@ use crate::{
 
 /// Where the agent lies on every machine.
 pub(super) const AGENT: &str = "/var/lib/pathlab/lab-agent";
+
+/// Folders on every machine that are Pathlab's own: the agent, and the agents' sockets.
+const FOLDERS: [&str; 2] = ["/var/lib/pathlab", "/run/pathlab"];
 
 /// Where the relay to the API server listens, on the first machine.
 const API_SOCKET: &str = "/run/pathlab/api.sock";
@@ -76,14 +80,15 @@ impl MicroK8s {
 /// One machine, until MicroK8s runs on it by itself.
 async fn node(member: &Member, options: &MicroK8sOptions, added: &mut Vec<Added>) -> Result<(), MicroK8sError> {
     let node = Node::new(&*member.machine, &options.limits);
-    prepare(node, member.distro.family, options.epel.as_deref(), added).await?;
+    if options.source != Source::Present {
+        prepare(node, member.distro.family, options.epel.as_deref(), added).await?;
+    }
     let config = LaunchConfig { sans: vec![member.ip], kubelet: Vec::new() };
-    write(node, &config, added).await?;
-    let installed = install(node, &options.source, added).await?;
+    let installed = install(node, &options.source, &config, added).await?;
     tracing::info!("{}: MicroK8s {} (revision {})", node.name(), installed.version, installed.revision);
     ready(node).await?;
-    import(node, &Image::agent()).await?;
-    added.push(Added::File(AGENT.to_owned()));
+    import(node, &Image::agent(), added).await?;
+    added.extend(FOLDERS.map(|folder| Added::Folder(folder.to_owned())));
     node.machine().write_file(AGENT.into(), LAB_AGENT, 0o755).await?;
     Ok(())
 }
