@@ -17,7 +17,11 @@ default:
 lab *ARGS: _programs
     @exec cargo run --locked {{ quiet }} --package pathlab --bin lab -- run "$@"
 
-# Install what Pathlab needs; more GROUPS: browser, setup, libvirt, ssh.
+# Build the Kubernetes programs of `--cluster kubernetes` once (10 minutes) and print their folder.
+kube-binaries *DIR:
+    @bash harness/setup/kube-binaries.sh "$@"
+
+# Install what Pathlab needs; more GROUPS: kubernetes, browser, setup, libvirt, image, ssh.
 setup *GROUPS:
     @sh harness/setup/packages.sh netns build "$@"
     cargo fetch --locked

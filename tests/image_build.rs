@@ -3,9 +3,12 @@
 //!
 //! Tier `libvirt`: minutes of package installation and of an emulated processor. The machine has no network device.
 
+#[path = "tiers/mod.rs"]
+mod tiers;
+
 use std::{
     path::Path,
-    process::{Command, Output, Stdio},
+    process::{Command, ExitCode, Output, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -13,10 +16,12 @@ use std::{
 use fs_err as fs;
 use pathlab::provider::needs::find_program;
 
+use self::tiers::Tier;
+
 /// The programs of the build and of this test.
 const PROGRAMS: [&str; 7] = ["mmdebstrap", "mke2fs", "sfdisk", "mcopy", "syslinux", "qemu-img", "qemu-system-x86_64"];
 /// An emulated processor of a busy machine takes its time.
-const BOOT_LIMIT: Duration = Duration::from_secs(420);
+const BOOT_LIMIT: Duration = Duration::from_secs(900);
 /// The settings of a machine: what it prints on its console is what this test waits for.
 const USER_DATA: &str = "#cloud-config
 runcmd:
@@ -27,16 +32,15 @@ runcmd:
 power_state: { mode: poweroff }
 ";
 
-/// Whether the tier can run here. Says why not, and panics where it is required.
-fn libvirt_tier() -> bool {
-    let lacking: Vec<&str> = PROGRAMS.into_iter().filter(|program| find_program(program).is_none()).collect();
-    if lacking.is_empty() {
-        return true;
-    }
-    let required = std::env::var("PATHLAB_REQUIRE").unwrap_or_default();
-    assert!(!required.split(',').any(|tier| tier == "libvirt"), "the tier libvirt is required and lacks {lacking:?}");
-    eprintln!("skipped: these programs are not here: {lacking:?}");
-    false
+fn main() -> ExitCode {
+    let trials = trials![the_image_is_built_once_and_boots];
+    tiers::run(vec![Tier { name: "libvirt", lacking: lacking(), trials }])
+}
+
+/// Why the image cannot be built here.
+fn lacking() -> Option<String> {
+    let programs: Vec<&str> = PROGRAMS.into_iter().filter(|program| find_program(program).is_none()).collect();
+    (!programs.is_empty()).then(|| format!("these programs are not here: {}", programs.join(", ")))
 }
 
 fn lab(arguments: &[&str]) -> Output {
@@ -48,11 +52,7 @@ fn done(command: &mut Command) {
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-#[test]
 fn the_image_is_built_once_and_boots() {
-    if !libvirt_tier() {
-        return;
-    }
     // In the user's own store: minutes of work that the tests of virtual machines use too.
     let built = lab(&["image", "build", "debian-12"]);
     let said = String::from_utf8_lossy(&built.stdout).into_owned();

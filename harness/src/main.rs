@@ -15,6 +15,7 @@ use pathlab::{
         failure::Failure,
         history, image, list, new, plan, report, run, schema,
     },
+    cluster::kubernetes::{cni, kubectl},
     provider::netns::{self, systemctl},
 };
 use tracing_subscriber::EnvFilter;
@@ -23,6 +24,12 @@ fn main() -> ExitCode {
     netns::enter_if_asked();
     if let Some(arguments) = systemctl::asked() {
         return systemctl::run(&arguments);
+    }
+    if cni::asked() {
+        return cni::run();
+    }
+    if let Some(arguments) = kubectl::asked() {
+        return kubectl::run(&arguments);
     }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,

@@ -74,6 +74,42 @@ pub const TABLE: &[Bad] = &[
         says: &["expected https://"],
     },
     Bad {
+        name: "image with two origins",
+        input: Distro(
+            "filename: testos.qcow2",
+            "filename: x, build: { suite: x, disk_mib: 1024, packages: [] }, account: { kind: red-hat, release: '9' }",
+        ),
+        place: "vm-images/testos-1.yaml:5:8",
+        says: &["more than one of `url`, `account` and `build`"],
+    },
+    Bad {
+        name: "mirror over plain HTTP",
+        input: Distro(
+            "filename: testos.qcow2",
+            "url: https://images.invalid/x, mirrors: [http://images.invalid/x], sha256: 0000000000000000000000000000000000000000000000000000000000000000",
+        ),
+        place: "vm-images/testos-1.yaml:5:",
+        says: &["`http://images.invalid/x` is no HTTPS URL"],
+    },
+    Bad {
+        name: "package that is an option",
+        input: Distro("filename: testos.qcow2", "build: { suite: x, disk_mib: 1024, packages: ['--include=x'] }"),
+        place: "vm-images/testos-1.yaml:5:8",
+        says: &["`--include=x` is no name of a file, release, package or unit"],
+    },
+    Bad {
+        name: "disk that holds nothing",
+        input: Distro("filename: testos.qcow2", "build: { suite: x, disk_mib: 1, packages: [] }"),
+        place: "vm-images/testos-1.yaml:5:8",
+        says: &["a disk of 1 MiB, expected 512 to 65536"],
+    },
+    Bad {
+        name: "unknown compression",
+        input: Distro("filename: testos.qcow2", "filename: x, compressed: zip"),
+        place: "vm-images/testos-1.yaml:5:",
+        says: &["expected one of xz, gz, zst"],
+    },
+    Bad {
         name: "sysctl of something else",
         input: Distro("net.ipv4.ip_forward", "kernel.panic"),
         place: "vm-images/testos-1.yaml:11:12",

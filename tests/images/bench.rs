@@ -3,7 +3,6 @@
 use std::process::{Command, Output, Stdio};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use sha2::{Digest, Sha256};
 
 use super::server::Server;
 
@@ -32,7 +31,7 @@ pub fn image(length: usize) -> Vec<u8> {
 }
 
 pub fn sum(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    pathlab::image::Sha256Digest::of_bytes(bytes).to_string()
 }
 
 impl Bench {
@@ -69,7 +68,7 @@ impl Bench {
     pub fn files(&self) -> Vec<String> {
         let Ok(entries) = self.images().read_dir_utf8() else { return Vec::new() };
         let names = entries.map(|entry| entry.expect("an entry").file_name().to_owned());
-        let mut names: Vec<String> = names.filter(|name| !name.ends_with(".lock")).collect();
+        let mut names: Vec<String> = names.filter(|name| Utf8Path::new(name).extension() != Some("lock")).collect();
         names.sort();
         names
             .into_iter()

@@ -3,11 +3,28 @@
 use std::time::Duration;
 
 use insta::assert_snapshot;
+use libtest_mimic::Trial;
 
 use super::{
     bench::{Bench, image, sum},
     server::Reply,
 };
+use crate::trials;
+
+/// The tests.
+pub fn trials() -> Vec<Trial> {
+    trials![
+        a_wrong_sum,
+        a_login_page,
+        a_long_page_is_not_read_to_its_end,
+        another_size_than_the_catalogue_says,
+        not_found_anywhere,
+        nobody_listens,
+        an_image_that_reads_files_of_this_machine,
+        a_redirection_to_plain_http,
+        a_server_that_falls_silent,
+    ]
+}
 
 /// Fetches what the server answers and asserts that no image and no part came of it.
 fn refused(bench: &Bench, replies: impl IntoIterator<Item = Reply>) -> String {
@@ -18,14 +35,12 @@ fn refused(bench: &Bench, replies: impl IntoIterator<Item = Reply>) -> String {
     said
 }
 
-#[test]
 fn a_wrong_sum() {
     let bench = Bench::with_image(&image(200_000));
     assert_snapshot!("wrong_sum", refused(&bench, [Reply::file(&image(200_001))]));
     assert_eq!(bench.server.requests().len(), 1, "the same bytes would come again");
 }
 
-#[test]
 fn a_login_page() {
     let bench = Bench::with_image(&image(200_000));
     let page =
@@ -33,7 +48,6 @@ fn a_login_page() {
     assert_snapshot!("login_page", refused(&bench, [page]));
 }
 
-#[test]
 fn a_long_page_is_not_read_to_its_end() {
     let bench = Bench::with_image(&image(200_000));
     let page = ["<html>", &"x".repeat(1_000_000)].concat();
@@ -41,28 +55,24 @@ fn a_long_page_is_not_read_to_its_end() {
     assert_snapshot!("long_page", refused(&bench, [page]));
 }
 
-#[test]
 fn another_size_than_the_catalogue_says() {
     let image = image(200_000);
     let bench = Bench::new(&format!("url: SERVER/image, sha256: {}, size: 200000", sum(&image)));
     assert_snapshot!("another_size", refused(&bench, [Reply::file(&image[..100_000])]));
 }
 
-#[test]
 fn not_found_anywhere() {
     let sum = sum(&image(200_000));
     let bench = Bench::new(&format!("url: SERVER/image, mirrors: [SERVER/other], sha256: {sum}"));
     assert_snapshot!("not_found", refused(&bench, [Reply::status(503)]));
 }
 
-#[test]
 fn nobody_listens() {
     let bench = Bench::new(&format!("url: 'http://127.0.0.1:1/image', sha256: {}", sum(b"x")));
     assert_snapshot!("nobody_listens", bench.lab(&["image", "fetch", "testos"]));
     assert_eq!(bench.files(), [""; 0]);
 }
 
-#[test]
 fn an_image_that_reads_files_of_this_machine() {
     let mut image = image(200_000);
     image[8..16].copy_from_slice(&1_000_u64.to_be_bytes());
@@ -72,14 +82,12 @@ fn an_image_that_reads_files_of_this_machine() {
     assert_snapshot!("backing_file", refused(&bench, [Reply::file(&image)]));
 }
 
-#[test]
 fn a_redirection_to_plain_http() {
     let bench = Bench::with_image(&image(200_000));
     let reply = Reply { location: Some("http://images.invalid/image".to_owned()), ..Reply::status(302) };
     assert_snapshot!("redirection", refused(&bench, [reply]));
 }
 
-#[test]
 fn a_server_that_falls_silent() {
     let image = image(200_000);
     let bench = Bench::with_image(&image);

@@ -1,10 +1,16 @@
 //! Images of the user's own.
 
 use insta::assert_snapshot;
+use libtest_mimic::Trial;
 
 use super::bench::{Bench, image, sum};
+use crate::trials;
 
-#[test]
+/// The tests.
+pub fn trials() -> Vec<Trial> {
+    trials![the_users_own_file_is_used_where_it_is, the_users_own_file_must_be_right,]
+}
+
 fn the_users_own_file_is_used_where_it_is() {
     let bench = Bench::new("filename: testos.qcow2");
     std::fs::write(bench.path("own.qcow2"), image(200_000)).expect("written");
@@ -16,7 +22,6 @@ fn the_users_own_file_is_used_where_it_is() {
     assert_eq!(bench.files(), [""; 0], "nothing is copied");
 }
 
-#[test]
 fn the_users_own_file_must_be_right() {
     let bench = Bench::new(&format!("url: SERVER/image, sha256: {}", sum(&image(200_000))));
     let file = bench.path("own.qcow2");

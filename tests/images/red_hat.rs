@@ -1,11 +1,18 @@
 //! The way to Red Hat's image, with a server of the test's own in the place of theirs.
 
 use insta::assert_snapshot;
+use libtest_mimic::Trial;
 
 use super::{
     bench::{Bench, image, sum},
     server::Reply,
 };
+use crate::trials;
+
+/// The tests.
+pub fn trials() -> Vec<Trial> {
+    trials![a_token_brings_the_image, a_token_may_be_in_a_file, what_goes_wrong_is_said_without_the_secrets,]
+}
 
 const OFFLINE: &str = "offline-token-of-the-user";
 const ACCESS: &str = "access-token-of-an-hour";
@@ -45,7 +52,6 @@ fn fetch(bench: &Bench, more: &[(&str, &str)]) -> String {
     said.lines().filter(|line| !line.contains(" TRACE ") && !line.contains(" DEBUG ")).collect::<Vec<_>>().join("\n")
 }
 
-#[test]
 fn a_token_brings_the_image() {
     let image = image(200_000);
     let bench = bench(&image);
@@ -62,7 +68,6 @@ fn a_token_brings_the_image() {
     assert!(said.starts_with("status 0\n"), "{said}");
 }
 
-#[test]
 fn a_token_may_be_in_a_file() {
     let image = image(200_000);
     let bench = bench(&image);
@@ -72,7 +77,6 @@ fn a_token_may_be_in_a_file() {
     assert!(said.starts_with("status 0\n"), "{said}");
 }
 
-#[test]
 fn what_goes_wrong_is_said_without_the_secrets() {
     let token = &[("PATHLAB_RHSM_OFFLINE_TOKEN", OFFLINE)][..];
     let image = image(200_000);

@@ -142,13 +142,13 @@ fn send(stream: &mut TcpStream, reply: &Reply, range: Option<usize>) -> std::io:
     let mut head =
         format!("HTTP/1.1 {status} x\r\nconnection: close\r\ncontent-type: {}\r\n{content_range}", reply.content_type);
     if reply.length {
-        head += &format!("content-length: {}\r\n", body.len());
+        head.push_str(&["content-length: ", &body.len().to_string(), "\r\n"].concat());
     }
     if let Some(etag) = reply.etag {
-        head += &format!("etag: {etag}\r\n");
+        head.push_str(&["etag: ", etag, "\r\n"].concat());
     }
     if let Some(location) = &reply.location {
-        head += &format!("location: {location}\r\n");
+        head.push_str(&["location: ", location, "\r\n"].concat());
     }
     stream.write_all(format!("{head}\r\n").as_bytes())?;
     let end = reply.cut.unwrap_or(total).clamp(start, total) - start;

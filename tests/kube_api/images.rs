@@ -14,13 +14,6 @@ use pathlab::{
 
 use crate::ensure;
 
-type Test = fn() -> Result<(), Failed>;
-
-/// The tests, by name.
-pub fn tests() -> [(&'static str, Test); 1] {
-    [("containerd_imports_and_unpacks_images", imports_and_unpacks)]
-}
-
 /// Why containerd cannot run here.
 pub fn missing() -> Option<String> {
     if !nix::unistd::geteuid().is_root() {
@@ -34,7 +27,8 @@ pub fn missing() -> Option<String> {
         .map(|program| format!("there is no {program}"))
 }
 
-fn imports_and_unpacks() -> Result<(), Failed> {
+/// The agent's image, and one with everything that an image can have.
+pub fn import_and_unpack() -> Result<(), Failed> {
     let dir = tempfile::tempdir()?;
     let files = Image {
         name: "pathlab/files:1".to_owned(),

@@ -33,11 +33,14 @@ pub async fn register(client: &Client, count: u8) -> Result<(), Error> {
 
 /// Does a kubelet's work for every node until it is dropped.
 pub async fn work(client: Client) {
-    let mut slot = 1;
+    let (mut slot, mut said) = (1, String::new());
     loop {
         // A conflict with a controller is nothing to worry about: there is a next time.
-        if let Err(error) = once(&client, &mut slot).await {
-            eprintln!("kubelet: {error}");
+        if let Err(error) = once(&client, &mut slot).await
+            && error.to_string() != said
+        {
+            said = error.to_string();
+            eprintln!("kubelet: {said}");
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
@@ -79,6 +82,10 @@ fn status(pod: &Pod, node: &str, slot: &mut u8) -> Value {
         IMAGE => json!({"running": {}}),
         "crash:1" => {
             json!({"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 10s restarting failed container"}})
+        }
+        unknown if unknown.starts_with("registry/") => {
+            let message = format!("failed to resolve reference {unknown:?}: not found");
+            json!({"waiting": {"reason": "ErrImagePull", "message": message}})
         }
         missing => {
             let message = format!("Container image {missing:?} is not present with pull policy of Never");

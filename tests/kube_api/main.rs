@@ -1,9 +1,9 @@
 //! Talking to a real API server, scheduler and controllers of Kubernetes 1.20; kubelets are played.
 //!
-//! Tier `kubernetes`: needs etcd and the binaries of Kubernetes, from the folder that `PATHLAB_KUBE_BIN` names. Images are
-//! imported by a real containerd. Where a test cannot run it is listed as ignored, with the reason, and fails if
-//! `PATHLAB_REQUIRE` names the tier.
+//! Tier `kubernetes`: needs etcd and the binaries of Kubernetes, from the folder that `PATHLAB_KUBE_BIN` names, else from
+//! where they are built to. Images are imported by a real containerd, which needs root.
 
+mod enter;
 mod images;
 mod kubelet;
 mod library;
@@ -13,39 +13,38 @@ mod rollout;
 mod servers;
 mod workload;
 
-use std::{future::Future, process::ExitCode};
+#[path = "../tiers/mod.rs"]
+#[expect(dead_code, reason = "tests that return results are made otherwise")]
+mod tiers;
 
-use libtest_mimic::{Arguments, Failed, Trial};
+use std::{future::Future, process::ExitCode, time::Duration};
+
+use libtest_mimic::{Failed, Trial};
 use pathlab::cluster::kube::KubeApi;
 use tokio::{runtime::Runtime, task::JoinHandle};
 
-use self::servers::Servers;
+use self::{servers::Servers, tiers::Tier};
 
-const TIER: &str = "kubernetes";
+/// What two nodes may take to be ready on a busy machine.
+const START: Duration = Duration::from_secs(60);
 
 fn main() -> ExitCode {
-    let control_plane = servers::missing();
-    let containerd = images::missing();
-    let mut trials = vec![
-        trial("a_scenario_is_applied_read_back_and_deleted", control_plane.as_deref(), || on(workload::whole_life)),
-        trial("all_manifests_of_the_library_are_taken", control_plane.as_deref(), || on(library::all_are_taken)),
-        trial("refusals_name_the_manifest", control_plane.as_deref(), || on(refusals::name_the_manifest)),
-        trial("what_is_not_the_labs_stays", control_plane.as_deref(), || on(refusals::leave_others_alone)),
-        trial("pods_that_do_not_come_up_say_why", control_plane.as_deref(), || on(rollout::say_why)),
-        trial("only_the_own_server_is_trusted", control_plane.as_deref(), || on(refusals::trust_the_own_server)),
+    let control_plane = vec![
+        Trial::test("a_scenario_is_applied_read_back_and_deleted", || on(workload::whole_life)),
+        Trial::test("all_manifests_of_the_library_are_taken", || on(library::all_are_taken)),
+        Trial::test("refusals_name_the_manifest", || on(refusals::name_the_manifest)),
+        Trial::test("what_is_not_the_labs_stays", || on(refusals::leave_others_alone)),
+        Trial::test("pods_that_do_not_come_up_say_why", || on(rollout::say_why)),
+        Trial::test("only_the_own_server_is_trusted", || on(refusals::trust_the_own_server)),
     ];
-    trials.extend(images::tests().map(|(name, test)| trial(name, containerd.as_deref(), test)));
-    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
-}
-
-/// A test, or the reason why it cannot run.
-fn trial(name: &str, missing: Option<&str>, test: impl FnOnce() -> Result<(), Failed> + Send + 'static) -> Trial {
-    let required = std::env::var("PATHLAB_REQUIRE").unwrap_or_default().split(',').any(|tier| tier.trim() == TIER);
-    match missing.map(str::to_owned) {
-        None => Trial::test(name, test),
-        Some(reason) if required => Trial::test(name, move || Err(reason.into())),
-        Some(reason) => Trial::test(format!("{name} (skipped: {reason})"), || Ok(())).with_ignored_flag(true),
-    }
+    let containerd = vec![
+        Trial::test("containerd_imports_and_unpacks_images", images::import_and_unpack),
+        Trial::test("an_agent_stands_in_the_pod", enter::an_agent_stands_in_the_pod),
+    ];
+    tiers::run(vec![
+        Tier { name: "kubernetes", lacking: servers::missing(), trials: control_plane },
+        Tier { name: "kubernetes", lacking: images::missing(), trials: containerd },
+    ])
 }
 
 /// A cluster of two nodes whose kubelets are played.
@@ -73,7 +72,7 @@ fn on<F: Future<Output = Result<(), Failed>>>(test: impl FnOnce(Cluster) -> F) -
         kubelet::register(api.client(), 2).await?;
         let kubelets = tokio::spawn(kubelet::work(api.client().clone()));
         let nodes = vec!["node-1".to_owned(), "node-2".to_owned()];
-        api.nodes_ready(&nodes, std::time::Duration::from_secs(60)).await?;
+        api.nodes_ready(&nodes, START).await?;
         test(Cluster { servers, api, nodes, kubelets }).await
     })
 }

@@ -26,10 +26,15 @@ pub async fn say_why(cluster: Cluster) -> Result<(), Failed> {
         "\n  event: Pod web-",
         ": Failed: Container image \"nowhere/missing:1\" is not present",
     ];
+    let unknown: &[&str] = &[
+        ", container web: ErrImagePull: failed to resolve reference \"registry/web:1\": not found",
+        ": Failed: failed to resolve reference \"registry/web:1\": not found",
+    ];
     let crash: &[&str] = &["CrashLoopBackOff: back-off 10s", "it ended 3 times, last with status 7, Error"];
     let nowhere: &[&str] = &["Unschedulable: 0/2 nodes are available", "event: Pod web-", "FailedScheduling"];
     for (text, limit, at_most, expected) in [
         (deployment("nowhere/missing:1", ""), 60, 15, missing),
+        (deployment("registry/web:1", ""), 60, 25, unknown),
         (deployment("crash:1", ""), 5, 10, crash),
         (deployment("pathlab/agent:1", "nodeSelector: { moon: full }"), 5, 10, nowhere),
     ] {

@@ -16,7 +16,7 @@ use pathlab::{
 };
 use tempfile::TempDir;
 
-use crate::machine::Here;
+use crate::{machine::Here, tiers};
 
 /// What the API server may take to come up on a busy machine.
 const START: Duration = Duration::from_secs(90);
@@ -48,13 +48,7 @@ pub fn missing() -> Option<String> {
     if let Some(program) = program {
         return Some(format!("there is no {program}"));
     }
-    let tried =
-        Command::new("unshare").args(["--user", "--map-root-user", "--net", "--pid", "--fork", "true"]).output();
-    match tried {
-        Ok(output) if output.status.success() => None,
-        Ok(output) => Some(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
-        Err(error) => Some(format!("unshare: {error}")),
-    }
+    tiers::no_namespaces()
 }
 
 /// A control plane; it ends with this.

@@ -112,6 +112,16 @@ fn an_interrupt_ends_with_130_and_a_report_of_what_was_done() {
     assert_eq!(status.code(), Some(130));
     let report = fs::read_to_string(dir.path().join("report/report.json")).expect("a report");
     assert!(report.contains("the run was interrupted"), "{report}");
+    let (known, folder) = (dir.path().join("known.txt"), dir.path().join("report"));
+    let refused = Command::new(env!("CARGO_BIN_EXE_lab"))
+        .args(["baseline", "update"])
+        .arg(&known)
+        .arg("--from")
+        .arg(folder)
+        .stderr(Stdio::null())
+        .status()
+        .expect("lab starts");
+    assert_eq!((refused.code(), known.exists()), (Some(2), false), "half a run is no baseline");
     assert_eq!(fs::read_dir(temporary.path()).expect("a folder").count(), 0, "temporary files are left");
 }
 

@@ -20,14 +20,18 @@ fn main() -> ExitCode {
         doctor::in_namespaces(),
         leaves_nothing::in_namespaces(),
         library::in_namespaces(),
+        long_runs::in_namespaces(),
         main_job::in_namespaces(),
         network::in_namespaces(),
+        nightly::in_namespaces(),
     ];
     let trials = trials.into_iter().flatten().collect();
     let netns = Tier { name: "netns", lacking: no_namespaces(), trials };
     let lacking = no_namespaces().or_else(no_ipv6);
     let ipv6 = Tier { name: "netns", lacking, trials: network::over_ipv6() };
-    tiers::run(vec![netns, ipv6])
+    let trials = [long_runs::anywhere(), nightly::anywhere()].into_iter().flatten().collect();
+    let anywhere = Tier { name: "anywhere", lacking: None, trials };
+    tiers::run(vec![netns, ipv6, anywhere])
 }
 
 /// What IPv6 paths lack.

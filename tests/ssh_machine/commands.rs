@@ -15,8 +15,35 @@ pub async fn arguments_arrive_as_they_are() -> Result<(), Failed> {
     let server = Server::start()?;
     let long = "x".repeat(100_000);
     let nasty = [
-        "", " ", "-", "--", "-n", "it's", "\"", "\\", "\\n", "\n", "a\nb\n", "\n\n", "$(touch /run/pwned)", "`id`",
-        "${HOME}", "!!", "*", "~", "#", ";", "&", "|", "\t", "é ü 漢字 🦀", "\u{1}\u{7f}", "%s", "'\"'\"'", "{a,b}", &long,
+        "",
+        " ",
+        "-",
+        "--",
+        "-n",
+        "it's",
+        "\"",
+        "\\",
+        "\\n",
+        "\n",
+        "a\nb\n",
+        "\n\n",
+        "$(touch /run/pwned)",
+        "`id`",
+        "${HOME}",
+        "!!",
+        "*",
+        "~",
+        "#",
+        ";",
+        "&",
+        "|",
+        "\t",
+        "é ü 漢字 🦀",
+        "\u{1}\u{7f}",
+        "%s",
+        "'\"'\"'",
+        "{a,b}",
+        &long,
     ];
     for user in ["root", "may"] {
         let machine = server.connected(user).await?;
@@ -31,7 +58,8 @@ pub async fn arguments_arrive_as_they_are() -> Result<(), Failed> {
 
 pub async fn much_goes_in_and_out() -> Result<(), Failed> {
     let server = Server::start()?;
-    let bytes: Vec<u8> = (0..10_000_000_u32).flat_map(|number| number.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
+    let bytes: Vec<u8> =
+        (0..10_000_000_u32).flat_map(|number| number.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
     for user in ["root", "may"] {
         let machine = server.connected(user).await?;
         let output = machine.run(&Command::new(["cat"]).stdin(bytes.clone())).await?;
@@ -117,7 +145,9 @@ pub async fn a_program_that_is_not_waited_for_is_killed() -> Result<(), Failed> 
     let machine = server.connected("may").await?;
     let mark = format!("32{}", std::process::id());
     let command = Command::new(["sleep", &mark]);
-    ensure(tokio::time::timeout(Duration::from_secs(1), machine.run(&command)).await.is_err(), || "ended early".to_owned())?;
+    ensure(tokio::time::timeout(Duration::from_secs(1), machine.run(&command)).await.is_err(), || {
+        "ended early".to_owned()
+    })?;
     ensure(gone(&mark).await?, || "it goes on".to_owned())
 }
 

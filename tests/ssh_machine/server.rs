@@ -94,7 +94,8 @@ impl Server {
         for pid in self.sessions()? {
             let children = Command::new("ps").args(["-o", "pid=,comm=", "--ppid", &pid.to_string()]).output()?;
             let children = String::from_utf8_lossy(&children.stdout).into_owned();
-            let inner = children.lines().filter(|line| line.contains("sshd")).filter_map(|line| line.split_whitespace().next());
+            let inner =
+                children.lines().filter(|line| line.contains("sshd")).filter_map(|line| line.split_whitespace().next());
             for pid in inner.map(str::to_owned).chain([pid.to_string()]) {
                 // One may have ended with the other.
                 Command::new("kill").args([signal, &pid]).stderr(Stdio::null()).status()?;

@@ -54,7 +54,9 @@ pub async fn a_socket_that_is_not_there_is_said() -> Result<(), Failed> {
     fs::set_permissions(server.path(), std::fs::Permissions::from_mode(0o755))?;
     let _listener = UnixListener::bind(server.path().join("root.sock"))?;
     fs::set_permissions(server.path().join("root.sock"), std::fs::Permissions::from_mode(0o600))?;
-    for (name, words) in [("nobody.sock", "no such socket"), ("known", "not a socket"), ("root.sock", "may not connect")] {
+    for (name, words) in
+        [("nobody.sock", "no such socket"), ("known", "not a socket"), ("root.sock", "may not connect")]
+    {
         match machine.connect(&server.path().join(name)).await {
             Err(MachineError::File { reason, .. }) if reason.contains(words) => {}
             Err(other) => return Err(format!("{name}: {other}").into()),

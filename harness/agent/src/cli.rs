@@ -49,6 +49,8 @@ enum Command {
         #[arg(long, value_name = "PATH")]
         socket: PathBuf,
     },
+    /// Do nothing until told to end: holds a pod's namespaces.
+    Pause,
 }
 
 /// Ports of the echo servers.
@@ -84,6 +86,7 @@ impl Arguments {
     pub fn work(&self) -> Work {
         match &self.command {
             None => Work { echo: Some(EchoPorts::default()), ..Work::default() },
+            Some(Command::Pause) => Work::default(),
             Some(Command::Serve { socket }) => Work { socket: Some(socket.clone()), ..Work::default() },
             Some(Command::Pipe { socket }) => Work { pipe: Some(socket.clone()), ..Work::default() },
             Some(Command::Relay { socket, to }) => Work { relay: Some((socket.clone(), *to)), ..Work::default() },
@@ -127,6 +130,11 @@ mod tests {
         assert_eq!(ports(&["echo", "--socket", "/run/a"]), (vec![8080], vec![8081]));
         assert_eq!(ports(&["echo", "--http=9090"]), (vec![9090], vec![]));
         assert_eq!(ports(&["echo", "--stream=1", "--stream", "2"]), (vec![], vec![1, 2]));
+    }
+
+    #[test]
+    fn pause_has_no_work() {
+        assert_eq!(work(&["pause"]), Work::default());
     }
 
     #[test]

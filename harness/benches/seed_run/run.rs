@@ -1,7 +1,7 @@
 //! One run of `lab`, measured: wall time, memory of its own processes, and what its report says.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::Path,
     process::{Command, Stdio},
@@ -61,6 +61,16 @@ impl Run {
         let tries = self.cases().iter().flat_map(|case| case["tries"].as_array().into_iter().flatten());
         let longest = tries.filter(silent).filter_map(|it| it["duration_us"].as_u64()).max();
         Duration::from_micros(longest.unwrap_or_default())
+    }
+
+    /// The ids of the cases. Panics where one stands twice.
+    pub fn case_ids(&self) -> BTreeSet<&str> {
+        let mut ids = BTreeSet::new();
+        for case in self.cases() {
+            let id = case["id"].as_str().expect("an id");
+            assert!(ids.insert(id), "{id} stands twice");
+        }
+        ids
     }
 
     fn cases(&self) -> &[Value] {

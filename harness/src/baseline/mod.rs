@@ -49,4 +49,4 @@ fn is_judged(report: &Report, remedy: &RemedyReport) -> bool {
 }
 
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;

@@ -95,10 +95,10 @@ impl DistroFile {
     fn check_image(&self) -> Result<(), CatalogError> {
         let image = &self.distro.image;
         let places = &self.places.image;
+        self.check_urls()?;
         if let Err(message) = image.source() {
             return Err(self.source.error(places.span, message).label("this image"));
         }
-        self.check_urls()?;
         if let Some(sum) = image.sha256.as_ref().filter(|sum| !is_sha256(sum)) {
             let message = format!("`{sum}` is no SHA-256 sum, expected 64 hexadecimal digits in lower case");
             let label = format!("{} characters", sum.chars().count());

@@ -70,6 +70,10 @@ pub struct SelectionArgs {
     /// What runs the manifests; the provider decides when it is not given.
     #[arg(long, value_name = "C", value_parser = cluster())]
     pub cluster: Option<ClusterKind>,
+    /// Folder of the Kubernetes programs, for `--cluster kubernetes`; where `just kube-binaries` left them when it is
+    /// not given.
+    #[arg(long, value_name = "DIR", env = "PATHLAB_KUBE_BIN", hide_env_values = true)]
+    pub kube_bin: Option<Utf8PathBuf>,
     /// Remedies to try beside as installed: an id (may be repeated), `all` or `none`.
     #[arg(long = "remedy", value_name = "ID|all|none", default_value = "all", action = ArgAction::Append)]
     pub remedies: Vec<String>,

@@ -31,6 +31,9 @@ enum BaselineProblem {
     #[error("{0} is a part of a run ({1}): a baseline needs all of it")]
     #[diagnostic(help("`lab report merge` makes one report of all parts"))]
     Part(Utf8PathBuf, String),
+    #[error("{0} is of a run that was interrupted: a baseline needs all of it")]
+    #[diagnostic(help("name the folder of a run that came to its end"))]
+    Interrupted(Utf8PathBuf),
 }
 
 /// Writes a baseline and says what is new in it.
@@ -41,23 +44,26 @@ pub fn run(args: &BaselineArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
         let part = format!("{} of {}", shard.number, shard.count);
         return Err(Failure::input(BaselineProblem::Part(from.clone(), part)));
     }
+    if report.run.interrupted {
+        return Err(Failure::input(BaselineProblem::Interrupted(from.clone())));
+    }
     let old = match fs::read_to_string(file) {
         Ok(text) => Baseline::parse(&text, file.as_str()).map_err(Failure::input)?,
         Err(error) if error.kind() == ErrorKind::NotFound => Baseline::default(),
         Err(source) => return Err(Failure::input(BaselineProblem::Read { path: file.clone(), source })),
     };
-    let changes = compare(&old, &report, &everything(), file.as_str());
+    let comparison = compare(&old, &report, &everything(), file.as_str());
     let mut new = Baseline::of(&report);
     // What the lab broke says nothing: what was known of it stays.
     let broken = report.cases.iter().filter(|case| case.verdict == Verdict::Error);
     let kept: Vec<_> = broken.filter_map(|case| old.entries.get_key_value(&case.id)).collect();
     new.entries.extend(kept.into_iter().map(|(id, entry)| (id.clone(), entry.clone())));
     write_file(file, &new.to_string()).map_err(|error| Failure::lab(ReportProblem::new(&error)))?;
-    for change in &changes.changes {
+    for change in &comparison.changes {
         writeln!(out, "{}: {}  {}", change.kind.meaning(), change.id, change.words())?;
     }
-    let (lines, changed) = (new.entries.len(), changes.changes.len());
-    writeln!(out, "{file}: {lines} lines, {changed} of them changed, {} not judged", changes.unjudged)?;
+    let (lines, changed) = (new.entries.len(), comparison.changes.len());
+    writeln!(out, "{file}: {lines} lines, {changed} of them changed, {} not judged", comparison.unjudged)?;
     Ok(Exit::AsExpected)
 }
 

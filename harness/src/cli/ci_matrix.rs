@@ -62,7 +62,7 @@ fn whole(args: &CiMatrixArgs, selected: &Selected) -> Vec<Job> {
         let shard = format!("{number}/{count}");
         let mut words = args.selection.distros.clone();
         words.extend(args.selection.scenarios.iter().flat_map(|name| ["--scenario".to_owned(), name.clone()]));
-        let args = arguments(words, &args.selection, &shard);
+        let args = arguments(words, &args.selection, &args.selection.remedies, &shard);
         Job { name: format!("shard {shard}"), distro: String::new(), scenario: String::new(), shard, args }
     };
     (1..=count).map(job).collect()
@@ -76,6 +76,7 @@ fn combinations(args: &CiMatrixArgs, selected: &Selected) -> Vec<Job> {
         if !seen.insert((distro, scenario)) {
             continue;
         }
+        let remedies = remedies_of(&args.selection, cluster);
         let same = |other: &&ClusterPlan| other.distro.id == *distro && other.scenario.id == *scenario;
         let count = most_shards(args.shards, selected.plan.clusters.iter().filter(same));
         for number in 1..=count {
@@ -86,7 +87,7 @@ fn combinations(args: &CiMatrixArgs, selected: &Selected) -> Vec<Job> {
                 name: format!("{scenario} on {distro}, shard {shard}"),
                 distro: distro.clone(),
                 scenario: scenario.clone(),
-                args: arguments(words, &args.selection, &shard),
+                args: arguments(words, &args.selection, &remedies, &shard),
                 shard,
             });
         }
@@ -110,7 +111,16 @@ fn scenario_argument(args: &SelectionArgs, selected: &Selected, id: &str) -> Str
     known.map_or_else(|| id.to_owned(), |(name, _)| name.clone())
 }
 
-fn arguments(mut words: Vec<String>, args: &SelectionArgs, shard: &str) -> String {
+/// The remedies that were asked for, as far as the scenario has them: another's would be an error.
+fn remedies_of(args: &SelectionArgs, cluster: &ClusterPlan) -> Vec<String> {
+    let has = |id: &&String| {
+        ["all", "none"].contains(&id.as_str()) || cluster.scenario.remedies.iter().any(|one| one.id == **id)
+    };
+    let own: Vec<String> = args.remedies.iter().filter(has).cloned().collect();
+    if own.is_empty() { vec!["none".to_owned()] } else { own }
+}
+
+fn arguments(mut words: Vec<String>, args: &SelectionArgs, remedies: &[String], shard: &str) -> String {
     let mut add = |option: &str, value: &str| words.extend([option.to_owned(), value.to_owned()]);
     if args.provider != ProviderKind::Netns {
         add("--provider", args.provider.as_str());
@@ -118,7 +128,7 @@ fn arguments(mut words: Vec<String>, args: &SelectionArgs, shard: &str) -> Strin
     if let Some(cluster) = args.cluster {
         add("--cluster", cluster.as_str());
     }
-    args.remedies.iter().filter(|remedy| *remedy != "all").for_each(|remedy| add("--remedy", remedy));
+    remedies.iter().filter(|remedy| *remedy != "all").for_each(|remedy| add("--remedy", remedy));
     args.filters.iter().for_each(|filter| add("--filter", filter));
     if let Some(times) = &args.times {
         add("--times", times.as_str());

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use camino::Utf8PathBuf;
 use serde::Serialize;
 use unicode_width::UnicodeWidthStr;
 
@@ -9,6 +10,7 @@ use super::{
     args::{DoctorArgs, Format},
     exit::Exit,
 };
+use crate::cluster::kubernetes::programs;
 use crate::provider::needs::{Check, Status, check_libvirt, check_multipass, check_netns, check_ssh, is_ready};
 
 #[derive(Debug, Serialize)]
@@ -30,7 +32,7 @@ struct Provider {
 pub fn run(args: &DoctorArgs, out: &mut dyn Write) -> io::Result<Exit> {
     let diagnosis = Diagnosis {
         providers: vec![
-            provider("netns", true, check_netns()),
+            provider("netns", true, check_netns().into_iter().chain([real_kubernetes()]).collect()),
             provider("libvirt", false, check_libvirt()),
             provider("multipass", false, check_multipass()),
             provider("ssh", false, check_ssh()),
@@ -45,6 +47,19 @@ pub fn run(args: &DoctorArgs, out: &mut dyn Write) -> io::Result<Exit> {
     }
     let ready = diagnosis.providers.iter().any(|provider| provider.default && provider.ready);
     Ok(if ready { Exit::AsExpected } else { Exit::LabBroken })
+}
+
+/// Whether the namespace hosts can run `--cluster kubernetes`; the default cluster does without.
+fn real_kubernetes() -> Check {
+    let name = "--cluster kubernetes".to_owned();
+    let named = std::env::var("PATHLAB_KUBE_BIN").ok().filter(|folder| !folder.is_empty()).map(Utf8PathBuf::from);
+    match programs::find(named.as_deref()) {
+        Ok(folder) => Check { name, status: Status::Ok, detail: folder.into_string(), fix: None },
+        Err(lacking) => {
+            let fix = lacking.help.replace('\n', "; ");
+            Check { name, status: Status::Warning, detail: lacking.to_string(), fix: Some(fix) }
+        }
+    }
 }
 
 fn provider(name: &'static str, default: bool, checks: Vec<Check>) -> Provider {

@@ -43,6 +43,7 @@ pub fn run(args: &ExplainArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
         scenarios: vec![args.scenario.clone().unwrap_or_else(|| (*scenario).to_owned())],
         provider: ProviderKind::Netns,
         cluster: Some(ClusterKind::Dataplane),
+        kube_bin: None,
         remedies: vec![remedy.to_owned()],
         filters: Vec::new(),
         shard: None,
@@ -73,7 +74,7 @@ pub fn run(args: &ExplainArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
         run_limit: None,
         events: Arc::default(),
     };
-    let finished = in_lab(&selected.plan, &options)?;
+    let finished = in_lab(&selected, None, &options)?;
     let Some(case) = finished.report.cases.iter().find(|case| case.id == args.case) else {
         return Ok(Exit::LabBroken);
     };

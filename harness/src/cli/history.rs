@@ -74,7 +74,9 @@ pub(super) fn past(file: &HistoryFile, report: &Report) -> Option<Past> {
 /// Drops from earlier runs what this run did not try, and runs of which nothing is left.
 fn keep_own_cases(runs: &mut Vec<RunRecord>) {
     let Some((own, earlier)) = runs.split_last_mut() else { return };
-    earlier.iter_mut().for_each(|run| run.cases.retain(|id, _| own.cases.contains_key(id)));
+    for run in earlier {
+        run.cases.retain(|id, _| own.cases.contains_key(id));
+    }
     let own = own.name.clone();
     runs.retain(|run| !run.cases.is_empty() || run.name == own);
 }

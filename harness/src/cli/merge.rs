@@ -8,7 +8,7 @@ use miette::Diagnostic;
 
 use super::{args::MergeArgs, baseline, exit::Exit, failure::Failure, history, run::ReportProblem};
 use crate::{
-    model::{EvidenceFile, report::Report},
+    model::report::Report,
     report::{self, MergeError, ReportError, claim_dir, json, merge},
 };
 
@@ -28,13 +28,15 @@ pub fn run(args: &MergeArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
     let input = |error: ReportError| Failure::input(ReportProblem::new(&error));
     let parts = args.dirs.iter().map(|dir| json::read(&dir.join("report.json")));
     let mut parts = parts.collect::<Result<Vec<Report>, _>>().map_err(input)?;
-    claim_dir(&args.output).map_err(input)?;
-    for (dir, part) in args.dirs.iter().zip(&mut parts) {
-        copy_evidence(dir, part, &args.output)?;
-    }
+    let copies = evidence_copies(&args.dirs, &mut parts);
     let id = args.output.file_name().unwrap_or("merged").to_owned();
     let mut report =
         merge(parts, id, std::env::args().collect()).map_err(|error| Failure::input(MergeProblem::Parts(error)))?;
+    claim_dir(&args.output).map_err(input)?;
+    for (from, into) in copies {
+        copy(&from, &args.output.join(into))
+            .map_err(|source| Failure::lab(MergeProblem::Evidence { path: from.clone(), source }))?;
+    }
     if let (Some(known), Some(file)) = (&known, &args.baseline) {
         report.baseline = Some(baseline::against_report(known, file, &report));
     }
@@ -45,20 +47,22 @@ pub fn run(args: &MergeArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
     Ok(baseline::exit(&report))
 }
 
-/// Copies a part's evidence; where two parts have files of one name, the second gets its part's number before it.
-fn copy_evidence(dir: &Utf8Path, part: &mut Report, to: &Utf8Path) -> Result<(), Failure> {
-    let number = part.run.shard.as_ref().map_or(0, |shard| shard.number);
-    for file in &mut part.evidence {
-        let (from, mut into) = (dir.join(&file.path), file.path.clone());
-        if to.join(&into).exists() {
-            let name = format!("part-{number}.{}", into.file_name().unwrap_or_default());
-            into.set_file_name(name);
+/// Which files of evidence are copied under which names below the whole's folder. Where two parts have files of one
+/// name, the second gets its part's number before it.
+fn evidence_copies(dirs: &[Utf8PathBuf], parts: &mut [Report]) -> Vec<(Utf8PathBuf, Utf8PathBuf)> {
+    let mut copies: Vec<(Utf8PathBuf, Utf8PathBuf)> = Vec::new();
+    for (dir, part) in dirs.iter().zip(parts) {
+        let number = part.run.shard.as_ref().map_or(0, |shard| shard.number);
+        for file in &mut part.evidence {
+            let from = dir.join(&file.path);
+            if copies.iter().any(|(_, into)| *into == file.path) {
+                let name = format!("part-{number}.{}", file.path.file_name().unwrap_or_default());
+                file.path.set_file_name(name);
+            }
+            copies.push((from, file.path.clone()));
         }
-        copy(&from, &to.join(&into))
-            .map_err(|source| Failure::lab(MergeProblem::Evidence { path: from.clone(), source }))?;
-        *file = EvidenceFile { path: into, ..file.clone() };
     }
-    Ok(())
+    copies
 }
 
 fn copy(from: &Utf8Path, to: &Utf8Path) -> std::io::Result<()> {

@@ -16,11 +16,13 @@ use super::{
     select::{Selected, select},
 };
 use crate::{
-    cluster::dataplane,
+    cluster::{
+        dataplane,
+        kubernetes::{self, embeddable, programs},
+    },
     diagnose::evidence,
     events::Events,
     model::{ClusterKind, ProviderKind},
-    plan::Plan,
     provider::needs::{Check, Status, check_netns, missing_programs},
     report::{self, claim_dir, fresh_dir},
     run::{self, Explain, Finished, Maker, MakerError, RunOptions, trials},
@@ -51,6 +53,12 @@ enum LabError {
     /// The program's own runtime.
     #[error("failed to start: {0}")]
     Runtime(#[from] std::io::Error),
+}
+
+impl From<programs::Lacking> for LabError {
+    fn from(lacking: programs::Lacking) -> Self {
+        Self::Missing(lacking.to_string(), lacking.help)
+    }
 }
 
 impl LabError {
@@ -103,7 +111,6 @@ pub fn run(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
     let events = events.map_err(|error| Failure::input(ReportProblem::new(&error)))?;
     let baseline = args.baseline.as_deref().map(baseline::read).transpose()?;
     check(&selected)?;
-    let plan = &selected.plan;
     let dir = report_dir(args.report.as_deref())?;
     let options = RunOptions {
         id: dir.file_name().unwrap_or("run").to_owned(),
@@ -116,7 +123,7 @@ pub fn run(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
         run_limit: args.timeout,
         events: Arc::new(events),
     };
-    let mut finished = in_lab(plan, &options).inspect_err(|_| {
+    let mut finished = in_lab(&selected, args.selection.kube_bin.as_deref(), &options).inspect_err(|_| {
         // Nothing was observed, so there is nothing to keep; the folder is the run's own, and empty.
         drop(std::fs::remove_dir(&dir));
     })?;
@@ -147,25 +154,43 @@ pub fn run(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
 }
 
 /// Runs a plan in a lab of its own, from a program without a runtime.
-pub(super) fn in_lab(plan: &Plan, options: &RunOptions) -> Result<Finished, Failure> {
+pub(super) fn in_lab(
+    selected: &Selected,
+    kube_bin: Option<&Utf8Path>,
+    options: &RunOptions,
+) -> Result<Finished, Failure> {
     let missing = missing_programs();
     if !missing.is_empty() {
         return Err(Failure::lab(LabError::programs(&missing)));
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|error| Failure::lab(LabError::Runtime(error)))?;
-    let finished = async { run::run(plan, Maker::start().await?, options).await };
+    let programs = match selected.cluster {
+        ClusterKind::Kubernetes => Some(programs::find(kube_bin).map_err(|lacking| Failure::lab(LabError::from(lacking)))?),
+        ClusterKind::Dataplane | ClusterKind::Microk8s => None,
+    };
+    let finished = async {
+        let maker = match &programs {
+            Some(programs) => Maker::kubernetes(programs).await?,
+            None => Maker::dataplane().await?,
+        };
+        run::run(&selected.plan, maker, options).await
+    };
     runtime.block_on(finished).map_err(|error| Failure::lab(LabError::run(error)))
 }
 
 /// What the files say is checked before anything is created.
 pub(super) fn check(selected: &Selected) -> Result<(), Failure> {
-    if selected.provider != ProviderKind::Netns || selected.cluster != ClusterKind::Dataplane {
+    if selected.provider != ProviderKind::Netns {
         let what = format!("this version has no provider {} with cluster {}", selected.provider, selected.cluster);
-        let help = "use `--provider netns --cluster dataplane`, the default".to_owned();
+        let help = "use `--provider netns`, the default".to_owned();
         return Err(Failure::lab(LabError::Missing(what, help)));
     }
-    dataplane::check(&selected.plan).map_err(Failure::input)
+    if selected.cluster != ClusterKind::Kubernetes {
+        return dataplane::check(&selected.plan).map_err(Failure::input);
+    }
+    dataplane::check(&embeddable::plan(&selected.plan)).map_err(Failure::input)?;
+    kubernetes::check(&selected.plan).map_err(|error| Failure::input(ReportProblem::new(&error)))
 }
 
 fn report_dir(named: Option<&Utf8Path>) -> Result<Utf8PathBuf, Failure> {

@@ -13,7 +13,7 @@ use crate::{
     report::json,
 };
 
-/// How a SQLite file starts.
+/// How a `SQLite` file starts.
 const SQLITE: &[u8] = b"SQLite format 3\0";
 
 /// Times that cannot be read.

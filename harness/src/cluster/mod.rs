@@ -3,6 +3,7 @@
 pub mod dataplane;
 pub mod image;
 pub mod kube;
+pub mod kubernetes;
 pub mod manifest;
 pub mod microk8s;
 pub mod workload;
@@ -11,7 +12,7 @@ use std::{error::Error, net::IpAddr, sync::Arc};
 
 use async_trait::async_trait;
 
-use self::{dataplane::runtime::RuntimeError, workload::Workload};
+use self::{dataplane::runtime::RuntimeError, kube::KubeError, workload::Workload};
 use crate::{
     catalog::distro::FirewallKind,
     provider::{Command, Machine, MachineError},
@@ -53,6 +54,9 @@ pub trait Cluster: Send + Sync {
 
     /// Has those rules written again, as the proxy does once it has noticed, and waits for it.
     async fn resync(&self) -> Result<(), ClusterError>;
+
+    /// After a condition or remedy has run: waits for what it set going in the cluster itself, and learns new addresses.
+    async fn settle(&mut self) -> Result<(), ClusterError>;
 }
 
 /// The log of a component on a node.
@@ -78,7 +82,8 @@ impl ClusterError {
     /// Whether the way to a machine failed, or the making of one, rather than the cluster.
     #[must_use]
     pub fn is_transport(&self) -> bool {
-        let machine = self.0.downcast_ref::<MachineError>().is_some_and(MachineError::is_transport);
+        let machine = self.0.downcast_ref::<MachineError>().is_some_and(MachineError::is_transport)
+            || matches!(self.0.downcast_ref(), Some(KubeError::Machine(error)) if error.is_transport());
         machine || self.0.downcast_ref::<RuntimeError>().is_some_and(RuntimeError::is_transport)
     }
 }

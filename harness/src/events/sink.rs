@@ -94,7 +94,9 @@ mod tests {
         let shared = Shared::default();
         let events = Events::to(shared.clone());
         let all = [Event::start("r", 1, 2), Event::CaseStart { case: "a::b".to_owned() }];
-        all.iter().for_each(|event| events.emit(event.clone()));
+        for event in &all {
+            events.emit(event.clone());
+        }
         let text = String::from_utf8(shared.0.lock().expect("not poisoned").clone()).expect("UTF-8");
         let lines: Vec<Line> = text.lines().map(|line| serde_json::from_str(line).expect("a line")).collect();
         assert_eq!(lines.iter().map(|line| line.event.clone()).collect::<Vec<_>>(), all);

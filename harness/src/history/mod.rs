@@ -1,4 +1,4 @@
-//! The history: what runs showed, night for night, in one SQLite file, and what can be read from it.
+//! The history: what runs showed, night for night, in one `SQLite` file, and what can be read from it.
 //!
 //! It informs and never decides: a history that cannot be read or written is a warning, and the run goes on.
 

@@ -31,7 +31,7 @@ pub enum HistoryError {
         #[source]
         source: std::io::Error,
     },
-    /// SQLite says no.
+    /// `SQLite` says no.
     #[error("failed to use the history {path}")]
     Sqlite {
         /// The file.
@@ -293,8 +293,8 @@ fn is_broken(error: &rusqlite::Error) -> bool {
 
 /// Gives the file another name, beside its own: nothing is thrown away.
 fn move_aside(path: &Utf8Path) -> Result<Utf8PathBuf, HistoryError> {
-    let free = (1..).map(|number| Utf8PathBuf::from(format!("{path}.broken-{number}"))).find(|name| !name.exists());
-    let aside = free.unwrap_or_else(|| Utf8PathBuf::from(format!("{path}.broken")));
+    let name = |number: u32| Utf8PathBuf::from(format!("{path}.broken-{number}"));
+    let aside = (1..1000).map(name).find(|name| !name.exists()).unwrap_or_else(|| name(1000));
     fs::rename(path, &aside).map_err(|source| HistoryError::Folder { path: path.to_owned(), source })?;
     // What belongs to it would be taken for the new one's.
     for suffix in ["-journal", "-wal", "-shm"] {

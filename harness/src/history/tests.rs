@@ -2,12 +2,10 @@ use camino::{Utf8Path, Utf8PathBuf};
 use tempfile::TempDir;
 
 use super::{History, HistoryError, RunRecord, analyse};
-use crate::{
-    baseline::tests::report,
-    model::{
-        Fact,
-        report::{ConditionReport, Report, ScenarioReport},
-    },
+use crate::model::{
+    Fact,
+    fake::report,
+    report::{ConditionReport, Report, ScenarioReport},
 };
 
 fn place() -> (TempDir, Utf8PathBuf) {
@@ -52,7 +50,9 @@ fn nights() -> Vec<Report> {
 fn a_turn_has_its_nights_its_cause_and_what_changed() {
     let (_guard, path) = place();
     let mut history = History::open(&path).expect("a new history");
-    nights().iter().for_each(|report| history.append(report).expect("appended"));
+    for report in nights() {
+        history.append(&report).expect("appended");
+    }
     let runs = history.last(None, "", 14).expect("readable");
     assert_eq!(runs, nights().iter().map(RunRecord::from).collect::<Vec<_>>(), "what goes in comes out");
     let past = analyse(&runs, false);
@@ -77,7 +77,9 @@ fn a_turn_has_its_nights_its_cause_and_what_changed() {
 fn a_part_of_the_nights_and_cases_can_be_asked_for() {
     let (_guard, path) = place();
     let mut history = History::open(&path).expect("a new history");
-    nights().iter().for_each(|report| history.append(report).expect("appended"));
+    for report in nights() {
+        history.append(&report).expect("appended");
+    }
     let runs = history.last(None, "pod-to-pod", 3).expect("readable");
     assert_eq!(runs.iter().map(|run| run.name.as_str()).collect::<Vec<_>>(), ["night-12", "night-13", "night-14"]);
     assert!(runs.iter().all(|run| run.cases.len() == 1));

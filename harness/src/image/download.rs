@@ -25,7 +25,8 @@ pub(super) async fn download(wanted: &Wanted<'_>, places: &[Url], sum: Sha256Dig
             Ok(()) => return Ok(()),
             Err(Stop::Here(error)) => {
                 wanted.progress.end();
-                if matches!(error, ImageError::Full { .. }) {
+                // A full disk is freed, and of nothing nothing stays.
+                if matches!(error, ImageError::Full { .. }) || Part::bytes(wanted.image) == 0 {
                     Part::remove(wanted.image)?;
                 }
                 return Err(error);

@@ -12,14 +12,14 @@ pub enum ImageError {
     #[error("there is no folder for images: neither XDG_CACHE_HOME nor HOME is set to an absolute path")]
     NoFolder,
     /// The machine did not let us.
-    #[error("failed to {doing} {path}: {source}")]
+    #[error("failed to {doing} {path}: {reason}")]
     Io {
         /// What was tried.
         doing: &'static str,
         /// The file or folder.
         path: Utf8PathBuf,
         /// Why not.
-        source: std::io::Error,
+        reason: std::io::Error,
     },
     /// Not enough room.
     #[error("no room in {folder}: {} are needed, {} are free", size(*.needed), size(*.free))]
@@ -62,15 +62,16 @@ pub enum ImageError {
     },
     /// Another content than it must have.
     #[error(transparent)]
-    #[diagnostic(transparent)]
-    Mismatch(#[from] Mismatch),
+    #[diagnostic(help("{}", .0.help))]
+    Mismatch(Box<Mismatch>),
     /// Nothing that can be booted from.
-    #[error("{path} {source}")]
+    #[error("{what} {problem}")]
+    #[diagnostic(help("do not boot from it: what the place of the image has is no image that stands alone"))]
     Qcow2 {
-        /// The file.
-        path: Utf8PathBuf,
+        /// The file, or where it came from.
+        what: String,
         /// What is wrong.
-        source: Qcow2Error,
+        problem: Qcow2Error,
     },
     /// No place gave the right file.
     #[error("failed to download the image of {distro}\n{}", .faults.join("\n"))]
@@ -138,7 +139,7 @@ pub enum ImageError {
 }
 
 /// A file with another content than it must have.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Diagnostic)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{path} is not the image of {distro}: its SHA-256 is {found}, expected {expected}")]
 pub struct Mismatch {
     /// The distro.
@@ -150,18 +151,23 @@ pub struct Mismatch {
     /// The sum that it has.
     pub found: Sha256Digest,
     /// What to do.
-    #[help]
     pub help: String,
+}
+
+impl From<Mismatch> for ImageError {
+    fn from(mismatch: Mismatch) -> Self {
+        Self::Mismatch(Box::new(mismatch))
+    }
 }
 
 impl ImageError {
     /// What became of a file operation; a full disk is told apart.
-    pub(super) fn io(doing: &'static str, path: &camino::Utf8Path, source: std::io::Error) -> Self {
-        if [std::io::ErrorKind::StorageFull, std::io::ErrorKind::QuotaExceeded].contains(&source.kind()) {
+    pub(super) fn io(doing: &'static str, path: &camino::Utf8Path, error: std::io::Error) -> Self {
+        if [std::io::ErrorKind::StorageFull, std::io::ErrorKind::QuotaExceeded].contains(&error.kind()) {
             let folder = path.parent().unwrap_or(path).to_owned();
             return Self::Full { folder };
         }
-        Self::Io { doing, path: path.to_owned(), source: plain(source) }
+        Self::Io { doing, path: path.to_owned(), reason: plain(error) }
     }
 }
 

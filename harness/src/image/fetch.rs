@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use fs_err as fs;
 use reqwest::Url;
 
 use super::{
@@ -137,16 +136,13 @@ fn finish(distro: &Distro, image: &Utf8Path, published: Sha256Digest) -> Result<
             unpacked
         }
     };
-    disk(&finished)?;
+    disk(&finished).map_err(|error| match error {
+        ImageError::Qcow2 { problem, .. } => {
+            ImageError::Qcow2 { what: format!("the image that was downloaded for {}", distro.id), problem }
+        }
+        error => error,
+    })?;
     record.write(image)?;
-    read_only(&finished)?;
-    place::place(&finished, image)?;
+    place::base(&finished, image)?;
     Part::remove(image)
-}
-
-/// An image is the base of disks, and never written to.
-fn read_only(path: &Utf8Path) -> Result<(), ImageError> {
-    use std::os::unix::fs::PermissionsExt as _;
-    fs::set_permissions(path, std::fs::Permissions::from_mode(0o444))
-        .map_err(|error| ImageError::io("write", path, error))
 }

@@ -1,6 +1,10 @@
 //! Files appear whole or not at all, and stay when the power fails.
 
-use std::io::{ErrorKind, Write as _};
+use std::{
+    fs::Permissions,
+    io::{ErrorKind, Write as _},
+    os::unix::fs::PermissionsExt as _,
+};
 
 use camino::Utf8Path;
 use fs_err as fs;
@@ -8,7 +12,7 @@ use fs_err as fs;
 use super::error::ImageError;
 
 /// Gives a finished file of the same folder its final name.
-pub(super) fn place(finished: &Utf8Path, name: &Utf8Path) -> Result<(), ImageError> {
+fn place(finished: &Utf8Path, name: &Utf8Path) -> Result<(), ImageError> {
     let failed = |error| ImageError::io("write", name, error);
     fs::File::open(finished).and_then(|file| file.sync_all()).map_err(failed)?;
     fs::rename(finished, name).map_err(failed)?;
@@ -17,6 +21,13 @@ pub(super) fn place(finished: &Utf8Path, name: &Utf8Path) -> Result<(), ImageErr
         _ => Utf8Path::new("."),
     };
     fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
+}
+
+/// Gives a finished image its final name. It is the base of disks and never written to.
+pub(super) fn base(finished: &Utf8Path, name: &Utf8Path) -> Result<(), ImageError> {
+    let read_only = Permissions::from_mode(0o444);
+    fs::set_permissions(finished, read_only).map_err(|error| ImageError::io("write", name, error))?;
+    place(finished, name)
 }
 
 /// Writes a small file.

@@ -115,7 +115,7 @@ impl Store {
     /// The image of a distro, proven: its whole content is read, each time. Call it before anything boots from it.
     pub fn checked(&self, distro: &Distro) -> Result<BaseImage, ImageError> {
         if let Some((path, from)) = self.own(distro) {
-            return checked_own(distro, path, &from);
+            return checked_own(distro, &path, &from);
         }
         let path = self.path(distro);
         let absent = || ImageError::Absent { distro: distro.id.clone(), help: how_to_get(distro) };
@@ -142,23 +142,23 @@ fn published(image: &Image) -> Option<Sha256Digest> {
     image.sha256.as_ref()?.parse().ok()
 }
 
-fn checked_own(distro: &Distro, path: Utf8PathBuf, from: &str) -> Result<BaseImage, ImageError> {
+fn checked_own(distro: &Distro, path: &Utf8Path, from: &str) -> Result<BaseImage, ImageError> {
     let wrong = |problem: String| {
-        let (distro, from, path) = (distro.id.clone(), from.to_owned(), path.clone());
+        let (distro, from, path) = (distro.id.clone(), from.to_owned(), path.to_owned());
         ImageError::Own { distro, from, path, problem }
     };
-    match fs::metadata(&path) {
+    match fs::metadata(path) {
         Ok(file) if file.is_file() => {}
         Ok(_) => return Err(wrong("is no file".to_owned())),
         Err(error) => return Err(wrong(format!("cannot be opened: {}", error.kind()))),
     }
-    let found = sum(&path).map_err(|error| wrong(format!("cannot be read: {error}")))?;
+    let found = sum(path).map_err(|error| wrong(format!("cannot be read: {error}")))?;
     if let Some(expected) = published(&distro.image).filter(|expected| *expected != found) {
         return Err(wrong(format!("is another one: its SHA-256 is {found}, expected {expected}")));
     }
-    let disk = qcow2::check(&path).map_err(|error| ImageError::io("read", &path, error))?;
+    let disk = qcow2::check(path).map_err(|error| ImageError::io("read", path, error))?;
     let disk = disk.map_err(|error| wrong(error.to_string()))?;
-    let path = path.canonicalize_utf8().map_err(|error| ImageError::io("read", &path, error))?;
+    let path = path.canonicalize_utf8().map_err(|error| ImageError::io("read", path, error))?;
     Ok(base(distro, path, found, disk, Origin::Own))
 }
 
@@ -174,7 +174,7 @@ pub(super) fn sum(path: &Utf8Path) -> Result<Sha256Digest, ImageError> {
 /// The size of an image's disk, if it is an image that stands alone.
 pub(super) fn disk(path: &Utf8Path) -> Result<u64, ImageError> {
     let disk = qcow2::check(path).map_err(|error| ImageError::io("read", path, error))?;
-    disk.map_err(|source| ImageError::Qcow2 { path: path.to_owned(), source })
+    disk.map_err(|problem| ImageError::Qcow2 { what: path.to_string(), problem })
 }
 
 /// What the user does to have the image of a distro.

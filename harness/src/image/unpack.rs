@@ -1,9 +1,12 @@
 //! Out of the published file, compressed, comes the image.
 
-use std::io::{Read, Write as _};
+use std::io::{BufRead as _, BufReader, Read, Write as _};
 
 use camino::Utf8Path;
+use flate2::read::MultiGzDecoder;
 use fs_err as fs;
+use lzma_rust2::XzReader;
+use ruzstd::decoding::StreamingDecoder;
 use sha2::{Digest as _, Sha256};
 
 use super::{digest::Sha256Digest, error::ImageError};
@@ -15,24 +18,47 @@ pub(super) fn unpack(
     packed: &Utf8Path,
     image: &Utf8Path,
 ) -> Result<Sha256Digest, ImageError> {
-    let failed = |problem: String| ImageError::Unpack { path: packed.to_owned(), problem };
     let file = fs::File::open(packed).map_err(|error| ImageError::io("read", packed, error))?;
-    let mut inside: Box<dyn Read> = match compression {
-        Compression::Gz => Box::new(flate2::read::MultiGzDecoder::new(file)),
-        Compression::Xz => Box::new(lzma_rust2::XzReader::new(std::io::BufReader::new(file), true)),
-        Compression::Zst => {
-            let decoder = ruzstd::decoding::StreamingDecoder::new(std::io::BufReader::new(file));
-            Box::new(decoder.map_err(|error| failed(error.to_string()))?)
+    let out = fs::File::create(image).map_err(|error| ImageError::io("write", image, error))?;
+    let mut unpacking = Unpacking { packed, image, out, hasher: Sha256::new() };
+    match compression {
+        Compression::Gz => unpacking.take(&mut MultiGzDecoder::new(file))?,
+        Compression::Xz => unpacking.take(&mut XzReader::new(BufReader::new(file), true))?,
+        Compression::Zst => unpacking.take_frames(&mut BufReader::new(file))?,
+    }
+    Ok(Sha256Digest::of(unpacking.hasher))
+}
+
+struct Unpacking<'a> {
+    packed: &'a Utf8Path,
+    image: &'a Utf8Path,
+    out: fs::File,
+    hasher: Sha256,
+}
+
+impl Unpacking<'_> {
+    fn take(&mut self, inside: &mut dyn Read) -> Result<(), ImageError> {
+        let mut buffer = vec![0; 1 << 20];
+        loop {
+            let length = inside.read(&mut buffer).map_err(|error| self.failed(&error))?;
+            if length == 0 {
+                return Ok(());
+            }
+            self.hasher.update(&buffer[..length]);
+            self.out.write_all(&buffer[..length]).map_err(|error| ImageError::io("write", self.image, error))?;
         }
-    };
-    let mut out = fs::File::create(image).map_err(|error| ImageError::io("write", image, error))?;
-    let (mut hasher, mut buffer) = (Sha256::new(), vec![0; 1 << 20]);
-    loop {
-        let length = inside.read(&mut buffer).map_err(|error| failed(error.to_string()))?;
-        if length == 0 {
-            return Ok(Sha256Digest::of(hasher));
+    }
+
+    /// Zstandard files may be frames one behind the other, each with a decoder of its own.
+    fn take_frames(&mut self, file: &mut BufReader<fs::File>) -> Result<(), ImageError> {
+        while !file.fill_buf().map_err(|error| ImageError::io("read", self.packed, error))?.is_empty() {
+            let mut frame = StreamingDecoder::new(&mut *file).map_err(|error| self.failed(&error))?;
+            self.take(&mut frame)?;
         }
-        hasher.update(&buffer[..length]);
-        out.write_all(&buffer[..length]).map_err(|error| ImageError::io("write", image, error))?;
+        Ok(())
+    }
+
+    fn failed(&self, error: &dyn std::error::Error) -> ImageError {
+        ImageError::Unpack { path: self.packed.to_owned(), problem: error.to_string() }
     }
 }

@@ -42,20 +42,16 @@ fn lasting(text: &str) -> String {
 
 /// A word with the generated part of a pod's interface or of a Service endpoint's chain cut off.
 fn stable(word: &str) -> String {
-    let generated: [(&str, fn(char) -> bool, usize); 2] = [
-        ("cali", |c| c.is_ascii_digit() || ('a'..='f').contains(&c), 11),
-        ("KUBE-SEP-", |c| c.is_ascii_digit() || c.is_ascii_uppercase(), 16),
-    ];
-    for (prefix, part, length) in generated {
-        if let Some(at) = word.find(prefix) {
-            let rest = &word[at + prefix.len()..];
-            let end = rest.find(|c| !part(c)).unwrap_or(rest.len());
-            if end == length {
-                return format!("{}{prefix}*{}", &word[..at], &rest[end..]);
-            }
-        }
-    }
-    word.to_owned()
+    let hexadecimal = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
+    let base32 = |c: char| c.is_ascii_digit() || c.is_ascii_uppercase();
+    cut(word, "cali", 11, hexadecimal).or_else(|| cut(word, "KUBE-SEP-", 16, base32)).unwrap_or_else(|| word.to_owned())
+}
+
+/// The word with the `length` characters behind the prefix replaced, if there are just so many.
+fn cut(word: &str, prefix: &str, length: usize, part: impl Fn(char) -> bool) -> Option<String> {
+    let at = word.find(prefix)? + prefix.len();
+    let end = at + word[at..].find(|c| !part(c)).unwrap_or(word.len() - at);
+    (end - at == length).then(|| format!("{}*{}", &word[..at], &word[end..]))
 }
 
 #[cfg(test)]

@@ -53,7 +53,7 @@ impl ProviderKind {
     #[must_use]
     pub const fn needs(self) -> &'static str {
         match self {
-            Self::Netns => "Linux with user namespaces, firewalld, nftables, iptables, nginx",
+            Self::Netns => "Linux with user namespaces, firewalld, nftables, iptables, nginx; root for kubernetes",
             Self::Libvirt => "libvirt and QEMU (KVM, else TCG)",
             Self::Multipass => "Multipass",
             Self::Ssh => "hosts that exist already",

@@ -2,6 +2,8 @@
 
 mod comparison;
 mod evidence;
+#[cfg(test)]
+pub(crate) mod fake;
 mod identity;
 mod lab;
 mod past;

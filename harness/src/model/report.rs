@@ -108,6 +108,9 @@ pub struct Run {
     /// Which part of the cases this is, for a run of `--shard`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shard: Option<ShardReport>,
+    /// Whether somebody ended it before it came to its end.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub interrupted: bool,
     /// Faults of the lab itself that a second try got over.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<String>,

@@ -93,7 +93,9 @@ fn look(page: &mut String, report: &Report) {
     line(page, &format!("### {} to look at\n", count(cases.len(), "case")));
     for case in cases.iter().take(MOST_ROWS) {
         line(page, &format!("- **{}** {}", case.verdict, code(&case.id)));
-        case_words::of(case).iter().for_each(|words| line(page, &format!("  - {}", text(words))));
+        for words in case_words::of(case) {
+            line(page, &format!("  - {}", text(&words)));
+        }
     }
     more(page, cases.len());
 }
@@ -105,7 +107,9 @@ fn past(page: &mut String, report: &Report) {
     for case in past.cases.iter().take(MOST_ROWS) {
         line(page, &format!("- {}: {}", code(&case.id), text(&past_words::of(case).join(" "))));
         let changed = case.turn.as_ref().map(past_words::changed).unwrap_or_default();
-        changed.iter().for_each(|fact| line(page, &format!("  - {}", text(fact))));
+        for fact in changed {
+            line(page, &format!("  - {}", text(&fact)));
+        }
     }
     more(page, past.cases.len());
     line(page, "</details>");

@@ -144,6 +144,7 @@ fn run(parts: &[(ShardReport, Report)], id: String, command: Vec<String>) -> Run
         host,
         command,
         shard: None,
+        interrupted: runs().any(|run| run.interrupted),
         faults: runs().flat_map(|run| run.faults.iter().cloned()).collect(),
         ..first.clone()
     }

@@ -86,6 +86,7 @@ impl Life {
         tell(Phase::Deploy);
         life.cluster.deploy().await?;
         life.conditions(When::AfterDeploy).await?;
+        life.cluster.settle().await?;
         life.let_proxy_notice().await?;
         if let Some(remedy) = &plan.remedy {
             tell(Phase::Remedy);
@@ -177,6 +178,7 @@ impl Life {
                 run_lines(machine, &remedy.run).await.map_err(line)?;
             }
         }
+        self.cluster.settle().await?;
         if !self.proxy_is_late() && !self.cluster.rules_intact().await? {
             let all: Vec<usize> = (0..self.plan.cases.len()).collect();
             self.look(&all, Moment::BeforeResync, false).await;

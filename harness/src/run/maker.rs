@@ -1,7 +1,13 @@
 //! What makes the clusters of a run: one provider with one kind of cluster.
 
+use camino::Utf8Path;
+
 use crate::{
-    cluster::{Cluster, ClusterError, dataplane::Dataplane},
+    cluster::{
+        Cluster, ClusterError,
+        dataplane::Dataplane,
+        kubernetes::{self, Kubernetes, KubernetesError},
+    },
     model::{ClusterKind, ProviderKind, report::Host},
     plan::ClusterPlan,
     provider::{
@@ -16,6 +22,9 @@ pub enum MakerError {
     /// The sandbox could not be started.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
+    /// What real Kubernetes needs.
+    #[error(transparent)]
+    Kubernetes(#[from] KubernetesError),
     /// The lab's own tools could not be asked for their versions.
     #[error(transparent)]
     Machine(#[from] MachineError),
@@ -25,19 +34,33 @@ pub enum MakerError {
 pub enum Maker {
     /// Namespace hosts with the embedded cluster.
     Dataplane(NetnsLab),
+    /// Namespace hosts with real Kubernetes.
+    Kubernetes(kubernetes::Shared),
 }
 
 impl Maker {
     /// Starts what the clusters of a run share.
-    pub async fn start() -> Result<Self, MakerError> {
+    pub async fn dataplane() -> Result<Self, MakerError> {
         Ok(Self::Dataplane(NetnsLab::start().await?))
+    }
+
+    /// The same for real Kubernetes; its programs are in this folder.
+    pub async fn kubernetes(programs: &Utf8Path) -> Result<Self, MakerError> {
+        Ok(Self::Kubernetes(kubernetes::Shared::start(programs).await?))
+    }
+
+    const fn lab(&self) -> &NetnsLab {
+        match self {
+            Self::Dataplane(lab) => lab,
+            Self::Kubernetes(shared) => shared.lab(),
+        }
     }
 
     /// What makes the machines.
     #[must_use]
     pub const fn provider(&self) -> ProviderKind {
         match self {
-            Self::Dataplane(_) => ProviderKind::Netns,
+            Self::Dataplane(_) | Self::Kubernetes(_) => ProviderKind::Netns,
         }
     }
 
@@ -46,27 +69,27 @@ impl Maker {
     pub const fn cluster(&self) -> ClusterKind {
         match self {
             Self::Dataplane(_) => ClusterKind::Dataplane,
+            Self::Kubernetes(_) => ClusterKind::Kubernetes,
         }
     }
 
     /// Versions of what decides the result, on the host that runs the lab.
     pub async fn host(&self) -> Result<Host, MakerError> {
-        match self {
-            Self::Dataplane(lab) => Ok(super::versions::of_host(&lab.machine("versions", "lab").await?).await?),
-        }
+        Ok(super::versions::of_host(&self.lab().machine("versions", "lab").await?).await?)
     }
 
     /// Makes the hosts of a cluster of the plan. `name` is unique in the run.
     pub async fn make(&self, plan: &ClusterPlan, name: &str) -> Result<Box<dyn Cluster>, ClusterError> {
         match self {
             Self::Dataplane(lab) => Ok(Box::new(Dataplane::hosts(lab, plan, name).await.map_err(ClusterError::new)?)),
+            Self::Kubernetes(shared) => {
+                Ok(Box::new(Kubernetes::hosts(shared, plan, name).await.map_err(ClusterError::new)?))
+            }
         }
     }
 
     /// Gives back what a cluster of that name held, however far it came.
     pub async fn clear(&self, name: &str) -> Result<(), ClusterError> {
-        match self {
-            Self::Dataplane(lab) => lab.remove(&format!("{name}.")).await.map_err(ClusterError::new),
-        }
+        self.lab().remove(&format!("{name}.")).await.map_err(ClusterError::new)
     }
 }

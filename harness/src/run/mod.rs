@@ -107,11 +107,12 @@ pub async fn run(plan: &Plan, maker: Maker, options: &RunOptions) -> Result<Fini
         command: options.command.clone(),
         pathlab: env!("CARGO_PKG_VERSION").to_owned(),
         shard: None,
+        interrupted: end == End::Interrupted,
         faults,
     };
     let explanations = endings.iter().flat_map(Ending::explanations).cloned().collect();
     let report = assemble(plan, &endings, head);
-    let interrupted = end == End::Interrupted;
+    let interrupted = report.run.interrupted;
     options.events.emit(Event::RunEnd {
         run: options.id.clone(),
         duration_ms: report.run.duration_ms,

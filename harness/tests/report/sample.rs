@@ -201,6 +201,7 @@ fn run() -> Run {
         command: ["lab", "run", "rhel", "ubuntu"].map(str::to_owned).to_vec(),
         pathlab: "0.1.0".to_owned(),
         shard: None,
+        interrupted: false,
         faults: Vec::new(),
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Its policy chains in the filter table are in [`super::felix`].
 
-use std::net::Ipv6Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::{
     iptables::{IptablesProgram, JumpRule, Position, Table},
@@ -110,8 +110,13 @@ const fn no_detection(family: IpFamily) -> &'static str {
 /// process in it, or a name below `/run/netns`. In the pod the link is `eth0`.
 #[must_use]
 pub fn pod_link(state: &ClusterState, pod: &Pod, netns: &str) -> PodLink {
-    let (name, ip, mtu) = (pod.interface(), pod.ip, state.pod_mtu());
-    let [by_hand, node_ipv6, pod_ipv6] = pod.ip6.map(|ip6| ipv6_link(&name, ip6)).unwrap_or_default();
+    link(&pod.interface(), pod.ip, pod.ip6, state.pod_mtu(), netns)
+}
+
+/// The same for a pod of which only this is known: the name of the node's end, its addresses, the MTU.
+#[must_use]
+pub fn link(name: &str, ip: Ipv4Addr, ip6: Option<Ipv6Addr>, mtu: u16, netns: &str) -> PodLink {
+    let [by_hand, node_ipv6, pod_ipv6] = ip6.map(|ip6| ipv6_link(name, ip6)).unwrap_or_default();
     let node_batch = format!(
         "link add {name} mtu {mtu} address {HOST_SIDE_MAC} type veth peer name eth0 mtu {mtu} netns {netns}\n\
          {by_hand}link set {name} up\n\
@@ -133,7 +138,7 @@ pub fn pod_link(state: &ClusterState, pod: &Pod, netns: &str) -> PodLink {
         own("proxy_arp", 1),
         own("forwarding", 1),
     ];
-    if pod.ip6.is_some() {
+    if ip6.is_some() {
         let own = |setting: &str| sysctl(&format!("net/ipv6/conf/{name}/{setting}"), 1);
         node_sysctls.extend([own("proxy_ndp"), own("forwarding")]);
     }

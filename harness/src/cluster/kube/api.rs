@@ -3,12 +3,13 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use kube::Client;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::{
     access::KubeAccess,
     error::{KubeError, said},
     kinds::Kinds,
+    patience::ANSWER,
     transport,
 };
 
@@ -48,9 +49,10 @@ impl KubeApi {
             .map_err(|error| KubeError::Kubeconfig { reason: said(&error) })?;
         let end = Instant::now() + limit;
         loop {
-            let last = match ready(&client).await {
-                Ok(version) => return Self::with_client(client, version),
-                Err(last) => last,
+            let last = match timeout(ANSWER, ready(&client)).await {
+                Ok(Ok(version)) => return Self::with_client(client, version),
+                Ok(Err(last)) => last,
+                Err(_) => "it takes connections, but does not answer".to_owned(),
             };
             if Instant::now() >= end {
                 return Err(KubeError::NotReady { limit, last });

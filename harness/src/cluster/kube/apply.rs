@@ -6,7 +6,7 @@ use kube::{
     Api,
     core::{DynamicObject, Status},
 };
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::{
     api::{KubeApi, PAUSE},
@@ -14,6 +14,7 @@ use super::{
     document::{self, Object},
     error::{KubeError, is_absent, said},
     kinds::Kind,
+    patience::{ANSWER, may_pass},
     protocol,
 };
 use crate::{
@@ -61,9 +62,13 @@ impl KubeApi {
     async fn apply_one(&self, object: &Object) -> Result<AppliedObject, KubeError> {
         let end = Instant::now() + MENDING;
         loop {
-            let error = match self.try_apply(object).await {
-                Ok(done) => return Ok(done),
-                Err(error) => error,
+            let error = match timeout(ANSWER, self.try_apply(object)).await {
+                Ok(Ok(done)) => return Ok(done),
+                Ok(Err(error)) => error,
+                Err(_) => {
+                    let what = format!("apply {} {}", object.kind, object.name);
+                    return Err(KubeError::Request { what, reason: format!("no answer within {ANSWER:?}") });
+                }
             };
             if Instant::now() >= end || !mends(&error) {
                 return Err(self.refused(object, error).await);
@@ -180,16 +185,15 @@ fn in_order(manifests: &[Manifest]) -> Result<Vec<Object>, ManifestErrors> {
 fn mends(refused: &Refused) -> bool {
     match refused {
         Refused::NoKind | Refused::Other(_) => false,
-        Refused::Server(kube::Error::Api(status)) => match status.code {
+        Refused::Server(error @ kube::Error::Api(status)) => match status.code {
             // What does not fit the server's schema never will.
             500 => !status.message.contains(NOT_IN_SCHEMA),
-            429 | 502..=504 => true,
             // The namespace is new, and its controller has not made the account yet.
             403 => status.message.contains("serviceaccount"),
             409 => !has_cause(status, "FieldManagerConflict"),
-            _ => false,
+            _ => may_pass(error),
         },
-        Refused::Server(error) => matches!(error, kube::Error::Service(_) | kube::Error::HyperError(_)),
+        Refused::Server(error) => may_pass(error),
     }
 }
 

@@ -8,7 +8,8 @@ use tokio::time::{Instant, sleep};
 use super::{
     api::{KubeApi, PAUSE},
     applied::{Applied, AppliedObject},
-    error::{KubeError, is_absent},
+    error::{KubeError, code, is_absent},
+    patience::patiently,
 };
 
 impl KubeApi {
@@ -47,18 +48,22 @@ impl KubeApi {
         };
         let params =
             params.preconditions(kube::api::Preconditions { uid: Some(object.uid.clone()), resource_version: None });
-        match self.object_api(object).delete(&object.name, &params).await {
-            Ok(_) => Ok(true),
-            // 409: the id is another's.
-            Err(error) if is_absent(&error) || super::error::code(&error) == Some(409) => Ok(false),
-            Err(error) => Err(KubeError::request(format!("delete {object}"))(error)),
-        }
+        let all = self.object_api(object);
+        let deleted = patiently(format!("delete {object}"), || async {
+            match all.delete(&object.name, &params).await {
+                Ok(_) => Ok(true),
+                // 409: the id is another's.
+                Err(error) if is_absent(&error) || code(&error) == Some(409) => Ok(false),
+                Err(error) => Err(error),
+            }
+        });
+        deleted.await
     }
 
     async fn gone(&self, object: &AppliedObject, end: Instant, limit: Duration) -> Result<(), KubeError> {
         loop {
-            let found = self.object_api(object).get_opt(&object.name).await;
-            let found = found.map_err(KubeError::request(format!("look at {object}")))?;
+            let all = self.object_api(object);
+            let found = patiently(format!("look at {object}"), || all.get_opt(&object.name)).await?;
             let Some(found) = found.filter(|found| found.metadata.uid.as_ref() == Some(&object.uid)) else {
                 return Ok(());
             };

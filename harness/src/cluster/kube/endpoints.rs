@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use kube::api::ListParams;
 use serde_json::Value;
 
-use super::{api::KubeApi, error::KubeError};
+use super::{api::KubeApi, error::KubeError, patience::patiently};
 
 /// Newest first: `Endpoints` go by and by, slices come with 1.21.
 const SLICE_VERSIONS: [&str; 2] = ["discovery.k8s.io/v1", "discovery.k8s.io/v1beta1"];
@@ -31,16 +31,18 @@ pub(super) struct EndpointPort {
 impl KubeApi {
     /// The ready endpoints of a service, in no order that means anything.
     pub(super) async fn endpoints(&self, namespace: &str, service: &str) -> Result<Vec<Endpoint>, KubeError> {
-        let failed = || KubeError::request(format!("read the endpoints of service {namespace}/{service}"));
+        let what = format!("read the endpoints of service {namespace}/{service}");
         if let Some(kind) = self.kinds.first(&SLICE_VERSIONS, "EndpointSlice").await? {
             let own = ListParams::default().labels(&format!("kubernetes.io/service-name={service}"));
-            let slices = self.dynamic(&kind, Some(namespace)).list(&own).await.map_err(failed())?;
+            let slices = self.dynamic(&kind, Some(namespace));
+            let slices = patiently(what, || slices.list(&own)).await?;
             return Ok(slices.items.iter().flat_map(|slice| of_slice(&slice.data)).collect());
         }
         let Some(kind) = self.kinds.find("v1", "Endpoints").await? else {
             return Err(KubeError::Missing(self.kinds.absent("v1", "Endpoints").await));
         };
-        let found = self.dynamic(&kind, Some(namespace)).get_opt(service).await.map_err(failed())?;
+        let all = self.dynamic(&kind, Some(namespace));
+        let found = patiently(what, || all.get_opt(service)).await?;
         Ok(found.map(|found| of_endpoints(&found.data)).unwrap_or_default())
     }
 }

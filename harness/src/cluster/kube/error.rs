@@ -54,7 +54,7 @@ pub enum KubeError {
         /// How far it came.
         state: String,
         /// What its pods and events say.
-        reasons: Reasons,
+        reasons: Box<Reasons>,
     },
     /// The backend or something else that a scenario needs is not in the cluster.
     #[error("{0}")]

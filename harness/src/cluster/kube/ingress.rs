@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use k8s_openapi::api::core::v1::{Container, ContainerPort, Pod, Service};
 use kube::{Api, api::ListParams};
 
-use super::{api::KubeApi, error::KubeError, pods::is_ready, services::number};
+use super::{api::KubeApi, error::KubeError, patience::patiently, services::number};
 
 /// Labels by which controllers are known: of MicroK8s up to 1.34, of ingress-nginx, of Traefik.
 const LABELS: [(&str, &str); 3] = [
@@ -31,11 +31,12 @@ pub(super) struct Controller {
 }
 
 impl KubeApi {
-    /// The ready pods of the cluster's ingress controllers.
+    /// The running pods of the cluster's ingress controllers. Ready they need not be: what keeps them from it may be what
+    /// the scenario is about.
     pub(super) async fn ingress_controllers(&self) -> Result<Vec<Controller>, KubeError> {
         let pods: Api<Pod> = Api::all(self.client.clone());
-        let failed = KubeError::request("look for ingress controllers");
-        let all = pods.list(&ListParams::default()).await.map_err(failed)?.items;
+        let params = ListParams::default();
+        let all = patiently("look for ingress controllers", || pods.list(&params)).await?.items;
         let mut found: Vec<Controller> = all.into_iter().filter_map(controller).collect();
         let namespaces: Vec<String> = found.iter().filter_map(|one| one.pod.metadata.namespace.clone()).collect();
         let mut services = Vec::new();
@@ -54,13 +55,18 @@ impl KubeApi {
 fn controller(pod: Pod) -> Option<Controller> {
     let labels = pod.metadata.labels.clone().unwrap_or_default();
     let known = LABELS.iter().any(|(key, value)| labels.get(*key).is_some_and(|own| own == value));
-    let spec = pod.spec.as_ref().filter(|_| known && is_ready(&pod))?;
+    let spec = pod.spec.as_ref().filter(|_| known && runs(&pod))?;
     let ports = spec.containers.iter().flat_map(|container: &Container| container.ports.iter().flatten());
     let port =
         ports.filter(|port| serves_http(port)).min_by_key(|port| port.host_port != Some(i32::from(HTTP_PORT)))?;
     let own = number(port.container_port)?;
     let node_port = port.host_port.and_then(number).or_else(|| (spec.host_network == Some(true)).then_some(own));
     Some(Controller { port: own, node_port, pod })
+}
+
+fn runs(pod: &Pod) -> bool {
+    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+    phase == Some("Running") && pod.metadata.deletion_timestamp.is_none()
 }
 
 fn serves_http(port: &ContainerPort) -> bool {

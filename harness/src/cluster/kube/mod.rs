@@ -16,15 +16,20 @@ mod enter;
 mod error;
 mod events;
 mod ingress;
+mod inventory;
 mod kinds;
 mod nodes;
 pub mod own;
+mod patience;
 mod pods;
 mod progress;
 mod protocol;
 mod reason;
+mod restart;
 mod rollout;
 mod services;
+#[cfg(test)]
+mod tests;
 mod transport;
 
 pub use self::{
@@ -36,5 +41,6 @@ pub use self::{
     dial::{Dial, MachineDial, RELAY_READY, TcpDial, relay},
     enter::{RunningContainer, agent_in_container},
     error::KubeError,
+    inventory::{Inventory, SeenPod, SeenPort, SeenService},
     reason::{Reason, Reasons},
 };

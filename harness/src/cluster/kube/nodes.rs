@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep};
 use super::{
     api::{KubeApi, PAUSE},
     error::KubeError,
+    patience::patiently,
 };
 use crate::{cluster::workload::NodeAddress, model::IpFamily};
 
@@ -30,7 +31,8 @@ impl KubeApi {
 
     pub(super) async fn nodes(&self) -> Result<Vec<Node>, KubeError> {
         let nodes: Api<Node> = Api::all(self.client.clone());
-        Ok(nodes.list(&ListParams::default()).await.map_err(KubeError::request("list the nodes"))?.items)
+        let params = ListParams::default();
+        Ok(patiently("list the nodes", || nodes.list(&params)).await?.items)
     }
 }
 

@@ -63,12 +63,14 @@ impl Reason {
             // Nothing will bring the image or mend its name.
             "ErrImageNeverPull" | "InvalidImageName" => 1,
             // The kubelet has tried twice by then.
-            "ErrImagePull" | "ImagePullBackOff" | "ImageInspectError" | "RegistryUnavailable" => 12,
-            "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" => 12,
-            // A program that waits for another may crash once or twice.
-            "CrashLoopBackOff" => 20,
-            // A node may still become ready.
-            "Unschedulable" => 20,
+            "ErrImagePull"
+            | "ImagePullBackOff"
+            | "ImageInspectError"
+            | "CreateContainerConfigError"
+            | "CreateContainerError"
+            | "RunContainerError" => 12,
+            // A program that waits for another may crash once or twice; a node may still become ready.
+            "CrashLoopBackOff" | "Unschedulable" => 20,
             _ => return None,
         };
         Some(Duration::from_secs(seconds))

@@ -11,6 +11,7 @@ use super::{
     api::{KubeApi, PAUSE},
     applied::{Applied, AppliedObject},
     error::KubeError,
+    patience::patiently,
     pods::is_ready,
     progress::{AWAITED, Progress, progress},
     reason::{self, Reason, Reasons},
@@ -21,6 +22,9 @@ const LOG_LINES: i64 = 5;
 
 /// How long the kubelet may take to hand out a log; it only explains.
 const LOG_LIMIT: Duration = Duration::from_secs(3);
+
+/// One round of so many looks at pods, too: that is a lot to ask of a small machine.
+const CLOSER: u32 = 4;
 
 /// When each trouble of a pod was first seen.
 type Since = BTreeMap<(String, Option<String>, String), Instant>;
@@ -33,7 +37,10 @@ impl KubeApi {
             AWAITED.iter().any(|(version, kind)| object.kind == *kind && object.api_version.starts_with(version))
         };
         let mut left: Vec<&AppliedObject> = applied.objects.iter().filter(awaited).collect();
+        let mut round = 0_u32;
         loop {
+            let closer = round.is_multiple_of(CLOSER);
+            round += 1;
             let mut states = Vec::new();
             for object in std::mem::take(&mut left) {
                 match self.progress_of(object).await? {
@@ -44,7 +51,7 @@ impl KubeApi {
             }
             let over = start.elapsed() >= limit;
             for (object, state) in states {
-                if over || self.is_hopeless(object, &mut since).await? {
+                if over || (closer && self.is_hopeless(object, &mut since).await?) {
                     return Err(self.not_rolled_out(object, state, start).await?);
                 }
                 left.push(object);
@@ -57,15 +64,13 @@ impl KubeApi {
     }
 
     async fn progress_of(&self, object: &AppliedObject) -> Result<Progress, KubeError> {
-        match self.object_api(object).get_opt(&object.name).await {
-            Ok(Some(found)) if found.metadata.uid.as_ref() == Some(&object.uid) => {
-                let value =
-                    json!({"metadata": found.metadata, "spec": found.data["spec"], "status": found.data["status"]});
-                Ok(progress(&object.kind, &value))
-            }
-            Ok(_) => Ok(Progress::Failed("somebody deleted it".to_owned())),
-            Err(error) => Err(KubeError::request(format!("look at {object}"))(error)),
-        }
+        let all = self.object_api(object);
+        let found = patiently(format!("look at {object}"), || all.get_opt(&object.name)).await?;
+        let Some(found) = found.filter(|found| found.metadata.uid.as_ref() == Some(&object.uid)) else {
+            return Ok(Progress::Failed("somebody deleted it".to_owned()));
+        };
+        let (spec, status) = (&found.data["spec"], &found.data["status"]);
+        Ok(progress(&object.kind, &json!({"metadata": found.metadata, "spec": spec, "status": status})))
     }
 
     /// The kind of an applied object, where it has it.
@@ -110,7 +115,7 @@ impl KubeApi {
         for reason in reasons.iter().filter(|reason| reason.has_printed()) {
             logs.extend(self.last_lines(object, reason).await);
         }
-        let reasons = Reasons { pods: reasons, events, logs };
+        let reasons = Box::new(Reasons { pods: reasons, events, logs });
         Ok(KubeError::NotRolledOut { what: object.to_string(), waited, state, reasons })
     }
 

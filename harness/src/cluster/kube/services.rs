@@ -8,7 +8,7 @@ use k8s_openapi::{
 };
 use kube::{Api, api::ListParams};
 
-use super::{api::KubeApi, endpoints::Endpoint, error::KubeError};
+use super::{api::KubeApi, endpoints::Endpoint, error::KubeError, patience::patiently};
 use crate::{
     cluster::workload::{ServiceAddress, ServicePort},
     model::IpFamily,
@@ -21,14 +21,15 @@ impl KubeApi {
     /// A service; none when it does not exist.
     pub(super) async fn service(&self, namespace: &str, name: &str) -> Result<Option<Service>, KubeError> {
         let services: Api<Service> = Api::namespaced(self.client.clone(), namespace);
-        services.get_opt(name).await.map_err(KubeError::request(format!("read service {namespace}/{name}")))
+        patiently(format!("read service {namespace}/{name}"), || services.get_opt(name)).await
     }
 
     /// All services of a namespace.
     pub(super) async fn services(&self, namespace: &str) -> Result<Vec<Service>, KubeError> {
         let services: Api<Service> = Api::namespaced(self.client.clone(), namespace);
-        let listed = services.list(&ListParams::default()).await;
-        Ok(listed.map_err(KubeError::request(format!("list the services of namespace {namespace}")))?.items)
+        let params = ListParams::default();
+        let what = format!("list the services of namespace {namespace}");
+        Ok(patiently(what, || services.list(&params)).await?.items)
     }
 }
 

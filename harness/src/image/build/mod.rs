@@ -69,7 +69,7 @@ pub fn build(store: &Store, distro: &Distro, anew: bool, progress: &Progress) ->
     let mut record = Record::new(&distro.id, Origin::Built, sum(&finished)?);
     record.packages = packages;
     record.write(&image)?;
-    place::place(&finished, &image)?;
+    place::base(&finished, &image)?;
     work.remove()?;
     store.checked(distro)
 }

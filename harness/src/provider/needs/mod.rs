@@ -89,6 +89,12 @@ pub fn missing_programs() -> Vec<Check> {
 #[must_use]
 pub fn check_libvirt() -> Vec<Check> {
     let mut checks = check_programs(Group::Libvirt);
+    // Images that are downloaded need none of these.
+    let building = check_programs(Group::Image).into_iter().filter(|check| check.name != "qemu-img");
+    checks.extend(building.map(|check| match check.status {
+        Status::Missing => Check { status: Status::Warning, ..check },
+        _ => check,
+    }));
     checks.push(kvm::check(Status::Warning));
     checks
 }

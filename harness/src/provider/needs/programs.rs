@@ -11,11 +11,12 @@ const TABLE: &str = include_str!("../../../setup/programs.tsv");
 /// Administrators' programs are not on everybody's `PATH`.
 const SYSTEM_FOLDERS: [&str; 3] = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
 
-/// Who needs a program: the groups of the table that are providers.
+/// Who needs a program: the groups of the table that are providers, and the build of images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Group {
     Netns,
     Libvirt,
+    Image,
     Multipass,
     Ssh,
 }
@@ -25,6 +26,7 @@ impl Group {
         match self {
             Self::Netns => "netns",
             Self::Libvirt => "libvirt",
+            Self::Image => "image",
             Self::Multipass => "multipass",
             Self::Ssh => "ssh",
         }

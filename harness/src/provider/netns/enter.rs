@@ -24,7 +24,10 @@ use nix::{
     unistd::{ForkResult, Gid, Uid, fork, setgroups, setresgid, setresuid, setsid},
 };
 
-use super::{mounts, supervisor};
+use super::{
+    mounts::{self, Kind},
+    root, supervisor,
+};
 
 /// First argument of a process that shall become a sandbox.
 pub const ARGUMENT: &str = "__sandbox";
@@ -54,20 +57,29 @@ pub(super) fn step<T, E: Into<io::Error>>(step: &'static str, result: Result<T, 
 ///
 /// Must be the first thing that `main` does: the process may have one thread only.
 pub fn enter_if_asked() {
-    if std::env::args_os().nth(1).is_none_or(|argument| argument != ARGUMENT) {
-        return;
-    }
-    let Err(error) = enter();
+    let mut arguments = std::env::args_os().skip(1);
+    let entered = match arguments.next() {
+        Some(argument) if argument == ARGUMENT => own_control().and_then(enter),
+        Some(argument) if argument == root::ARGUMENT => {
+            own_control().and_then(|control| root::enter(control, arguments.next()))
+        }
+        _ => return,
+    };
+    let Err(error) = entered;
     eprintln!("sandbox: {error}");
     exit(1);
 }
 
-fn enter() -> Result<Infallible, EnterError> {
+/// The control socket, in a session of our own: Ctrl-C is for the harness, which then takes the lab down in order.
+fn own_control() -> Result<OwnedFd, EnterError> {
     // SAFETY: the harness put the control socket there, and nothing else in this process owns it.
     let control = unsafe { OwnedFd::from_raw_fd(CONTROL_FD) };
     step("keep the control socket from children", fcntl(&control, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)))?;
-    // A session of its own: Ctrl-C is for the harness, which then takes the lab down in order.
     step("start a session", setsid())?;
+    Ok(control)
+}
+
+fn enter(control: OwnedFd) -> Result<Infallible, EnterError> {
     mounts::keep_own_program()?;
     give_up_root()?;
     let (uid, gid) = (Uid::effective(), Gid::effective());
@@ -82,13 +94,18 @@ fn enter() -> Result<Infallible, EnterError> {
     step("refuse setgroups", fs::write("/proc/self/setgroups", "deny"))?;
     step("map the user (see `lab doctor`)", fs::write("/proc/self/uid_map", format!("0 {uid} 1\n")))?;
     step("map the group", fs::write("/proc/self/gid_map", format!("0 {gid} 1\n")))?;
+    fork_first_process(control, Kind::Powerless)
+}
+
+/// Forks what becomes PID 1 of the lab, and ends as it does.
+pub(super) fn fork_first_process(control: OwnedFd, kind: Kind) -> Result<Infallible, EnterError> {
     // SAFETY: this process has one thread.
     match step("fork", unsafe { fork() })? {
         ForkResult::Parent { child } => {
             drop(control);
             exit(exit_code(waitpid(child, None)))
         }
-        ForkResult::Child => first_process(control),
+        ForkResult::Child => first_process(control, &kind),
     }
 }
 
@@ -110,12 +127,12 @@ fn give_up_root() -> Result<(), EnterError> {
 }
 
 /// PID 1: starts the supervisor, then reaps until that ends.
-fn first_process(control: OwnedFd) -> Result<Infallible, EnterError> {
+fn first_process(control: OwnedFd, kind: &Kind) -> Result<Infallible, EnterError> {
     step("tie PID 1 to its parent", prctl::set_pdeathsig(Signal::SIGKILL))?;
-    mounts::prepare_sandbox()?;
+    mounts::prepare_sandbox(kind)?;
     // SAFETY: this process has one thread.
     match step("fork", unsafe { fork() })? {
-        ForkResult::Child => supervisor::serve(control),
+        ForkResult::Child => supervisor::serve(control, kind.keeps_root()),
         ForkResult::Parent { child } => {
             drop(control);
             loop {
@@ -130,7 +147,7 @@ fn first_process(control: OwnedFd) -> Result<Infallible, EnterError> {
     }
 }
 
-fn exit_code(status: nix::Result<WaitStatus>) -> i32 {
+pub(super) fn exit_code(status: nix::Result<WaitStatus>) -> i32 {
     match status {
         Ok(WaitStatus::Exited(_, code)) => code,
         _ => 1,

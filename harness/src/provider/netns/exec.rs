@@ -110,6 +110,7 @@ fn command(launch: &Launch, space: Arc<Space>) -> Command {
         command.pre_exec(move || {
             setsid()?;
             sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?;
+            space.join_group()?;
             space.enter()
         });
     }

@@ -1,6 +1,6 @@
 //! A space of the sandbox as a [`Machine`].
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use camino::Utf8Path;
@@ -51,6 +51,22 @@ impl NetnsMachine {
         let launch = Launch { space: self.space, argv, env: env.to_vec() };
         let mut stream = self.ask(&Ask::Daemon { launch, log: self.log(name).into() }).await?;
         self.done(&mut stream, |reason| self.not_started(&command, reason)).await
+    }
+
+    /// Opens a stream to an address in its network namespace.
+    pub async fn connect_tcp(&self, to: SocketAddr) -> Result<Box<dyn Stream>, MachineError> {
+        let file = |reason| MachineError::File { machine: self.name.clone(), path: to.to_string(), reason };
+        let mut stream = self.ask(&Ask::ConnectTcp { space: self.space, to }).await?;
+        self.done(&mut stream, file).await?;
+        Ok(Box::new(stream))
+    }
+
+    /// Carries what comes to `listen` on this machine to `to` on another of the lab, past every network of theirs.
+    pub async fn forward(&self, listen: SocketAddr, other: &Self, to: SocketAddr) -> Result<(), MachineError> {
+        let file = |reason| MachineError::File { machine: self.name.clone(), path: listen.to_string(), reason };
+        let mut stream =
+            self.ask(&Ask::Forward { space: self.space, listen, to_space: other.space, to }).await?;
+        self.done(&mut stream, file).await
     }
 
     async fn ask(&self, ask: &Ask) -> Result<UnixStream, MachineError> {

@@ -3,12 +3,15 @@
 //! A sandbox has no uplink: its network namespace has nothing but what the lab makes in it. Its processes
 //! end with its PID 1, and with them every interface, mount and rule.
 
+mod cgroup;
 mod enter;
 mod exec;
 mod machine;
 mod mounts;
 mod packages;
 mod protocol;
+mod root;
+mod root_mounts;
 mod sandbox;
 mod space;
 mod supervisor;
@@ -17,13 +20,16 @@ pub mod underlay;
 
 use std::sync::Arc;
 
+use camino::Utf8Path;
+
 use crate::{catalog::distro::FirewallKind, provider::MachineError};
 
 pub use self::{
     enter::enter_if_asked,
     machine::NetnsMachine,
-    mounts::{LAB, OWN_BIN},
+    mounts::{BIN, LAB, OWN_BIN},
     protocol::NewSpace,
+    root_mounts::PROGRAMS,
     sandbox::{Sandbox, SandboxError},
 };
 
@@ -36,7 +42,12 @@ pub struct NetnsLab {
 impl NetnsLab {
     /// Starts the sandbox.
     pub async fn start() -> Result<Self, SandboxError> {
-        Ok(Self { sandbox: Arc::new(Sandbox::start().await?) })
+        Ok(Self { sandbox: Arc::new(Sandbox::start(None).await?) })
+    }
+
+    /// Starts a sandbox that keeps root; every machine finds what is in the folder at [`PROGRAMS`].
+    pub async fn start_as_root(programs: &Utf8Path) -> Result<Self, SandboxError> {
+        Ok(Self { sandbox: Arc::new(Sandbox::start(Some(programs.into())).await?) })
     }
 
     /// Makes a host or pod: fresh network, mount and UTS namespaces. `name` is unique in the lab.

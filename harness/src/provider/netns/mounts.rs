@@ -13,7 +13,11 @@ use nix::{
     unistd::Uid,
 };
 
-use super::enter::{EnterError, step};
+use super::{
+    cgroup::Hierarchy,
+    enter::{EnterError, step},
+    root_mounts,
+};
 use crate::agent_binary::LAB_AGENT;
 
 /// Folder of the lab, in memory, the same in every space of a sandbox.
@@ -32,6 +36,28 @@ const HIDDEN_ETC: [&str; 10] =
 /// Places that are empty and writable in every space.
 const SCRATCH: [&str; 3] = ["/tmp", "/var/log", "/var/tmp"];
 
+/// What a sandbox may do on the host.
+#[derive(Clone, Debug)]
+pub enum Kind {
+    /// Root in a user namespace only.
+    Powerless,
+    /// Root, for programs that need it.
+    Root {
+        /// Folder of the programs that the lab's cluster is made of.
+        programs: PathBuf,
+        /// The control groups to mount.
+        hierarchies: Vec<Hierarchy>,
+    },
+}
+
+impl Kind {
+    /// Whether it is root outside of the sandbox as well.
+    #[must_use]
+    pub const fn keeps_root(&self) -> bool {
+        matches!(self, Self::Root { .. })
+    }
+}
+
 /// As root, before the power is given up: puts this program where the powerless user can reach it.
 ///
 /// The program may lie in a folder that only root may enter. Without root it is reachable as it is.
@@ -46,8 +72,15 @@ pub fn keep_own_program() -> Result<(), EnterError> {
 }
 
 /// In PID 1: makes the file system of the sandbox.
-pub fn prepare_sandbox() -> Result<(), EnterError> {
+pub fn prepare_sandbox(kind: &Kind) -> Result<(), EnterError> {
     step("make mounts private", change(Path::new("/"), MsFlags::MS_REC | MsFlags::MS_PRIVATE))?;
+    let root = match kind {
+        Kind::Powerless => None,
+        // It may lie where something is mounted over it.
+        Kind::Root { programs, hierarchies } => {
+            Some((step("open the folder of programs", fs::File::open(programs))?, hierarchies))
+        }
+    };
     if !Path::new(BIN).join("lab").exists() {
         let program = step("find this program", std::env::current_exe())?;
         provide_lab_folder(&program)?;
@@ -62,11 +95,14 @@ pub fn prepare_sandbox() -> Result<(), EnterError> {
         step("mount a scratch folder", tmpfs(Path::new(place), "1777"))?;
     }
     step("copy configuration", copy_etc())?;
+    if let Some((programs, hierarchies)) = root {
+        step("mount what root needs", root_mounts::prepare_sandbox(&programs, hierarchies))?;
+    }
     cover_systemctl()
 }
 
 /// In a fresh mount namespace: makes a space's own places. `own` is its folder below [`LAB`].
-pub fn prepare_space(own: &Path) -> io::Result<()> {
+pub fn prepare_space(own: &Path, keeps_root: bool) -> io::Result<()> {
     change(Path::new("/"), MsFlags::MS_REC | MsFlags::MS_PRIVATE)?;
     let lab = fs::File::open(LAB)?;
     let (upper, work) = (own.join("etc"), own.join("etc-work"));
@@ -82,7 +118,8 @@ pub fn prepare_space(own: &Path) -> io::Result<()> {
     // Recursive, because the program is a mount of its own within.
     mount(Some(&fd_path(&lab)), LAB, None::<&str>, MsFlags::MS_BIND | MsFlags::MS_REC, None::<&str>)?;
     std::os::unix::fs::symlink(format!("{LAB}/netns"), "/run/netns")?;
-    fs::create_dir("/run/lock")
+    fs::create_dir("/run/lock")?;
+    if keeps_root { root_mounts::prepare_space() } else { Ok(()) }
 }
 
 fn provide_lab_folder(program: &Path) -> Result<(), EnterError> {
@@ -165,7 +202,7 @@ fn copy_folder(from: &Path, to: &Path, top: bool) -> io::Result<()> {
     Ok(())
 }
 
-fn tmpfs(at: &Path, mode: &str) -> io::Result<()> {
+pub(super) fn tmpfs(at: &Path, mode: &str) -> io::Result<()> {
     let options = format!("mode={mode}");
     Ok(mount(Some("tmpfs"), at, Some("tmpfs"), MsFlags::MS_NOSUID | MsFlags::MS_NODEV, Some(options.as_str()))?)
 }
@@ -180,15 +217,15 @@ fn proc() -> io::Result<()> {
     )?)
 }
 
-fn bind(from: &Path, to: &Path) -> io::Result<()> {
+pub(super) fn bind(from: &Path, to: &Path) -> io::Result<()> {
     Ok(mount(Some(from), to, None::<&str>, MsFlags::MS_BIND, None::<&str>)?)
 }
 
-fn change(at: &Path, flags: MsFlags) -> io::Result<()> {
+pub(super) fn change(at: &Path, flags: MsFlags) -> io::Result<()> {
     Ok(mount(None::<&str>, at, None::<&str>, flags, None::<&str>)?)
 }
 
-fn fd_path(file: &fs::File) -> PathBuf {
+pub(super) fn fd_path(file: &fs::File) -> PathBuf {
     use std::os::fd::AsRawFd as _;
     PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()))
 }

@@ -4,7 +4,7 @@
 //! a frame that holds JSON; what follows depends on it. A frame is its length (four bytes, little endian)
 //! and its bytes. When the control socket closes, the supervisor ends, and the lab with it.
 
-use std::io;
+use std::{io, net::SocketAddr};
 
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -52,6 +52,24 @@ pub enum Ask {
         space: SpaceId,
         /// Absolute path of the socket.
         socket: Utf8PathBuf,
+    },
+    /// Connect to an address in a space. Answered with [`Answer::Done`], then the bytes are the stream's.
+    ConnectTcp {
+        /// Where.
+        space: SpaceId,
+        /// The address.
+        to: SocketAddr,
+    },
+    /// Carry what comes to an address in one space to an address in another. Answered with [`Answer::Done`].
+    Forward {
+        /// Where to listen.
+        space: SpaceId,
+        /// The address there.
+        listen: SocketAddr,
+        /// Where it leads.
+        to_space: SpaceId,
+        /// The address there.
+        to: SocketAddr,
     },
 }
 

@@ -7,6 +7,7 @@ use std::{
         unix::net::UnixStream as StdUnixStream,
         unix::process::CommandExt as _,
     },
+    path::{Path, PathBuf},
     process::{Child, ChildStderr, Command, Stdio},
     sync::{Arc, Mutex, PoisonError},
     thread::{self, JoinHandle},
@@ -20,8 +21,9 @@ use nix::{
 use tokio::{net::UnixStream, task::spawn_blocking, time::timeout};
 
 use super::{
-    enter,
+    cgroup, enter,
     protocol::{Answer, Ask, NewSpace, SpaceId, receive, send},
+    root,
 };
 
 /// How long the supervisor may take to make a space.
@@ -33,6 +35,7 @@ pub struct Sandbox {
     /// Closed first when the sandbox ends: that is what ends it.
     control: Mutex<Option<OwnedFd>>,
     process: Mutex<Option<Child>>,
+    keeps_root: bool,
     /// Collects what the sandbox's processes said on standard error.
     said: Arc<Mutex<String>>,
     reader: Mutex<Option<JoinHandle<()>>>,
@@ -57,19 +60,23 @@ fn said(text: &str) -> String {
 }
 
 impl Sandbox {
-    /// Starts a sandbox and waits until its supervisor answers.
-    pub async fn start() -> Result<Self, SandboxError> {
-        let sandbox = spawn_blocking(Self::spawn).await.map_err(io::Error::other).and_then(|started| started);
+    /// Starts a sandbox and waits until its supervisor answers. With a folder of programs it keeps root, and has them.
+    pub async fn start(programs: Option<PathBuf>) -> Result<Self, SandboxError> {
+        let sandbox = spawn_blocking(move || Self::spawn(programs.as_deref())).await.map_err(io::Error::other).and_then(|started| started);
         let sandbox = sandbox.map_err(SandboxError::NotStarted)?;
         // The first space shows that the sandbox really came up.
         sandbox.space(NewSpace { name: "lab".to_owned(), hostname: "lab".to_owned() }).await?;
         Ok(sandbox)
     }
 
-    fn spawn() -> io::Result<Self> {
+    fn spawn(programs: Option<&Path>) -> io::Result<Self> {
         let (ours, theirs) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
         let mut command = Command::new("/proc/self/exe");
-        command.arg0("lab").arg(enter::ARGUMENT).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        match programs {
+            None => command.arg0("lab").arg(enter::ARGUMENT),
+            Some(programs) => command.arg0("lab").arg(root::ARGUMENT).arg(programs),
+        };
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let control = theirs.as_raw_fd();
         // SAFETY: only system calls between fork and exec.
         unsafe {
@@ -90,6 +97,7 @@ impl Sandbox {
         Ok(Self {
             control: Mutex::new(Some(ours)),
             process: Mutex::new(Some(process)),
+            keeps_root: programs.is_some(),
             said,
             reader: Mutex::new(reader),
         })
@@ -153,6 +161,12 @@ impl Drop for Sandbox {
         if let Some(mut process) = self.process.lock().unwrap_or_else(PoisonError::into_inner).take() {
             // Ends at once: the supervisor saw the control socket close, and the kernel ends the rest.
             drop(process.wait());
+        }
+        if self.keeps_root
+            && let Err(error) = cgroup::remove_stale()
+        {
+            // Its outer process removes them, unless it was killed; then this does.
+            tracing::warn!("control groups of the lab are left: {error}");
         }
         if let Some(reader) = self.reader.lock().unwrap_or_else(PoisonError::into_inner).take() {
             drop(reader.join());

@@ -16,6 +16,7 @@ use nix::{
 };
 
 use super::{
+    cgroup::{self, Group},
     mounts::{LAB, prepare_space},
     protocol::NewSpace,
 };
@@ -32,6 +33,8 @@ pub struct Space {
     pub netns: PathBuf,
     /// Its folder in the lab's own folder.
     pub folder: PathBuf,
+    /// Where the sandbox keeps root: its control group, and what its processes join it by.
+    group: Option<(Group, Vec<File>)>,
 }
 
 impl Drop for Space {
@@ -42,9 +45,17 @@ impl Drop for Space {
     }
 }
 
+/// The control group of a space, named like it, with the groups of its containers below.
+fn own_group(name: &str) -> io::Result<(Group, Vec<File>)> {
+    let group = Group::make(cgroup::inside()?, name)?;
+    group.share_controllers()?;
+    let doors = group.for_processes()?.doors()?;
+    Ok((group, doors))
+}
+
 impl Space {
     /// Makes the namespaces. Blocks; the calling thread stays where it is.
-    pub fn create(new: &NewSpace) -> io::Result<Self> {
+    pub fn create(new: &NewSpace, keeps_root: bool) -> io::Result<Self> {
         let folder = Path::new(LAB).join("spaces").join(&new.name);
         fs::create_dir(&folder)?;
         let (own, hostname) = (folder.clone(), new.hostname.clone());
@@ -52,14 +63,15 @@ impl Space {
         let made = thread::spawn(move || -> io::Result<[File; 3]> {
             unshare(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWUTS)?;
             sethostname(&hostname)?;
-            prepare_space(&own)?;
+            prepare_space(&own, keeps_root)?;
             let open = |kind: &str| File::open(format!("/proc/thread-self/ns/{kind}"));
             Ok([open("net")?, open("mnt")?, open("uts")?])
         });
         let [net, mnt, uts] = made.join().map_err(|_| io::Error::other("the thread that made the space died"))??;
         let netns = Path::new(LAB).join("netns").join(&new.name);
         symlink(format!("/proc/{}/fd/{}", std::process::id(), net.as_raw_fd()), &netns)?;
-        Ok(Self { net, mnt, uts, name: new.name.clone(), netns, folder })
+        let group = if keeps_root { Some(own_group(&new.name)?) } else { None };
+        Ok(Self { net, mnt, uts, name: new.name.clone(), netns, folder, group })
     }
 
     /// Ends every process whose network namespace is this one.
@@ -72,6 +84,15 @@ impl Space {
             if fs::metadata(entry.path().join("ns/net")).is_ok_and(|net| net.ino() == own) {
                 let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
             }
+        }
+        // Containers have network namespaces of their own.
+        self.group.as_ref().map_or(Ok(()), |(group, _)| group.remove())
+    }
+
+    /// Moves the calling process into the space's control group, where it has one. For a forked child.
+    pub fn join_group(&self) -> io::Result<()> {
+        for door in self.group.iter().flat_map(|(_, doors)| doors) {
+            nix::unistd::write(door, b"0")?;
         }
         Ok(())
     }

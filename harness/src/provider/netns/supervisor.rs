@@ -5,6 +5,7 @@ use std::{
     convert::Infallible,
     fs,
     io::{self, IoSliceMut},
+    net::SocketAddr,
     os::{
         fd::{AsRawFd, FromRawFd, OwnedFd},
         unix::fs::PermissionsExt as _,
@@ -14,9 +15,10 @@ use std::{
     process::exit,
     rc::Rc,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, PoisonError, Weak,
         atomic::{AtomicU32, Ordering},
     },
+    time::Duration,
 };
 
 use nix::{
@@ -30,9 +32,9 @@ use nix::{
 };
 use tokio::{
     io::unix::AsyncFd,
-    net::UnixStream,
+    net::{TcpListener, TcpStream, UnixStream},
     runtime,
-    task::{LocalSet, spawn_blocking, spawn_local},
+    task::{AbortHandle, LocalSet, spawn_blocking, spawn_local},
 };
 
 use super::{
@@ -42,11 +44,17 @@ use super::{
     space::Space,
 };
 
+/// How long connecting to an address in a space may take.
+const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+
 /// The spaces of this sandbox.
 #[derive(Default)]
 pub(super) struct Spaces {
     made: Mutex<HashMap<SpaceId, Arc<Space>>>,
     next: AtomicU32,
+    /// Ways between spaces, by the space that they start in.
+    forwards: Mutex<Vec<(SpaceId, AbortHandle)>>,
+    keeps_root: bool,
 }
 
 impl Spaces {
@@ -60,7 +68,17 @@ impl Spaces {
     /// Forgets the spaces whose names start with `prefix` and returns them.
     fn take(&self, prefix: &str) -> Vec<Arc<Space>> {
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        made.extract_if(|_, space| space.name.starts_with(prefix)).map(|(_, space)| space).collect()
+        let taken: HashMap<SpaceId, Arc<Space>> =
+            made.extract_if(|_, space| space.name.starts_with(prefix)).collect();
+        let mut forwards = self.forwards.lock().unwrap_or_else(PoisonError::into_inner);
+        forwards.retain(|(id, forward)| {
+            let stays = !taken.contains_key(id);
+            if !stays {
+                forward.abort();
+            }
+            stays
+        });
+        taken.into_values().collect()
     }
 
     pub(super) fn get(&self, id: SpaceId) -> io::Result<Arc<Space>> {
@@ -70,17 +88,17 @@ impl Spaces {
 }
 
 /// Serves requests until the control socket closes, then ends the process, and the lab with it.
-pub(super) fn serve(control: OwnedFd) -> Result<Infallible, EnterError> {
+pub(super) fn serve(control: OwnedFd, keeps_root: bool) -> Result<Infallible, EnterError> {
     step("tie the supervisor to PID 1", prctl::set_pdeathsig(Signal::SIGKILL))?;
     let runtime = step("start the runtime", runtime::Builder::new_current_thread().enable_all().build())?;
-    let served = LocalSet::new().block_on(&runtime, accept(control));
+    let served = LocalSet::new().block_on(&runtime, accept(control, keeps_root));
     exit(i32::from(served.is_err()))
 }
 
-async fn accept(control: OwnedFd) -> io::Result<()> {
+async fn accept(control: OwnedFd, keeps_root: bool) -> io::Result<()> {
     // SAFETY: the descriptor is owned, and so open until `control` is dropped.
     let control = unsafe { AsyncFd::register(control) }?;
-    let spaces = Rc::new(Spaces::default());
+    let spaces = Rc::new(Spaces { keeps_root, ..Spaces::default() });
     loop {
         let mut ready = control.readable().await?;
         match ready.try_io(|control| receive_stream(control.as_raw_fd())) {
@@ -132,7 +150,8 @@ async fn answer(stream: StdUnixStream, spaces: &Rc<Spaces>) {
 async fn carry_out(ask: Ask, stream: &mut UnixStream, spaces: &Rc<Spaces>) -> io::Result<()> {
     match ask {
         Ask::Space(new) => {
-            let space = spawn_blocking(move || Space::create(&new)).await??;
+            let keeps_root = spaces.keeps_root;
+            let space = spawn_blocking(move || Space::create(&new, keeps_root)).await??;
             let netns = space.netns.to_string_lossy().into_owned().into();
             let id = spaces.add(space);
             send(stream, &Answer::Space { id, netns }).await
@@ -161,6 +180,39 @@ async fn carry_out(ask: Ask, stream: &mut UnixStream, spaces: &Rc<Spaces>) -> io
             send(stream, &Answer::Done).await?;
             tokio::io::copy_bidirectional(stream, &mut inner).await.map(drop)
         }
+        Ask::ConnectTcp { space, to } => {
+            let mut inner = connect_tcp(spaces.get(space)?, to).await?;
+            send(stream, &Answer::Done).await?;
+            tokio::io::copy_bidirectional(stream, &mut inner).await.map(drop)
+        }
+        Ask::Forward { space, listen, to_space, to } => {
+            let (from, target) = (spaces.get(space)?, spaces.get(to_space)?);
+            let listener = spawn_blocking(move || from.within(|| std::net::TcpListener::bind(listen))).await??;
+            listener.set_nonblocking(true)?;
+            let forward = spawn_local(forward(TcpListener::from_std(listener)?, Arc::downgrade(&target), to));
+            let mut forwards = spaces.forwards.lock().unwrap_or_else(PoisonError::into_inner);
+            forwards.push((space, forward.abort_handle()));
+            drop(forwards);
+            send(stream, &Answer::Done).await
+        }
+    }
+}
+
+async fn connect_tcp(space: Arc<Space>, to: SocketAddr) -> io::Result<TcpStream> {
+    let inner =
+        spawn_blocking(move || space.within(|| std::net::TcpStream::connect_timeout(&to, CONNECT_LIMIT))).await??;
+    inner.set_nonblocking(true)?;
+    TcpStream::from_std(inner)
+}
+
+/// Carries what comes to a listener to an address in another space, as long as that is there.
+async fn forward(listener: TcpListener, to_space: Weak<Space>, to: SocketAddr) {
+    while let Ok((mut stream, _)) = listener.accept().await {
+        let Some(space) = to_space.upgrade() else { return };
+        spawn_local(async move {
+            let mut inner = connect_tcp(space, to).await?;
+            tokio::io::copy_bidirectional(&mut stream, &mut inner).await
+        });
     }
 }
 

@@ -3,13 +3,7 @@
 //! The master ends with the harness, even if that is killed: no connection outlives a run. The crate's own way of
 //! starting it would leave it behind.
 
-use std::{
-    collections::HashMap,
-    io,
-    process::Stdio,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, io, process::Stdio, sync::Arc, time::Duration};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use nix::sys::{prctl, signal::Signal};

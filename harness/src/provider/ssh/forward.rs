@@ -27,7 +27,8 @@ pub(super) async fn connect(connection: &Connection, socket: &Utf8Path) -> Resul
         local.clone()
     } else {
         let local = connection.local_socket(forwards.len()).ok_or("the folder's path is not UTF-8")?;
-        let asked = connection.session.request_port_forward(ForwardType::Local, local.as_std_path(), socket.as_std_path());
+        let asked =
+            connection.session.request_port_forward(ForwardType::Local, local.as_std_path(), socket.as_std_path());
         asked.await.map_err(|error| format!("failed to forward: {}", with_source(&error)))?;
         forwards.insert(socket.to_owned(), local.clone());
         local

@@ -1,9 +1,6 @@
 //! A machine over SSH as a [`Machine`].
 
-use std::{
-    sync::Arc,
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use camino::Utf8Path;
@@ -76,8 +73,7 @@ impl SshMachine {
 
     async fn launch(&self, command: &Command, as_root: bool, limit: Option<Duration>) -> Result<Process, MachineError> {
         let connection = self.connection(CONNECTING).await?;
-        let whose =
-            Whose { machine: self.name.clone(), user: self.target.user.clone(), command: command.clone() };
+        let whose = Whose { machine: self.name.clone(), user: self.target.user.clone(), command: command.clone() };
         Process::launch(connection, whose, as_root, limit).await
     }
 

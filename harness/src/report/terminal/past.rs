@@ -59,14 +59,18 @@ fn write_case(page: &mut Page, case: &PastCase) {
     if sentences.is_empty() {
         page.paragraph(4, Tone::Quiet, &format!("always {}", clean(&case.now)));
     }
-    sentences.iter().for_each(|sentence| page.paragraph(4, Tone::Plain, sentence));
+    for sentence in &sentences {
+        page.paragraph(4, Tone::Plain, sentence);
+    }
     let Some(turn) = &case.turn else { return };
     let changed = past_words::changed(turn);
     if changed.is_empty() {
         page.paragraph(4, Tone::Quiet, "between these two: nothing that is recorded");
     } else {
         page.paragraph(4, Tone::Plain, "between these two changed:");
-        changed.iter().for_each(|fact| page.paragraph(6, Tone::Plain, fact));
+        for fact in &changed {
+            page.paragraph(6, Tone::Plain, fact);
+        }
     }
 }
 

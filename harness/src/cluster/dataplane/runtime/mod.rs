@@ -303,6 +303,11 @@ impl Cluster for Dataplane {
     async fn resync(&self) -> Result<(), ClusterError> {
         rules::sync(&self.state, &self.hosts.nodes).await.map_err(ClusterError::new)
     }
+
+    /// Nothing goes on by itself here, and no address ever changes.
+    async fn settle(&mut self) -> Result<(), ClusterError> {
+        Ok(())
+    }
 }
 
 /// Who an agent is, as environment.

@@ -46,6 +46,6 @@ pub fn dns(dns: &Dns<'_>) -> Manifest {
             "ports": [service_port("dns", "UDP"), service_port("dns-tcp", "TCP")],
         },
     });
-    let deployment = deployment(NAMESPACE, NAME, &labels, &spec);
+    let deployment = deployment(NAMESPACE, NAME, &labels, &dns.program, &spec);
     manifest("dns.yaml", &[files(NAMESPACE, NAME, &dns.program), deployment, service])
 }

@@ -48,12 +48,15 @@ fn of_node(program: &Program<'_>, port: u16, node: &IngressNode) -> [Value; 2] {
     let ports = json!([{"name": "http", "containerPort": port}]);
     let containers = [container("nginx", program, &ports), agent(&name, &node.name, &node.distro)];
     let volumes = [json!({"name": "files", "configMap": {"name": FILES}}), agent_volume(&name)];
-    let deployment = deployment(NAMESPACE, &name, &labels, &pod_spec(&node.name, &containers, &volumes));
+    let deployment = deployment(NAMESPACE, &name, &labels, program, &pod_spec(&node.name, &containers, &volumes));
     let service = json!({
         "apiVersion": "v1",
         "kind": "Service",
         "metadata": {"name": name, "namespace": NAMESPACE},
         "spec": {
+            // Only a service with node ports may keep to its node, as a host port does, and so keep the client's address.
+            "type": "NodePort",
+            "externalTrafficPolicy": "Local",
             "selector": labels,
             "externalIPs": node.ips,
             "ports": [{"name": "http", "port": port, "targetPort": "http"}],

@@ -52,11 +52,14 @@ fn manifest(name: &str, objects: &[Value]) -> Manifest {
         write!(text, "---\n{object:#}\n").expect("a String takes all");
         text
     });
-    let digest = Sha256::digest(&text).iter().fold(String::new(), |mut digits, byte| {
+    Manifest { path: Utf8PathBuf::from("pathlab").join(name), sha256: hash(&text), text: text.into() }
+}
+
+fn hash(text: &str) -> String {
+    Sha256::digest(text).iter().fold(String::new(), |mut digits, byte| {
         write!(digits, "{byte:02x}").expect("a String takes all");
         digits
-    });
-    Manifest { path: Utf8PathBuf::from("pathlab").join(name), text: text.into(), sha256: digest }
+    })
 }
 
 fn namespace(name: &str) -> Value {
@@ -119,8 +122,9 @@ fn container(name: &str, program: &Program<'_>, ports: &Value) -> Value {
     container
 }
 
-/// A Deployment of one pod.
-fn deployment(namespace: &str, name: &str, labels: &Value, spec: &Value) -> Value {
+/// A Deployment of one pod, which is made anew when the program's files change.
+fn deployment(namespace: &str, name: &str, labels: &Value, program: &Program<'_>, spec: &Value) -> Value {
+    let annotations = json!({"pathlab/files": hash(&format!("{:?}", program.files))});
     json!({
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -130,7 +134,7 @@ fn deployment(namespace: &str, name: &str, labels: &Value, spec: &Value) -> Valu
             "selector": {"matchLabels": labels},
             // The node's folder and address are one pod's at a time.
             "strategy": {"type": "Recreate"},
-            "template": {"metadata": {"labels": labels}, "spec": spec},
+            "template": {"metadata": {"labels": labels, "annotations": annotations}, "spec": spec},
         },
     })
 }

@@ -1,0 +1,78 @@
+//! Asking again when a server restarts or is busy; an answer that says no is an answer.
+
+use std::{fmt::Display, future::Future, time::Duration};
+
+use tokio::time::{Instant, sleep, timeout};
+
+use super::{
+    api::PAUSE,
+    error::{KubeError, said},
+};
+
+/// How long a server may be away before that is an error.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long one answer may take.
+pub(super) const ANSWER: Duration = Duration::from_secs(30);
+
+/// Asks until there is an answer. `what` completes "failed to …".
+pub(super) async fn patiently<T, F>(what: impl Display, ask: impl Fn() -> F) -> Result<T, KubeError>
+where
+    F: Future<Output = Result<T, kube::Error>>,
+{
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let failed = |reason| KubeError::Request { what: what.to_string(), reason };
+        let error = match timeout(ANSWER, ask()).await {
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(error)) => error,
+            Err(_) => return Err(failed(format!("no answer within {ANSWER:?}"))),
+        };
+        if Instant::now() >= end || !may_pass(&error) {
+            return Err(failed(said(&error)));
+        }
+        sleep(PAUSE).await;
+    }
+}
+
+/// Whether the server was not there, or says that it is busy or still starts.
+pub(super) fn may_pass(error: &kube::Error) -> bool {
+    match error {
+        kube::Error::Api(status) => matches!(status.code, 429 | 500 | 502..=504),
+        kube::Error::Service(_) | kube::Error::HyperError(_) => true,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use kube::core::Status;
+
+    use super::patiently;
+
+    fn error(code: u16) -> kube::Error {
+        kube::Error::Api(Status::failure("no", "").with_code(code).boxed())
+    }
+
+    #[tokio::test]
+    async fn a_server_that_comes_back_is_asked_again() {
+        let asked = AtomicU32::new(0);
+        let answer = patiently("ask", || async {
+            if asked.fetch_add(1, Ordering::Relaxed) == 0 { Err(error(503)) } else { Ok(7) }
+        });
+        assert_eq!((answer.await.expect("the second answer"), asked.load(Ordering::Relaxed)), (7, 2));
+    }
+
+    #[tokio::test]
+    async fn no_is_an_answer() {
+        let asked = AtomicU32::new(0);
+        let answer = patiently("read the stars", || async {
+            asked.fetch_add(1, Ordering::Relaxed);
+            Err::<(), _>(error(403))
+        });
+        let said = answer.await.expect_err("forbidden").to_string();
+        assert_eq!((said.as_str(), asked.load(Ordering::Relaxed)), ("failed to read the stars: no (403)", 1));
+    }
+}

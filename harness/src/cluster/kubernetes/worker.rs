@@ -1,0 +1,136 @@
+//! The parts that every node has: containerd, kubelet, kube-proxy, and their configuration.
+
+use std::fmt::Write as _;
+
+use serde_json::json;
+
+use super::{
+    control_plane::Component,
+    files::{CNI_BIN, CONTAINERD, FOLDER, KUBECONFIG},
+    images::PAUSE,
+};
+use crate::cluster::dataplane::layout::{DNS_SERVICE_IP, Node, POD_CIDR};
+
+/// The key of the taints that order the nodes.
+const ORDER_TAINT: &str = "pathlab/after-node";
+
+/// How containerd of a node is asked.
+pub const CTR: [&str; 5] = ["ctr", "--address", CONTAINERD, "--namespace", "k8s.io"];
+
+/// Where containers' files are mounted from: layers over each other, in memory.
+pub const SNAPSHOTTER: &str = "overlayfs";
+
+/// containerd.
+pub fn containerd() -> Component {
+    let config = format!("{FOLDER}/containerd.toml");
+    Component::new("containerd", "containerd", &["--config", &config, "--log-level", "warn"])
+}
+
+/// containerd's configuration.
+#[must_use]
+pub fn containerd_config() -> String {
+    format!(
+        "version = 2\n\
+         disabled_plugins = [\"io.containerd.snapshotter.v1.btrfs\", \"io.containerd.snapshotter.v1.zfs\", \
+         \"io.containerd.snapshotter.v1.devmapper\", \"io.containerd.snapshotter.v1.aufs\", \
+         \"io.containerd.internal.v1.tracing\"]\n\
+         [grpc]\n  address = \"{CONTAINERD}\"\n\
+         [plugins.\"io.containerd.grpc.v1.cri\"]\n  \
+         sandbox_image = \"{PAUSE}\"\n  disable_apparmor = true\n  restrict_oom_score_adj = true\n  \
+         [plugins.\"io.containerd.grpc.v1.cri\".cni]\n    bin_dir = \"{CNI_BIN}\"\n    conf_dir = \"/etc/cni/net.d\"\n  \
+         [plugins.\"io.containerd.grpc.v1.cri\".containerd]\n    snapshotter = \"{SNAPSHOTTER}\"\n"
+    )
+}
+
+/// The kubelet. Its cloud providers look for credentials on the network unless they are told not to: see
+/// [`environment`].
+pub fn kubelet(programs: &str, node: &Node) -> Component {
+    let mut arguments = vec![
+        format!("--kubeconfig={KUBECONFIG}"),
+        format!("--config={FOLDER}/kubelet.json"),
+        "--container-runtime=remote".to_owned(),
+        format!("--container-runtime-endpoint=unix://{CONTAINERD}"),
+        format!("--hostname-override={}", node.name),
+        format!("--node-ip={}", node.ip),
+        "--root-dir=/var/lib/kubelet".to_owned(),
+        "--cert-dir=/var/lib/kubelet/pki".to_owned(),
+    ];
+    let taints = order_taints(node.index);
+    if !taints.is_empty() {
+        arguments.push(format!("--register-with-taints={taints}"));
+    }
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    Component::new("kubelet", format!("{programs}/kubelet"), &arguments)
+}
+
+/// Environment of the kubelet.
+#[must_use]
+pub fn environment() -> Vec<(String, String)> {
+    vec![("AWS_EC2_METADATA_DISABLED".to_owned(), "true".to_owned())]
+}
+
+/// Of nodes that are equal the scheduler draws one. Each has one taint more than the one before, which forbids nothing:
+/// the first comes first, and what has several pods is still spread.
+fn order_taints(index: usize) -> String {
+    let taints: Vec<String> = (1..=index).map(|before| format!("{ORDER_TAINT}-{before}=:PreferNoSchedule")).collect();
+    taints.join(",")
+}
+
+/// The kubelet's configuration. `group` is the control group of the node's containers.
+#[must_use]
+pub fn kubelet_config(group: &str) -> String {
+    json!({
+        "apiVersion": "kubelet.config.k8s.io/v1beta1",
+        "kind": "KubeletConfiguration",
+        "authentication": {"anonymous": {"enabled": true}, "webhook": {"enabled": false}},
+        "authorization": {"mode": "AlwaysAllow"},
+        "cgroupDriver": "cgroupfs",
+        "cgroupRoot": group,
+        "cgroupsPerQOS": false,
+        "enforceNodeAllocatable": [],
+        "failSwapOn": false,
+        "clusterDNS": [DNS_SERVICE_IP],
+        "clusterDomain": "cluster.local",
+        "resolvConf": format!("{FOLDER}/resolv.conf"),
+        "serializeImagePulls": false,
+        "nodeStatusUpdateFrequency": "2s",
+        "syncFrequency": "5s",
+        // The lab's files lie in memory, whose size says nothing of a disk's.
+        "evictionHard": {"memory.available": "1Mi", "nodefs.available": "0%", "nodefs.inodesFree": "0%", "imagefs.available": "0%"},
+        "imageGCHighThresholdPercent": 100,
+    })
+    .to_string()
+}
+
+/// kube-proxy. It writes its rules at its start and at every change; that it looks whether they are still there is the
+/// lab's to say (see [`super::rules`]), so that a run does not depend on when its half minute is over.
+pub fn kube_proxy(programs: &str, node: &Node) -> Component {
+    let mut arguments = vec![
+        format!("--kubeconfig={KUBECONFIG}"),
+        "--proxy-mode=iptables".to_owned(),
+        format!("--cluster-cidr={POD_CIDR}"),
+        "--conntrack-max-per-core=0".to_owned(),
+        "--iptables-sync-period=1h".to_owned(),
+        "--iptables-min-sync-period=100ms".to_owned(),
+        "--healthz-bind-address=127.0.0.1:10256".to_owned(),
+    ];
+    let mut name = String::new();
+    write!(name, "--hostname-override={}", node.name).expect("a String takes all");
+    arguments.push(name);
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    Component::new("kube-proxy", format!("{programs}/kube-proxy"), &arguments)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::order_taints;
+
+    #[test]
+    fn each_node_has_one_taint_more() {
+        assert_eq!(order_taints(0), "");
+        assert_eq!(
+            order_taints(2),
+            "pathlab/after-node-1=:PreferNoSchedule,pathlab/after-node-2=:PreferNoSchedule"
+        );
+    }
+}

@@ -1,0 +1,42 @@
+//! A component that is killed in the middle of a run: recovery or a clear error, and nothing is left behind.
+
+use std::{thread::sleep, time::Duration};
+
+use libtest_mimic::Trial;
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+
+use crate::{leaves_nothing::Started, trials};
+
+pub fn trials() -> Vec<Trial> {
+    trials![the_kubelet, the_proxy, the_api_server]
+}
+
+fn the_kubelet() {
+    killed("kubelet");
+}
+
+fn the_proxy() {
+    killed("kube-proxy");
+}
+
+fn the_api_server() {
+    killed("kube-apiserver");
+}
+
+fn killed(program: &str) {
+    let mut lab = Started::new();
+    // When the kubelet runs, everything has been started.
+    lab.wait_for("kubelet");
+    sleep(Duration::from_secs(2));
+    let victim = lab.wait_for(program);
+    kill(Pid::from_raw(victim), Signal::SIGKILL).expect("it runs");
+    let (status, said) = lab.end();
+    assert!(status == 0 || status == 3, "{program}: status {status}: {said}");
+    if status == 3 {
+        assert!(said.contains("error, expected ok:"), "{program}: no reason is given: {said}");
+    }
+    lab.leaves_nothing();
+}

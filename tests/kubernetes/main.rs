@@ -1,0 +1,29 @@
+//! Real Kubernetes on namespace hosts, as a user runs it, and the embedded cluster judged by it.
+//!
+//! Tier `kubernetes`: needs root, the programs of `just kube-binaries` (or `PATHLAB_KUBE_BIN`), and the packages of the
+//! group `kubernetes`. `PATHLAB_DIFFERENTIAL=all` compares the whole library with all of its remedies.
+
+mod differential;
+mod kills;
+mod leaves_nothing;
+mod main_job;
+
+#[path = "../lab_run/support.rs"]
+#[expect(dead_code, reason = "shared with the tests of the embedded cluster")]
+mod support;
+#[path = "../tiers/mod.rs"]
+#[macro_use]
+#[expect(dead_code, reason = "shared with tests that need other things")]
+mod tiers;
+
+use std::process::ExitCode;
+
+use pathlab::cluster::kubernetes::programs;
+
+use self::tiers::Tier;
+
+fn main() -> ExitCode {
+    let lacking = programs::find(None).err().map(|lacking| format!("{lacking}; {}", lacking.help.replace('\n', "; ")));
+    let trials = [main_job::trials(), differential::trials(), kills::trials(), leaves_nothing::trials()];
+    tiers::run(vec![Tier { name: "kubernetes", lacking, trials: trials.into_iter().flatten().collect() }])
+}
