@@ -43,8 +43,10 @@ fn main() -> ExitCode {
 /// Runs this program again in namespaces of its own.
 fn inside() -> ExitCode {
     let enter = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/vm_stand_ins/enter.sh");
-    let mut command = Command::new("unshare");
-    command.args(["-nmpf", "--mount-proc", "--kill-child", "--propagation", "private", "sh", enter]);
+    // All of it ends with this program, however that ends.
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", "unshare", "-nmpf", "--mount-proc", "--kill-child"]);
+    command.args(["--propagation", "private", "sh", enter]);
     match command.args(std::env::args_os()).status() {
         Ok(status) if status.success() => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
@@ -56,7 +58,7 @@ fn lacking() -> Option<String> {
     if !nix::unistd::geteuid().is_root() {
         return Some("needs root".to_owned());
     }
-    ["unshare", "nsenter", "setsid"]
+    ["unshare", "nsenter", "setsid", "setpriv"]
         .into_iter()
         .find(|program| pathlab::provider::needs::find_program(program).is_none())
         .map(|program| format!("no {program}"))

@@ -4,7 +4,7 @@
 
 use std::{
     fs::File,
-    io::{self, copy},
+    io::{self, Read, Write},
     net::Shutdown,
     os::{fd::AsFd, unix::net::UnixStream},
     path::Path,
@@ -20,8 +20,22 @@ pub fn run(socket: &Path) -> io::Result<()> {
     let mut output = File::from(io::stdout().as_fd().try_clone_to_owned()?);
     // Ends with the process: nobody needs to hear that the other side took no more.
     thread::spawn(move || {
-        drop(copy(&mut input, &mut sending));
+        drop(pass(&mut input, &mut sending));
         drop(sending.shutdown(Shutdown::Write));
     });
-    copy(&mut stream, &mut output).map(drop)
+    pass(&mut stream, &mut output)
+}
+
+/// Not [`io::copy`], which has the kernel move whole pages from pipes to sockets: not every waiter at their other ends is
+/// woken for them.
+fn pass(from: &mut dyn Read, to: &mut dyn Write) -> io::Result<()> {
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        match from.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(length) => to.write_all(&buffer[..length])?,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
 }

@@ -12,7 +12,7 @@ use std::{error::Error, net::IpAddr, sync::Arc};
 
 use async_trait::async_trait;
 
-use self::{dataplane::runtime::RuntimeError, kube::KubeError, workload::Workload};
+use self::{dataplane::runtime::RuntimeError, kube::KubeError, microk8s::MicroK8sError, workload::Workload};
 use crate::{
     catalog::distro::FirewallKind,
     provider::{Command, Machine, MachineError},
@@ -84,6 +84,7 @@ impl ClusterError {
     pub fn is_transport(&self) -> bool {
         let machine = self.0.downcast_ref::<MachineError>().is_some_and(MachineError::is_transport)
             || matches!(self.0.downcast_ref(), Some(KubeError::Machine(error)) if error.is_transport());
-        machine || self.0.downcast_ref::<RuntimeError>().is_some_and(RuntimeError::is_transport)
+        let runtime = self.0.downcast_ref::<RuntimeError>().is_some_and(RuntimeError::is_transport);
+        machine || runtime || self.0.downcast_ref::<MicroK8sError>().is_some_and(MicroK8sError::is_transport)
     }
 }

@@ -185,4 +185,8 @@ impl Cluster for MicroK8s {
     async fn resync(&self) -> Result<(), ClusterError> {
         self.wait_for_rules().await.map_err(ClusterError::new)
     }
+
+    async fn settle(&mut self) -> Result<(), ClusterError> {
+        self.look_again().await.map_err(ClusterError::new)
+    }
 }

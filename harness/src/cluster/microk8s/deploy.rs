@@ -36,7 +36,22 @@ impl MicroK8s {
         let probers = self.probers();
         self.apply(&[own::probers(&probers)]).await?;
         self.read_back().await?;
-        self.agents(&probers).await
+        for index in 0..self.members.len() {
+            self.node_agent(index).await?;
+        }
+        self.aim(&probers).await
+    }
+
+    /// After what a condition or remedy has done: waits for rollouts, and reads back what they changed.
+    pub(super) async fn look_again(&mut self) -> Result<(), MicroK8sError> {
+        self.api()?.rolled_out(&self.applied, self.options.limits.ready).await?;
+        let before = self.workload.addresses.clone();
+        self.read_back().await?;
+        if self.workload.addresses == before {
+            return Ok(());
+        }
+        let probers = self.probers();
+        self.aim(&probers).await
     }
 
     fn api(&self) -> Result<&KubeApi, MicroK8sError> {
@@ -73,12 +88,9 @@ impl MicroK8s {
     }
 
     /// An agent for every vantage that the cluster has.
-    async fn agents(&mut self, probers: &[Prober]) -> Result<(), MicroK8sError> {
+    async fn aim(&mut self, probers: &[Prober]) -> Result<(), MicroK8sError> {
         if let Some(outside) = &self.options.outside {
             self.workload.agents.insert(Vantage::Outside, outside.clone());
-        }
-        for index in 0..self.members.len() {
-            self.node_agent(index).await?;
         }
         let (backend, remote) = (self.workload.addresses.backend_node(), self.workload.addresses.remote_node());
         for (vantage, index) in [(Vantage::Node, Some(backend)), (Vantage::RemoteNode, remote)] {
@@ -118,8 +130,11 @@ impl MicroK8s {
 
     /// An agent in the network of a pod.
     async fn agent_beside(&mut self, vantage: Vantage, namespace: &str, pod: &PodAddress) -> Result<(), MicroK8sError> {
+        let socket = format!("/run/pathlab/{}-{}.sock", vantage.as_str(), pod.name);
+        if self.workload.agents.get(&vantage).is_some_and(|known| known.socket == *socket) {
+            return Ok(());
+        }
         let container = self.api()?.running_container(namespace, pod).await?;
-        let socket = format!("/run/pathlab/{}.sock", vantage.as_str());
         let machine = &*self.members[pod.node].machine;
         let command = agent_in_container(machine, &CTR, &container, AGENT, socket.as_str().into()).await?;
         self.keep(pod.node, &command).await?;

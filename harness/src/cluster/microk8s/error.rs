@@ -104,6 +104,6 @@ impl MicroK8sError {
     /// Whether the way to a machine failed, which says nothing about MicroK8s.
     #[must_use]
     pub fn is_transport(&self) -> bool {
-        matches!(self, Self::Machine(error) if error.is_transport())
+        matches!(self, Self::Machine(error) | Self::Kube(KubeError::Machine(error)) if error.is_transport())
     }
 }
