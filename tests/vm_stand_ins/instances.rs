@@ -76,7 +76,7 @@ fn what_multipass_refuses_is_said() {
         let error = host.multipass.launch(&missing).await.err().expect("no image").to_string();
         assert!(error.contains("(status 2)") && error.contains("does not exist"), "{error}");
         // Multipass cannot take snapshots of what runs: it is stopped for it, and what cannot be restored is said.
-        let error = host.multipass.restore("refusals", "none").await.err().expect("no snapshot").to_string();
+        let error = host.multipass.restore("refusals", "none").await.expect_err("no snapshot").to_string();
         assert!(error.contains("restore --destructive refusals.none"), "{error}");
     });
 }
@@ -89,6 +89,13 @@ fn cloud_init_is_forgiven_multipass_s_own_package_only() {
         let forgiven = multipass().launch(&spec("el-forgiven")).await.expect("cloud-init is done");
         assert_eq!(forgiven.name(), "el-forgiven");
         multipass().delete("el-forgiven").await.expect("removed");
+        fs_err::write(format!("{fails}/launch-el-broken"), "cloud-init-broken\n").expect("ordered");
+        let error = multipass().launch(&spec("el-broken")).await.err().expect("another reason").to_string();
+        assert_eq!(
+            error,
+            "cloud-init failed in instance el-broken: error: ('write_files', PermissionError(13, 'Permission denied'))"
+        );
+        multipass().delete("el-broken").await.expect("removed");
     });
 }
 

@@ -96,7 +96,8 @@ fn a_second_time_changes_nothing() {
         install(node, Family::Debian, &store(), &mut added).await.expect("there already");
         assert_eq!((host.sh(state).await, added), (before, Vec::new()));
         let other = Source::Store { channel: "1.33/stable".to_owned(), revision: None };
-        let error = microk8s::install(node, &other, &config(), &mut Vec::new()).await.expect_err("another one").to_string();
+        let error =
+            microk8s::install(node, &other, &config(), &mut Vec::new()).await.expect_err("another one").to_string();
         assert!(
             error.contains("MicroK8s v1.32.3 (revision 7964, 1.32/stable) is installed and 1.33/stable is asked for"),
             "{error}"

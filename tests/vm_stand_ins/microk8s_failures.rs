@@ -52,7 +52,8 @@ fn an_installation_that_was_cut_off_is_finished() {
         microk8s::prepare_snapd(node, Family::Debian, None, &mut Vec::new()).await.expect("ready");
         // snapd needs longer than is waited for, and goes on without the command that asked for it.
         host.sh("echo 5 >/var/lib/stand-in/delay").await;
-        let error = microk8s::install(node, &store(), &config(), &mut Vec::new()).await.expect_err("too slow").to_string();
+        let error =
+            microk8s::install(node, &store(), &config(), &mut Vec::new()).await.expect_err("too slow").to_string();
         assert!(error.contains("waited 2s for the snap microk8s to be installed"), "{error}");
         assert!(
             error.contains("snapd's change 1 is Doing: Install \"microk8s\" snap from \"1.32/stable\" channel"),
@@ -118,7 +119,8 @@ fn what_is_not_understood_is_said() {
             .expect("installed");
         for order in ["garbage", "partial"] {
             host.order("snap-list", &[order]).await;
-            let error = microk8s::install(node, &store(), &config(), &mut Vec::new()).await.expect_err(order).to_string();
+            let error =
+                microk8s::install(node, &store(), &config(), &mut Vec::new()).await.expect_err(order).to_string();
             assert!(error.contains("failed to understand `snap list`"), "{order}: {error}");
             host.order("microk8s-ctr", &[order]).await;
             let error = microk8s::import(node, &Image::agent(), &mut Vec::new()).await;
@@ -180,7 +182,10 @@ fn an_image_that_is_not_imported_is_noticed() {
         install(node, Family::Debian, &store(), &mut Vec::new()).await.expect("installed");
         host.sh("rm /var/snap/microk8s/current/images").await;
         host.order("microk8s-ctr", &["ok", "broken"]).await;
-        let error = microk8s::import(node, &Image::agent(), &mut Vec::new()).await.expect_err("status 0, and not there").to_string();
+        let error = microk8s::import(node, &Image::agent(), &mut Vec::new())
+            .await
+            .expect_err("status 0, and not there")
+            .to_string();
         assert!(
             error.contains(
                 "containerd does not have docker.io/pathlab/agent:1 after its import: status 0: ctr: failed to import"

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 /// An addon of MicroK8s's own repository (`core`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Addon {
-    /// CoreDNS at 10.152.183.10.
+    /// `CoreDNS` at 10.152.183.10.
     Dns,
     /// An ingress controller on the nodes' ports 80 and 443.
     Ingress,

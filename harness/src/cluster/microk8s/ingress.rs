@@ -79,7 +79,7 @@ pub fn detect(text: &str) -> Result<Option<Ingress>, String> {
 pub const ARGUMENTS: [&str; 6] =
     ["kubectl", "get", "daemonsets,deployments,ingressclasses", "--all-namespaces", "--output", "json"];
 
-/// What a DaemonSet or Deployment is, by its images: names are the packager's choice.
+/// What a `DaemonSet` or `Deployment` is, by its images: names are the packager's choice.
 fn flavour(object: &Object) -> Option<Flavour> {
     if !["DaemonSet", "Deployment"].contains(&object.kind.as_str()) {
         return None;

@@ -100,13 +100,11 @@ impl Process {
 
     /// Waits for the program's end.
     pub(super) async fn finish(mut self, limit: Duration) -> Result<Output, MachineError> {
-        match timeout(limit.saturating_add(GRACE), self.read_to_end()).await {
-            Ok(()) => self.conclude().await,
-            Err(_) => {
-                self.kill().await;
-                Err(self.timed_out(limit))
-            }
+        if timeout(limit.saturating_add(GRACE), self.read_to_end()).await.is_ok() {
+            return self.conclude().await;
         }
+        self.kill().await;
+        Err(self.timed_out(limit))
     }
 
     async fn read_to_end(&mut self) {
