@@ -13,7 +13,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("catalog", &["model", "suggest"]),
     ("image", &["catalog"]),
     ("plan", &["catalog", "model", "suggest"]),
-    ("provider", &["agent_binary", "catalog"]),
+    ("provider", &["agent_binary", "catalog", "ledger"]),
     ("policy", &["catalog", "provider"]),
     // A cluster is made from the plan, on machines; that its paths can be aimed at is checked before.
     ("cluster", &["agent_binary", "catalog", "model", "plan", "probe", "provider", "suggest"]),
@@ -31,11 +31,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "verdict",
         ],
     ),
+    // A lab that stays up is a run's first half, held by a process of its own.
+    ("lab", &["catalog", "cluster", "ledger", "model", "plan", "provider", "run", "suggest"]),
     (
         "cli",
         &[
-            "baseline", "catalog", "cluster", "diagnose", "events", "history", "image", "model", "plan", "provider",
-            "report", "run", "schema", "suggest",
+            "baseline", "catalog", "cluster", "diagnose", "events", "history", "image", "lab", "ledger", "model",
+            "plan", "provider", "report", "run", "schema", "suggest",
         ],
     ),
 ];

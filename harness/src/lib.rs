@@ -13,6 +13,7 @@ pub mod diagnose;
 pub mod events;
 pub mod history;
 pub mod image;
+pub mod lab;
 pub mod ledger;
 pub mod model;
 pub mod plan;

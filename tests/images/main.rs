@@ -6,6 +6,8 @@ mod bench;
 mod cache;
 mod faults;
 mod interrupted;
+#[path = "../tiers/namespaces.rs"]
+mod namespaces;
 mod own;
 mod red_hat;
 mod room;
@@ -21,6 +23,6 @@ fn main() -> ExitCode {
     let everywhere = [cache::trials(), faults::trials(), interrupted::trials(), own::trials(), red_hat::trials()];
     tiers::run(vec![
         Tier { name: "everywhere", lacking: None, trials: everywhere.into_iter().flatten().collect() },
-        Tier { name: "netns", lacking: tiers::no_namespaces(), trials: room::trials() },
+        Tier { name: "netns", lacking: namespaces::no_namespaces(), trials: room::trials() },
     ])
 }

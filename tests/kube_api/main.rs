@@ -13,6 +13,8 @@ mod rollout;
 mod servers;
 mod workload;
 
+#[path = "../tiers/namespaces.rs"]
+mod namespaces;
 #[path = "../tiers/mod.rs"]
 #[expect(dead_code, reason = "tests that return results are made otherwise")]
 mod tiers;

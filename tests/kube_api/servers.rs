@@ -16,7 +16,7 @@ use pathlab::{
 };
 use tempfile::TempDir;
 
-use crate::{machine::Here, tiers};
+use crate::{machine::Here, namespaces};
 
 /// What the API server may take to come up on a busy machine.
 const START: Duration = Duration::from_secs(90);
@@ -48,7 +48,7 @@ pub fn missing() -> Option<String> {
     if let Some(program) = program {
         return Some(format!("there is no {program}"));
     }
-    tiers::no_namespaces()
+    namespaces::no_namespaces()
 }
 
 /// A control plane; it ends with this.

@@ -18,7 +18,12 @@ use tempfile::TempDir;
 use crate::{support, trials};
 
 pub fn trials() -> Vec<Trial> {
-    trials![after_an_interrupt, after_the_harness_is_killed, after_the_outer_sandbox_is_killed, after_the_first_process_is_killed]
+    trials![
+        after_an_interrupt,
+        after_the_harness_is_killed,
+        after_the_outer_sandbox_is_killed,
+        after_the_first_process_is_killed
+    ]
 }
 
 /// How long anything may take.
@@ -127,10 +132,10 @@ impl Started {
     /// Checks that the host is as it was.
     pub fn leaves_nothing(&self) {
         let end = Instant::now() + Duration::from_secs(15);
-        while !self.groups().is_empty() && Instant::now() < end {
+        while !Self::groups().is_empty() && Instant::now() < end {
             sleep(Duration::from_millis(50));
         }
-        assert_eq!(self.groups(), Vec::<PathBuf>::new(), "control groups are left");
+        assert_eq!(Self::groups(), Vec::<PathBuf>::new(), "control groups are left");
         assert_eq!(mounts(), self.mounts, "mounts");
         assert_eq!(interfaces(), self.interfaces, "interfaces");
         assert_eq!(settings(), self.settings, "settings of the whole machine");
@@ -139,18 +144,21 @@ impl Started {
     }
 
     /// The parent groups of labs. No other lab keeps root while this test runs: see the test groups of nextest.
-    fn groups(&self) -> Vec<PathBuf> {
+    fn groups() -> Vec<PathBuf> {
         let hierarchies = fs::read_dir("/sys/fs/cgroup").expect("control groups").flatten().map(|entry| entry.path());
-        let all = hierarchies.chain([PathBuf::from("/sys/fs/cgroup")]).flat_map(|folder| fs::read_dir(folder).into_iter());
+        let all =
+            hierarchies.chain([PathBuf::from("/sys/fs/cgroup")]).flat_map(|folder| fs::read_dir(folder).into_iter());
         let groups = all.flatten().flatten().map(|entry| entry.path());
         groups
-            .filter(|path| path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with("pathlab-")))
+            .filter(|path| {
+                path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with("pathlab-"))
+            })
             .collect()
     }
 
     /// Processes in these groups, by their ids here.
     fn processes(&self) -> Vec<i32> {
-        let mut folders = self.groups();
+        let mut folders = Self::groups();
         let mut all = Vec::new();
         while let Some(folder) = folders.pop() {
             let own = fs::read_to_string(folder.join("cgroup.procs")).unwrap_or_default();
@@ -177,7 +185,13 @@ fn interfaces() -> String {
 
 /// What kubelet and kube-proxy set on a machine of their own.
 fn settings() -> Vec<Option<String>> {
-    let names = ["vm/overcommit_memory", "kernel/panic", "kernel/panic_on_oops", "kernel/keys/root_maxkeys", "net/netfilter/nf_conntrack_max"];
+    let names = [
+        "vm/overcommit_memory",
+        "kernel/panic",
+        "kernel/panic_on_oops",
+        "kernel/keys/root_maxkeys",
+        "net/netfilter/nf_conntrack_max",
+    ];
     names.iter().map(|name| fs::read_to_string(format!("/proc/sys/{name}")).ok()).collect()
 }
 

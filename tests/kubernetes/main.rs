@@ -12,8 +12,6 @@ mod main_job;
 #[expect(dead_code, reason = "shared with the tests of the embedded cluster")]
 mod support;
 #[path = "../tiers/mod.rs"]
-#[macro_use]
-#[expect(dead_code, reason = "shared with tests that need other things")]
 mod tiers;
 
 use std::process::ExitCode;

@@ -25,7 +25,8 @@ fn the_reported_bug_shows() {
     assert_eq!(rhel("pod-to-service"), words("ok", "pass"));
     // The pods have the names that real controllers gave them.
     let report = lab.report();
-    let case = report["cases"].as_array().expect("cases").iter().find(|case| case["outcome"] == "ok").expect("one is ok");
+    let case =
+        report["cases"].as_array().expect("cases").iter().find(|case| case["outcome"] == "ok").expect("one is ok");
     assert!(case["backend"].as_str().is_some_and(|backend| backend.starts_with("zeus-")), "{case}");
 }
 

@@ -47,7 +47,7 @@ fn a_second_interrupt_leaves_at_once() {
     let mut lab = command(&dir);
     let mut lab = lab.arg("rhel").stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("lab starts");
     let sandbox = wait_for_child(&lab);
-    sleep(Duration::from_millis(1000));
+    sleep(Duration::from_secs(1));
     signal("-STOP", sandbox);
     signal("-INT", lab.id());
     sleep(Duration::from_millis(1500));

@@ -5,6 +5,8 @@ mod leaves_nothing;
 mod library;
 mod long_runs;
 mod main_job;
+#[path = "../tiers/namespaces.rs"]
+mod namespaces;
 mod network;
 mod nightly;
 mod support;
@@ -13,7 +15,7 @@ mod tiers;
 
 use std::{path::Path, process::ExitCode};
 
-use self::tiers::{Tier, no_namespaces};
+use self::{namespaces::no_namespaces, tiers::Tier};
 
 fn main() -> ExitCode {
     let trials = [

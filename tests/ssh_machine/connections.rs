@@ -6,7 +6,7 @@ use fs_err as fs;
 use libtest_mimic::Failed;
 use pathlab::provider::{
     Command, Machine, MachineError,
-    ssh::{KeyPair, SshMachine, known_host},
+    ssh::{KeyPair, SshMachine, SshTarget, known_host},
 };
 
 use super::{
@@ -82,6 +82,27 @@ pub async fn only_the_right_user_is_let_in() -> Result<(), Failed> {
     }
 }
 
+/// As the machines of a libvirt on another host are: by the user's own way to that host.
+pub async fn a_machine_behind_another_host_is_reached() -> Result<(), Failed> {
+    let (mut hop, server) = (Server::start()?, Server::start()?);
+    hop.connected("root").await?;
+    let way = hop.target("root");
+    let config = format!(
+        "Host hop\n HostName {}\n Port {}\n User {}\n IdentityFile {}\n UserKnownHostsFile {}\n HostKeyAlias {}\n",
+        way.host, way.port, way.user, way.identity, way.known_hosts, way.alias
+    );
+    fs::create_dir_all("/root/.ssh")?;
+    fs::write("/root/.ssh/config", config)?;
+    let target = SshTarget { through: Some("ssh://hop".to_owned()), ..server.target("may") };
+    let machine = SshMachine::new("rhel", target);
+    machine.wait_until_up(None, Duration::from_secs(10)).await?;
+    let output = machine.run(&Command::new(["id", "-u"])).await?;
+    ensure(output.text() == "0\n", || format!("{output:?}"))?;
+    hop.end()?;
+    let error = machine.run(&Command::new(["id", "-u"])).await;
+    ensure(matches!(error, Err(MachineError::Lost { .. })), || format!("not by that host: {error:?}"))
+}
+
 /// A machine that goes down and comes up in another boot, after it was reachable in the old one for a while.
 pub async fn a_reboot_is_waited_for() -> Result<(), Failed> {
     let mut server = Server::start()?;
@@ -130,7 +151,7 @@ pub async fn nothing_is_left_by_a_killed_harness() -> Result<(), Failed> {
 pub async fn victim(facts: &str) -> Result<(), Failed> {
     let facts: Vec<&str> = facts.split(' ').collect();
     let [port, identity, known_hosts, mark] = facts[..] else { return Err("no facts".into()) };
-    let target = pathlab::provider::ssh::SshTarget {
+    let target = SshTarget {
         host: "127.0.0.1".to_owned(),
         port: port.parse()?,
         user: "may".to_owned(),

@@ -1,13 +1,16 @@
 //! Machines over SSH, against a real sshd on the loopback of a network namespace without uplink.
 //!
-//! Tier `libvirt`: needs root and sshd. Where it cannot run the tests are listed as ignored, with the reason, and
-//! fail if `PATHLAB_REQUIRE` names the tier.
+//! Tier `libvirt`: needs root and sshd. Where it cannot run the tests are ignored, with the reason, and fail if
+//! `PATHLAB_REQUIRE` names the tier.
 
 mod commands;
 mod connections;
 mod files;
 mod server;
 mod streams;
+#[expect(dead_code, reason = "all tests here need the same")]
+#[path = "../tiers/mod.rs"]
+mod tiers;
 
 use std::{
     future::Future,
@@ -15,6 +18,8 @@ use std::{
 };
 
 use libtest_mimic::{Arguments, Failed, Trial};
+
+use self::tiers::Tier;
 
 /// Set in the namespaces.
 const INSIDE: &str = "PATHLAB_SSH_INSIDE";
@@ -24,20 +29,12 @@ fn main() -> ExitCode {
         return if run(connections::victim(&facts)).is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }
     let arguments = Arguments::from_args();
-    let missing = missing();
-    if missing.is_none() && !arguments.list && std::env::var_os(INSIDE).is_none() {
+    let lacking = lacking();
+    if lacking.is_none() && !arguments.list && std::env::var_os(INSIDE).is_none() {
         return inside();
     }
-    let required = std::env::var("PATHLAB_REQUIRE").is_ok_and(|tiers| tiers.split(',').any(|tier| tier == "libvirt"));
-    let trials = trials().into_iter().map(|(name, test)| match &missing {
-        None => Trial::test(name, test),
-        Some(reason) if required => {
-            let reason = reason.clone();
-            Trial::test(name, move || Err(reason.into()))
-        }
-        Some(reason) => Trial::test(format!("{name} (skipped: {reason})"), || Ok(())).with_ignored_flag(true),
-    });
-    libtest_mimic::run(&arguments, trials.collect()).exit_code()
+    let trials = trials().into_iter().map(|(name, test)| Trial::test(name, test)).collect();
+    tiers::run(vec![Tier { name: "libvirt", lacking, trials }])
 }
 
 type Test = fn() -> Result<(), Failed>;
@@ -64,6 +61,7 @@ fn trials() -> Vec<(&'static str, Test)> {
         connections::a_machine_that_falls_silent_is_lost,
         connections::only_the_right_host_key_is_trusted,
         connections::only_the_right_user_is_let_in,
+        connections::a_machine_behind_another_host_is_reached,
         connections::a_reboot_is_waited_for,
         connections::nothing_is_left_by_a_killed_harness,
         files::files_have_their_content_and_mode,
@@ -91,7 +89,7 @@ fn inside() -> ExitCode {
 }
 
 /// Why the tests cannot run here.
-fn missing() -> Option<String> {
+fn lacking() -> Option<String> {
     if !nix::unistd::geteuid().is_root() {
         return Some("needs root".to_owned());
     }

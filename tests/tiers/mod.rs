@@ -3,7 +3,7 @@
 //! Tests of a tier that cannot run here are *ignored*, so that every runner counts and shows them as skipped; the
 //! reason is printed. Where `PATHLAB_REQUIRE` names the tier (comma-separated), they fail instead.
 
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -56,16 +56,4 @@ pub fn run(tiers: Vec<Tier>) -> ExitCode {
         }
     }
     libtest_mimic::run(&arguments, trials).exit_code()
-}
-
-/// What the netns lab lacks: the kernel's permission to make its namespaces.
-pub fn no_namespaces() -> Option<String> {
-    let tried = Command::new("unshare")
-        .args(["--user", "--map-root-user", "--net", "--mount", "--pid", "--fork", "true"])
-        .output();
-    match tried {
-        Ok(output) if output.status.success() => None,
-        Ok(output) => Some(format!("no user namespaces: {}", String::from_utf8_lossy(&output.stderr).trim())),
-        Err(error) => Some(format!("failed to start unshare: {error}")),
-    }
 }

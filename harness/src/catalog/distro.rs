@@ -22,6 +22,9 @@ pub struct Distro {
     pub family: Family,
     /// Cloud image of its virtual machines.
     pub image: Image,
+    /// Size of its virtual machines.
+    #[serde(default)]
+    pub machine: Hardware,
     /// Versions that the release ships, for comparison with what really decided a result.
     #[serde(default)]
     pub versions: Versions,
@@ -30,6 +33,27 @@ pub struct Distro {
     pub prepare: Vec<String>,
     /// What a normal installation's host policy is.
     pub policy: Policy,
+}
+
+/// Size of a virtual machine. Without it: what MicroK8s recommends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Hardware {
+    /// Virtual processors.
+    #[schemars(range(min = 1, max = 255))]
+    pub cpus: u16,
+    /// Memory, in MiB.
+    #[schemars(range(min = 256))]
+    pub memory_mib: u32,
+    /// Disk, in GiB; an image that is bigger keeps its own size.
+    #[schemars(range(min = 1))]
+    pub disk_gib: u32,
+}
+
+impl Default for Hardware {
+    fn default() -> Self {
+        Self { cpus: 2, memory_mib: 4096, disk_gib: 20 }
+    }
 }
 
 /// A family of distributions.

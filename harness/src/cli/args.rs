@@ -7,6 +7,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::{
+    ledger::LabName,
     model::{ClusterKind, ProviderKind},
     plan::Shard,
     schema::SchemaKind,
@@ -35,6 +36,20 @@ pub enum Command {
     List(ListArgs),
     /// Write a scenario that runs as it is, to be changed into a reported bug.
     New(NewArgs),
+    /// Make a lab that stays up.
+    Up(UpArgs),
+    /// Show the labs that are up, or the machines of one.
+    Status(StatusArgs),
+    /// Open a shell on a machine of a lab that is up.
+    Shell(ShellArgs),
+    /// Run a program on a machine of a lab that is up.
+    Exec(ExecArgs),
+    /// Try the cases of a lab that is up.
+    Test(TestArgs),
+    /// End a lab that is up.
+    Down(DownArgs),
+    /// Remove what labs that were killed have left.
+    Gc(GcArgs),
     /// Show why a case ends as it does: the packet's way and the rule that ended it.
     Explain(ExplainArgs),
     /// Render a finished run again.
@@ -110,6 +125,9 @@ pub struct RunArgs {
     /// Where the history is.
     #[command(flatten)]
     pub history: HistoryFile,
+    /// Leave the lab up after the run, under this name or one that is free.
+    #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true)]
+    pub keep: Option<Option<LabName>>,
     /// Write what happens as JSON lines to this file, named pipe or device (`lab schema events`).
     #[arg(long, value_name = "FILE")]
     pub events: Option<Utf8PathBuf>,
@@ -119,9 +137,6 @@ pub struct RunArgs {
     /// How long one phase of one cluster may take (`hosts`, `deploy`, `probe`, …); 15 minutes when it is not given.
     #[arg(long, value_name = "TIME", value_parser = limit)]
     pub phase_timeout: Option<Duration>,
-    /// Leave the lab standing.
-    #[arg(long)]
-    pub keep: bool,
     /// How the cases are printed while they end.
     #[arg(long, value_name = "FORMAT")]
     pub format: Option<RunFormat>,
@@ -164,6 +179,9 @@ pub struct DoctorArgs {
     /// How it is printed.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: Format,
+    /// Which libvirt is looked at.
+    #[arg(long, value_name = "URI", env = "PATHLAB_LIBVIRT_URI", default_value = "qemu:///system")]
+    pub libvirt_uri: String,
 }
 
 /// `lab list`.
@@ -219,8 +237,104 @@ pub struct ExplainArgs {
     /// The case's name, as `lab plan` prints it: `SCENARIO::DISTRO::as-installed|REMEDY::FROM-to-TARGET`.
     pub case: String,
     /// Folder of the scenario, when it is not a shipped one.
-    #[arg(short, long, value_name = "DIR")]
+    #[arg(short, long, value_name = "DIR", conflicts_with = "lab")]
     pub scenario: Option<String>,
+    /// Look in a lab that is up instead of a fresh one.
+    #[arg(long, value_name = "NAME")]
+    pub lab: Option<String>,
+}
+
+/// `lab up`.
+#[derive(Clone, Debug, Args)]
+pub struct UpArgs {
+    /// Name of the lab: lower-case letters, digits and hyphens.
+    #[arg(value_name = "NAME")]
+    pub name: LabName,
+    /// Distros by id or alias, for instance `rhel`; the scenario's own when none is named.
+    #[arg(value_name = "DISTRO")]
+    pub distros: Vec<String>,
+    /// Scenario by id or by its folder.
+    #[arg(short, long = "scenario", value_name = "ID|DIR", default_value = "pod-ip-502", action = ArgAction::Append)]
+    pub scenarios: Vec<String>,
+    /// What makes the machines.
+    #[arg(long, value_name = "P", default_value = "netns", value_parser = provider())]
+    pub provider: ProviderKind,
+    /// What runs the manifests; the provider decides when it is not given.
+    #[arg(long, value_name = "C", value_parser = cluster())]
+    pub cluster: Option<ClusterKind>,
+    /// Folder of the Kubernetes programs, for `--cluster kubernetes`; where `just kube-binaries` left them when it is
+    /// not given.
+    #[arg(long, value_name = "DIR", env = "PATHLAB_KUBE_BIN", hide_env_values = true)]
+    pub kube_bin: Option<Utf8PathBuf>,
+    /// Apply this remedy where it is for the distro; as installed when it is not given.
+    #[arg(long, value_name = "ID")]
+    pub remedy: Option<String>,
+}
+
+/// `lab status`.
+#[derive(Clone, Debug, Args)]
+pub struct StatusArgs {
+    /// Name of a lab, to see its machines.
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+    /// How it is printed.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: Format,
+}
+
+/// `lab shell`.
+#[derive(Clone, Debug, Args)]
+pub struct ShellArgs {
+    /// Name of the lab.
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// Machine as `lab status NAME` shows it, or as much of that as tells it apart: `rhel-9.5/node-1`, `outside`.
+    #[arg(value_name = "MACHINE")]
+    pub machine: String,
+}
+
+/// `lab exec`.
+#[derive(Clone, Debug, Args)]
+pub struct ExecArgs {
+    /// Name of the lab.
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// Machine as `lab status NAME` shows it, or as much of that as tells it apart: `rhel-9.5/node-1`, `outside`.
+    #[arg(value_name = "MACHINE")]
+    pub machine: String,
+    /// Program with its arguments. Its exit status is passed on; 127 when there is no such program.
+    #[arg(value_name = "CMD", last = true, required = true)]
+    pub command: Vec<String>,
+}
+
+/// `lab test`.
+#[derive(Clone, Debug, Args)]
+pub struct TestArgs {
+    /// Name of the lab.
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// Arguments as test programs of Rust take them: `--list`, `--exact`, a part of a case's name, …
+    #[arg(value_name = "LIBTEST ARGUMENTS", trailing_var_arg = true, allow_hyphen_values = true)]
+    pub arguments: Vec<String>,
+}
+
+/// `lab down`.
+#[derive(Clone, Debug, Args)]
+pub struct DownArgs {
+    /// Name of the lab.
+    #[arg(value_name = "NAME", required_unless_present = "all")]
+    pub name: Option<String>,
+    /// Every lab.
+    #[arg(long, conflicts_with = "name")]
+    pub all: bool,
+}
+
+/// `lab gc`.
+#[derive(Clone, Debug, Args)]
+pub struct GcArgs {
+    /// Only say what would be removed.
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// `lab report`.

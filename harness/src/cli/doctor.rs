@@ -33,7 +33,7 @@ pub fn run(args: &DoctorArgs, out: &mut dyn Write) -> io::Result<Exit> {
     let diagnosis = Diagnosis {
         providers: vec![
             provider("netns", true, check_netns().into_iter().chain([real_kubernetes()]).collect()),
-            provider("libvirt", false, check_libvirt()),
+            provider("libvirt", false, check_libvirt(&args.libvirt_uri)),
             provider("multipass", false, check_multipass()),
             provider("ssh", false, check_ssh()),
         ],
@@ -138,7 +138,8 @@ mod tests {
     #[test]
     fn json_status_and_machine_agree() {
         let mut out = Vec::new();
-        let exit = run(&DoctorArgs { format: Format::Json }, &mut out).expect("a vector takes everything");
+        let exit = run(&DoctorArgs { format: Format::Json, libvirt_uri: "test:///default".to_owned() }, &mut out)
+            .expect("a vector takes everything");
         let json: serde_json::Value = serde_json::from_slice(&out).expect("JSON");
         let netns = &json["providers"][0];
         assert_eq!(netns["name"], "netns");

@@ -8,7 +8,8 @@ use super::{
     args::{ExplainArgs, SelectionArgs},
     exit::Exit,
     failure::Failure,
-    run::{PHASE_LIMIT, check, in_lab},
+    labs::{Asked, open, wait},
+    run::{PHASE_LIMIT, check, in_kept_lab, in_lab},
     select::select,
 };
 use crate::{
@@ -49,7 +50,8 @@ pub fn run(args: &ExplainArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
         shard: None,
         times: None,
     };
-    let mut selected = select(&selection)?;
+    let lab = args.lab.as_deref().map(|name| wait(open(name))).transpose()?.transpose()?;
+    let mut selected = lab.as_ref().map_or_else(|| select(&selection), Asked::still)?;
     let state = format!("{scenario}::{distro}::{state}");
     let wanted = selected.plan.clusters.iter().position(|cluster| cluster.id() == state);
     let known = |index: &usize| selected.plan.clusters[*index].cases.iter().any(|case| case.id == args.case);
@@ -74,7 +76,10 @@ pub fn run(args: &ExplainArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
         run_limit: None,
         events: Arc::default(),
     };
-    let finished = in_lab(&selected, None, &options)?;
+    let finished = match &lab {
+        None => in_lab(&selected, None, &options)?,
+        Some(lab) => in_kept_lab(&selected.plan, lab, &options)?,
+    };
     let Some(case) = finished.report.cases.iter().find(|case| case.id == args.case) else {
         return Ok(Exit::LabBroken);
     };

@@ -10,6 +10,7 @@ pub mod explain;
 pub mod failure;
 pub mod history;
 pub mod image;
+pub mod labs;
 pub mod library;
 pub mod list;
 pub mod merge;

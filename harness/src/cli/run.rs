@@ -13,6 +13,7 @@ use super::{
     exit::Exit,
     failure::Failure,
     history,
+    labs::{Asked, Unmade, make, ways_in},
     select::{Selected, select},
 };
 use crate::{
@@ -22,10 +23,13 @@ use crate::{
     },
     diagnose::evidence,
     events::Events,
+    lab::Lab,
+    ledger::{LabName, Ledger},
     model::{ClusterKind, ProviderKind},
+    plan::Plan,
     provider::needs::{Check, Status, check_netns, missing_programs},
     report::{self, claim_dir, fresh_dir},
-    run::{self, Explain, Finished, Maker, MakerError, RunOptions, trials},
+    run::{self, Explain, Finished, Maker, MakerError, Recipe, RunOptions, trials},
 };
 
 /// Where reports go when the command line does not say.
@@ -103,10 +107,6 @@ impl ReportProblem {
 /// Runs the selected cases and writes the report.
 pub fn run(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
     let selected = select(&args.selection)?;
-    if args.keep {
-        let help = "leave it out".to_owned();
-        return Err(Failure::lab(LabError::Missing("this version has no `--keep`".to_owned(), help)));
-    }
     let events = args.events.as_deref().map_or_else(|| Ok(Events::none()), Events::to_file);
     let events = events.map_err(|error| Failure::input(ReportProblem::new(&error)))?;
     let baseline = args.baseline.as_deref().map(baseline::read).transpose()?;
@@ -123,10 +123,20 @@ pub fn run(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
         run_limit: args.timeout,
         events: Arc::new(events),
     };
-    let mut finished = in_lab(&selected, args.selection.kube_bin.as_deref(), &options).inspect_err(|_| {
-        // Nothing was observed, so there is nothing to keep; the folder is the run's own, and empty.
-        drop(std::fs::remove_dir(&dir));
-    })?;
+    // When nothing was observed there is nothing to keep; the folder is the run's own, and empty.
+    let no_report = || drop(std::fs::remove_dir(&dir));
+    let kept = match args.keep.as_ref().map(|name| keep(name.as_ref(), args, &selected)).transpose() {
+        Ok(kept) => kept,
+        Err(unmade) => {
+            no_report();
+            return unmade.ended();
+        }
+    };
+    let finished = match &kept {
+        None => in_lab(&selected, args.selection.kube_bin.as_deref(), &options),
+        Some(lab) => in_kept_lab(&selected.plan, lab, &options),
+    };
+    let mut finished = finished.inspect_err(|_| no_report())?;
     // A disk that is full of evidence must not cost the report: it is smaller, and says more.
     let mut lost = None;
     for (name, evidence) in &finished.evidence {
@@ -147,10 +157,42 @@ pub fn run(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
     if args.format.is_none() {
         out.write_all(baseline::text(&finished.report, &dir).as_bytes())?;
     }
+    if let Some(lab) = &kept {
+        eprintln!("The lab stays up as `{}`:\n{}", lab.record.name, ways_in(lab).trim_end());
+    }
     if let Some(lost) = lost {
         return Err(lost);
     }
     Ok(if finished.interrupted { Exit::Interrupted } else { baseline::exit(&finished.report) })
+}
+
+/// Makes the lab of a run that stays up after it, under a free name where none is given.
+fn keep(name: Option<&LabName>, args: &RunArgs, selected: &Selected) -> Result<Lab, Unmade> {
+    let asked = Asked::new(&args.selection, false)?;
+    if let Some(name) = name {
+        return make(name, &asked, selected);
+    }
+    let taken = Ledger::open().and_then(|ledger| ledger.labs()).map_err(Failure::lab)?;
+    let mut names = (1_u32..).filter_map(|number| format!("run-{number}").parse().ok());
+    let free = names.find(|name| !taken.contains(name));
+    make(&free.expect("there are more numbers than labs"), &asked, selected)
+}
+
+/// Runs a plan in a lab that is up, and stays.
+pub(super) fn in_kept_lab(plan: &Plan, lab: &Lab, options: &RunOptions) -> Result<Finished, Failure> {
+    block_on(run::run(plan, lab.maker(), options))
+}
+
+/// Says which of the programs that a lab runs are missing here.
+pub(super) fn check_programs() -> Result<(), Failure> {
+    let missing = missing_programs();
+    if missing.is_empty() { Ok(()) } else { Err(Failure::lab(LabError::programs(&missing))) }
+}
+
+fn block_on(finished: impl Future<Output = Result<Finished, MakerError>>) -> Result<Finished, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::lab(LabError::Runtime(error)))?;
+    runtime.block_on(finished).map_err(|error| Failure::lab(LabError::run(error)))
 }
 
 /// Runs a plan in a lab of its own, from a program without a runtime.
@@ -159,24 +201,20 @@ pub(super) fn in_lab(
     kube_bin: Option<&Utf8Path>,
     options: &RunOptions,
 ) -> Result<Finished, Failure> {
-    let missing = missing_programs();
-    if !missing.is_empty() {
-        return Err(Failure::lab(LabError::programs(&missing)));
+    check_programs()?;
+    let recipe = recipe(selected, kube_bin)?;
+    block_on(async { run::run(&selected.plan, Maker::start(&recipe).await?, options).await })
+}
+
+/// What makes the selected clusters; what it needs beside the lab's programs is looked for.
+pub(super) fn recipe(selected: &Selected, kube_bin: Option<&Utf8Path>) -> Result<Recipe, Failure> {
+    match selected.cluster {
+        ClusterKind::Kubernetes => {
+            let programs = programs::find(kube_bin).map_err(|lacking| Failure::lab(LabError::from(lacking)))?;
+            Ok(Recipe::Kubernetes { programs })
+        }
+        ClusterKind::Dataplane | ClusterKind::Microk8s => Ok(Recipe::Dataplane),
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::lab(LabError::Runtime(error)))?;
-    let programs = match selected.cluster {
-        ClusterKind::Kubernetes => Some(programs::find(kube_bin).map_err(|lacking| Failure::lab(LabError::from(lacking)))?),
-        ClusterKind::Dataplane | ClusterKind::Microk8s => None,
-    };
-    let finished = async {
-        let maker = match &programs {
-            Some(programs) => Maker::kubernetes(programs).await?,
-            None => Maker::dataplane().await?,
-        };
-        run::run(&selected.plan, maker, options).await
-    };
-    runtime.block_on(finished).map_err(|error| Failure::lab(LabError::run(error)))
 }
 
 /// What the files say is checked before anything is created.

@@ -84,9 +84,13 @@ pub enum ArgumentError {
 
 /// Reads the files that are needed and plans.
 pub fn select(args: &SelectionArgs) -> Result<Selected, Failure> {
+    select_in(Catalog::open().map_err(Failure::input)?, args)
+}
+
+/// The same with a catalogue that is open already.
+pub(super) fn select_in(mut catalog: Catalog, args: &SelectionArgs) -> Result<Selected, Failure> {
     let cluster = cluster(args).map_err(Failure::input)?;
     let remedies = remedies(&args.remedies).map_err(Failure::input)?;
-    let mut catalog = Catalog::open().map_err(Failure::input)?;
     let scenarios = scenarios(&mut catalog, &args.scenarios)?;
     let distros = args
         .distros

@@ -6,12 +6,15 @@ pub mod kube;
 pub mod kubernetes;
 pub mod manifest;
 pub mod microk8s;
+mod place;
 pub mod workload;
 
 use std::{error::Error, net::IpAddr, sync::Arc};
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 
+pub use self::place::{Place, PlaceKind};
 use self::{dataplane::runtime::RuntimeError, kube::KubeError, microk8s::MicroK8sError, workload::Workload};
 use crate::{
     catalog::distro::FirewallKind,
@@ -46,6 +49,11 @@ pub trait Cluster: Send + Sync {
     /// What probes need to know. Complete once the cluster is deployed.
     fn workload(&self) -> &Workload;
 
+    /// Every machine of it that somebody can enter, the nodes first: pods only where they are machines too.
+    fn places(&self) -> Vec<Place> {
+        Place::of_hosts(self.nodes(), self.workload())
+    }
+
     /// Logs of the cluster's components on a node.
     fn logs(&self, node: usize) -> Vec<ComponentLog>;
 
@@ -60,7 +68,7 @@ pub trait Cluster: Send + Sync {
 }
 
 /// The log of a component on a node.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ComponentLog {
     /// `ingress`, `dns`, `kubelet`, …
     pub component: String,

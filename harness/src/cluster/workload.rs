@@ -7,6 +7,7 @@ use std::{
 };
 
 use camino::Utf8PathBuf;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     model::{IpFamily, Protocol, Vantage},
@@ -34,7 +35,7 @@ pub struct AgentSocket {
 }
 
 /// Addresses of what can be aimed at.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Addresses {
     /// The nodes, in order.
     pub nodes: Vec<NodeAddress>,
@@ -59,7 +60,7 @@ pub struct Addresses {
 }
 
 /// A node.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeAddress {
     /// Its name.
     pub name: String,
@@ -68,7 +69,7 @@ pub struct NodeAddress {
 }
 
 /// A pod of the backend service.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PodAddress {
     /// Its name.
     pub name: String,
@@ -81,7 +82,7 @@ pub struct PodAddress {
 }
 
 /// A pod of the cluster's own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SystemPod {
     /// Its address, and the port where it serves.
     pub address: SocketAddr,
@@ -90,7 +91,7 @@ pub struct SystemPod {
 }
 
 /// A container port that is published on the node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostPort {
     /// On the node.
     pub host: u16,
@@ -101,7 +102,7 @@ pub struct HostPort {
 }
 
 /// The backend service.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceAddress {
     /// `NAME.NAMESPACE.svc.cluster.local`.
     pub fqdn: String,
@@ -114,7 +115,7 @@ pub struct ServiceAddress {
 }
 
 /// A port of the service.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServicePort {
     /// Name, when it has one.
     pub name: Option<String>,

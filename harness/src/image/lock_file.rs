@@ -191,7 +191,10 @@ mod tests {
 
     use super::{LockDifference, LockFile, LockedDistro, Sha256Digest};
 
-    fn lock(entries: &[(&str, &[u8], &[(&str, &str)])]) -> LockFile {
+    /// Distro, content of its image, versions.
+    type Locked<'a> = (&'a str, &'a [u8], &'a [(&'a str, &'a str)]);
+
+    fn lock(entries: &[Locked<'_>]) -> LockFile {
         let mut lock = LockFile::of([]);
         for (distro, content, versions) in entries {
             let versions: BTreeMap<_, _> =

@@ -73,6 +73,8 @@ pub struct Record {
     pub id: String,
     /// When it was asked for.
     pub created_at: Timestamp,
+    /// The process that asked for it.
+    pub asked_by: ProcessId,
     /// The process that owns it, or did.
     pub owner: ProcessId,
     /// How far it has come.

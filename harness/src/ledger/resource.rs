@@ -51,6 +51,13 @@ pub enum Resource {
         /// Its name in the pool.
         name: String,
     },
+    /// A storage pool of libvirt, with all volumes in it.
+    LibvirtPool {
+        /// Connection.
+        uri: String,
+        /// Its name.
+        name: String,
+    },
     /// A virtual machine of Multipass.
     MultipassInstance {
         /// Its name.
@@ -67,6 +74,7 @@ impl fmt::Display for Resource {
             Self::LibvirtDomain { uri, name } => write!(f, "libvirt domain {name} ({uri})"),
             Self::LibvirtNetwork { uri, name } => write!(f, "libvirt network {name} ({uri})"),
             Self::LibvirtVolume { uri, pool, name } => write!(f, "libvirt volume {name} in pool {pool} ({uri})"),
+            Self::LibvirtPool { uri, name } => write!(f, "libvirt storage pool {name} ({uri})"),
             Self::MultipassInstance { name } => write!(f, "Multipass instance {name}"),
         }
     }

@@ -67,6 +67,7 @@ impl Ledger {
             state: State::Making,
             resources: Vec::new(),
             id,
+            asked_by: owner.clone(),
             owner,
             about,
         };

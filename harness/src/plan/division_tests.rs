@@ -64,13 +64,17 @@ fn unit(plan: &mut Plan, id: &str, distro_name: &str, states: usize, path_count:
     }
 }
 
+fn size(number: u64) -> usize {
+    usize::try_from(number).expect("small")
+}
+
 /// 10,000 cases or a few more, in scenarios of all sizes on three distros.
 fn library() -> Plan {
     let (mut plan, mut chance) = (Plan::default(), Chance(7));
     for scenario in 0.. {
         for name in ["rhel", "ubuntu", "debian"] {
             let (states, paths) = (1 + chance.below(6), 4 + chance.below(36));
-            unit(&mut plan, &format!("scenario-{scenario}"), name, states as usize, paths as usize);
+            unit(&mut plan, &format!("scenario-{scenario}"), name, size(states), size(paths));
         }
         if plan.cases().count() >= 10_000 {
             return plan;

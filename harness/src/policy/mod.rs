@@ -3,13 +3,17 @@
 //! Everything is done with the distro's own programs through [`Machine`], the same way on every provider.
 
 mod firewalld;
+mod lasting;
 mod sysctl;
 mod ufw;
+mod verify;
 
 use crate::{
     catalog::distro::{Firewall, Policy, Selinux},
     provider::{Command, Machine, MachineError},
 };
+
+pub use self::verify::{Verified, verify};
 
 /// What kind of host a policy is applied to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,12 +32,20 @@ pub async fn apply(machine: &dyn Machine, policy: &Policy, kind: HostKind) -> Re
         Firewall::Firewalld { default_zone, conf, zones } => {
             firewalld::write_configuration(machine, default_zone, conf, zones).await?;
             must_run(machine, &["systemctl", "enable", "--now", "firewalld"]).await?;
+            if kind == HostKind::Whole {
+                // It may have been running, as an installation leaves it: then it has read other files.
+                must_run(machine, &["firewall-cmd", "--reload"]).await?;
+            }
         }
         Firewall::Ufw { enabled, rules } => {
             if *enabled {
                 ufw::enable(machine, rules).await?;
             }
         }
+    }
+    if kind == HostKind::Whole {
+        lasting::sysctls(machine, &policy.sysctls).await?;
+        lasting::selinux(machine, policy.selinux).await?;
     }
     if kind == HostKind::Namespace && policy.selinux != Selinux::Disabled {
         not_covered.push(format!("SELinux {}", format!("{:?}", policy.selinux).to_lowercase()));

@@ -12,7 +12,7 @@ use camino::Utf8Path;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Command, Machine, MachineError, Output, Running, Stream};
+use super::{Command, Machine, MachineError, Output, Running, Stream, session::Session};
 
 /// How much of what a failing command said is kept, in characters.
 const SAID: usize = 4000;
@@ -144,6 +144,14 @@ impl Machine for Logged {
 
     async fn connect(&self, socket: &Utf8Path) -> Result<Box<dyn Stream>, MachineError> {
         self.machine.connect(socket).await
+    }
+
+    async fn session(&self, session: &Session) -> Result<Box<dyn Stream>, MachineError> {
+        let began = now();
+        let opened = self.machine.session(session).await;
+        let failure = opened.as_ref().err().map(ToString::to_string);
+        self.log.write(began, self.name(), What::Started(session.argv.join(" ")), None, failure);
+        opened
     }
 }
 

@@ -138,10 +138,11 @@ mod tests {
                     *here += machines;
                     *here
                 };
-                let mut all = most.lock().expect("not poisoned");
-                let most = all.entry(lease.uri().to_owned()).or_default();
-                *most = here.max(*most);
-                drop(all);
+                most.lock()
+                    .expect("not poisoned")
+                    .entry(lease.uri().to_owned())
+                    .and_modify(|most| *most = here.max(*most))
+                    .or_insert(here);
                 tokio::time::sleep(Duration::from_millis(2)).await;
                 *now.lock().expect("not poisoned").get_mut(lease.uri()).expect("here") -= machines;
             }

@@ -1,18 +1,29 @@
 //! The two seams to machines: [`Provider`] makes them, [`Machine`] is one.
 
 pub mod command_log;
+mod error;
 pub mod hosts;
+pub mod libvirt;
 pub mod multipass;
 pub mod needs;
+pub mod netns;
+pub mod session;
+pub mod ssh;
+mod whole;
+pub mod wire;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use camino::Utf8Path;
-pub mod netns;
-pub mod ssh;
-
+use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncWrite};
+
+use self::session::Session;
+pub use self::{
+    error::ProviderError,
+    whole::{Machines, Provider, Wanted, WholeMachine},
+};
 
 /// One running host.
 #[async_trait]
@@ -33,6 +44,18 @@ pub trait Machine: Send + Sync {
 
     /// Opens an out-of-band stream to a unix socket on the machine.
     async fn connect(&self, socket: &Utf8Path) -> Result<Box<dyn Stream>, MachineError>;
+
+    /// Runs a program as root that talks with somebody, on a terminal of its own where one is asked for. What goes
+    /// over the stream is described in [`session`]; closing it ends the program.
+    ///
+    /// Machines of a provider that has nothing of the kind refuse.
+    async fn session(&self, session: &Session) -> Result<Box<dyn Stream>, MachineError> {
+        Err(MachineError::NotStarted {
+            machine: self.name().to_owned(),
+            command: session.argv.join(" "),
+            reason: "machines of this provider have no interactive sessions".to_owned(),
+        })
+    }
 }
 
 /// A byte stream in both directions.
@@ -51,7 +74,7 @@ pub trait Running: Send {
 }
 
 /// A program with its arguments: never a shell string.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Command {
     /// Program and arguments.
     pub argv: Vec<String>,
@@ -62,7 +85,7 @@ pub struct Command {
 }
 
 /// How a program ended.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Output {
     /// Exit status; 128 + the signal's number when a signal ended it.
     pub status: i32,
@@ -73,7 +96,7 @@ pub struct Output {
 }
 
 /// Why a machine could not do what was asked.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, Serialize, Deserialize)]
 pub enum MachineError {
     /// The connection to the machine is gone: says nothing about the command.
     #[error("lost the connection to machine {machine}: {reason}")]

@@ -11,7 +11,7 @@ use futures_util::future::try_join_all;
 use super::{
     Explain, explaining,
     maker::Maker,
-    observation::{CaseObservation, LifeError, Moment, Observation},
+    observation::{Before, CaseObservation, LifeError, Moment, Observation},
     probing::probe_cases,
     progress::Phase,
 };
@@ -73,6 +73,10 @@ impl Life {
         tell: &(impl Fn(Phase) + Sync),
     ) -> Result<Self, LifeError> {
         let started = Instant::now();
+        if let Maker::Kept(kept) = maker {
+            let (cluster, before) = kept.look(&plan.id())?;
+            return Ok(Self::resumed(plan, cluster, before));
+        }
         tell(Phase::Hosts);
         let cluster = maker.make(plan, name).await?;
         let mut life = Self::of(plan, cluster, started);
@@ -93,6 +97,48 @@ impl Life {
             life.apply_remedy(remedy).await?;
         }
         Ok(life)
+    }
+
+    /// Goes on with a cluster that is up already.
+    #[must_use]
+    pub fn resumed(plan: &ClusterPlan, cluster: Box<dyn Cluster>, before: Before) -> Self {
+        let mut life = Self::of(plan, cluster, Instant::now());
+        life.seen.not_covered = before.not_covered;
+        for (case, seen) in plan.cases.iter().zip(&mut life.seen.cases) {
+            if let Some(tries) = before.tries.get(&case.id) {
+                seen.tries.clone_from(tries);
+            }
+        }
+        life
+    }
+
+    /// What was seen of it so far, for [`Self::resumed`].
+    #[must_use]
+    pub fn before(&self) -> Before {
+        let tries = self.plan.cases.iter().zip(&self.seen.cases);
+        Before {
+            not_covered: self.seen.not_covered.clone(),
+            tries: tries.map(|(case, seen)| (case.id.clone(), seen.tries.clone())).collect(),
+        }
+    }
+
+    /// Its part of the plan.
+    #[must_use]
+    pub const fn plan(&self) -> &ClusterPlan {
+        &self.plan
+    }
+
+    /// The cluster.
+    #[must_use]
+    pub fn cluster(&self) -> &dyn Cluster {
+        &*self.cluster
+    }
+
+    /// Tries every case once, and does nothing else.
+    pub async fn try_cases(mut self) -> Observation {
+        let all: Vec<usize> = (0..self.plan.cases.len()).collect();
+        self.look(&all, Moment::Probe, false).await;
+        self.seen
     }
 
     fn of(plan: &ClusterPlan, cluster: Box<dyn Cluster>, started: Instant) -> Self {
@@ -159,7 +205,8 @@ impl Life {
     }
 
     /// Whether everything is seen before the cluster's proxy has noticed what a condition did to its rules.
-    fn proxy_is_late(&self) -> bool {
+    #[must_use]
+    pub fn proxy_is_late(&self) -> bool {
         self.plan.scenario.conditions.iter().any(|condition| !condition.resync)
     }
 

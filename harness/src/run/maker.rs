@@ -1,7 +1,8 @@
 //! What makes the clusters of a run: one provider with one kind of cluster.
 
-use camino::Utf8Path;
+use camino::Utf8PathBuf;
 
+use super::kept::Kept;
 use crate::{
     cluster::{
         Cluster, ClusterError,
@@ -30,30 +31,35 @@ pub enum MakerError {
     Machine(#[from] MachineError),
 }
 
+/// What is to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Recipe {
+    /// Namespace hosts with the embedded cluster.
+    Dataplane,
+    /// Namespace hosts with real Kubernetes.
+    Kubernetes {
+        /// Folder of its programs.
+        programs: Utf8PathBuf,
+    },
+}
+
 /// Makes the clusters of a run. Dropping it ends all that it made.
 pub enum Maker {
     /// Namespace hosts with the embedded cluster.
     Dataplane(NetnsLab),
     /// Namespace hosts with real Kubernetes.
     Kubernetes(kubernetes::Shared),
+    /// Nothing: the clusters are up already, and stay.
+    Kept(Kept),
 }
 
 impl Maker {
     /// Starts what the clusters of a run share.
-    pub async fn dataplane() -> Result<Self, MakerError> {
-        Ok(Self::Dataplane(NetnsLab::start().await?))
-    }
-
-    /// The same for real Kubernetes; its programs are in this folder.
-    pub async fn kubernetes(programs: &Utf8Path) -> Result<Self, MakerError> {
-        Ok(Self::Kubernetes(kubernetes::Shared::start(programs).await?))
-    }
-
-    const fn lab(&self) -> &NetnsLab {
-        match self {
-            Self::Dataplane(lab) => lab,
-            Self::Kubernetes(shared) => shared.lab(),
-        }
+    pub async fn start(recipe: &Recipe) -> Result<Self, MakerError> {
+        Ok(match recipe {
+            Recipe::Dataplane => Self::Dataplane(NetnsLab::start().await?),
+            Recipe::Kubernetes { programs } => Self::Kubernetes(kubernetes::Shared::start(programs).await?),
+        })
     }
 
     /// What makes the machines.
@@ -61,6 +67,7 @@ impl Maker {
     pub const fn provider(&self) -> ProviderKind {
         match self {
             Self::Dataplane(_) | Self::Kubernetes(_) => ProviderKind::Netns,
+            Self::Kept(kept) => kept.provider(),
         }
     }
 
@@ -70,12 +77,18 @@ impl Maker {
         match self {
             Self::Dataplane(_) => ClusterKind::Dataplane,
             Self::Kubernetes(_) => ClusterKind::Kubernetes,
+            Self::Kept(kept) => kept.cluster(),
         }
     }
 
     /// Versions of what decides the result, on the host that runs the lab.
     pub async fn host(&self) -> Result<Host, MakerError> {
-        Ok(super::versions::of_host(&self.lab().machine("versions", "lab").await?).await?)
+        let lab = match self {
+            Self::Dataplane(lab) => lab,
+            Self::Kubernetes(shared) => shared.lab(),
+            Self::Kept(kept) => return Ok(kept.host().clone()),
+        };
+        Ok(super::versions::of_host(&lab.machine("versions", "lab").await?).await?)
     }
 
     /// Makes the hosts of a cluster of the plan. `name` is unique in the run.
@@ -85,11 +98,17 @@ impl Maker {
             Self::Kubernetes(shared) => {
                 Ok(Box::new(Kubernetes::hosts(shared, plan, name).await.map_err(ClusterError::new)?))
             }
+            Self::Kept(kept) => kept.look(&plan.id()).map(|(cluster, _)| cluster),
         }
     }
 
     /// Gives back what a cluster of that name held, however far it came.
     pub async fn clear(&self, name: &str) -> Result<(), ClusterError> {
-        self.lab().remove(&format!("{name}.")).await.map_err(ClusterError::new)
+        let lab = match self {
+            Self::Dataplane(lab) => lab,
+            Self::Kubernetes(shared) => shared.lab(),
+            Self::Kept(_) => return Ok(()),
+        };
+        lab.remove(&format!("{name}.")).await.map_err(ClusterError::new)
     }
 }

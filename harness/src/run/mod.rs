@@ -4,12 +4,13 @@ pub mod assemble;
 mod contexts;
 mod explaining;
 mod exposure;
+mod kept;
 mod life;
 mod lives;
 mod maker;
 pub mod observation;
 mod probing;
-mod progress;
+pub mod progress;
 mod stages;
 pub mod trials;
 mod versions;
@@ -21,13 +22,20 @@ use std::{
 
 use jiff::Timestamp;
 
-pub use self::maker::{Maker, MakerError};
-use self::{assemble::Ending, life::Surroundings, lives::Lives, progress::Progress, stages::millis};
+use self::{
+    assemble::Ending, life::Surroundings, lives::Lives, observation::Before, progress::Progress, stages::millis,
+};
+pub use self::{
+    kept::Kept,
+    life::Life,
+    maker::{Maker, MakerError, Recipe},
+};
 use crate::{
+    cluster::Cluster,
     diagnose::{Explanation, evidence::Evidence},
     events::{Event, Events},
-    model::report::{Counts, FORMAT, Host, Report, Run},
-    plan::Plan,
+    model::report::{CaseReport, Counts, FORMAT, Host, Report, Run},
+    plan::{ClusterPlan, Plan},
 };
 
 /// How a run is made.
@@ -122,6 +130,12 @@ pub async fn run(plan: &Plan, maker: Maker, options: &RunOptions) -> Result<Fini
     Ok(Finished { report, explanations, evidence: assemble::evidence(plan, endings), interrupted })
 }
 
+/// Tries the cases of a cluster that is up, once each, and does nothing else.
+pub async fn try_cases(plan: &ClusterPlan, cluster: Box<dyn Cluster>, before: Before) -> Vec<CaseReport> {
+    let seen = Life::resumed(plan, cluster, before).try_cases().await;
+    assemble::cases(plan, &Ending::Seen(Box::new(seen)))
+}
+
 /// How a run ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum End {
@@ -143,7 +157,7 @@ async fn over(limit: Option<Duration>) {
 
 /// Ends when somebody wants the run to end: Ctrl-C, a terminal that closes, a service manager. Whoever asks a second
 /// time does not want to wait for the clean-up: then the signal ends the program at once, and the kernel the lab.
-async fn interrupt() {
+pub async fn interrupt() {
     use nix::sys::signal::{SigHandler, Signal, signal as dispose};
     use tokio::signal::unix::{SignalKind, signal};
     let signals = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];

@@ -1,8 +1,12 @@
 //! What one cluster's life showed: raw material for verdicts and report.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use lab_agent::protocol::ProbeResult;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     diagnose::{Explanation, evidence::Evidence},
@@ -11,7 +15,7 @@ use crate::{
 };
 
 /// When in a cluster's life a try was made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Moment {
     /// The first look.
     Probe,
@@ -24,7 +28,7 @@ pub enum Moment {
 }
 
 /// One try of a case.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Try {
     /// When.
     pub moment: Moment,
@@ -33,12 +37,21 @@ pub struct Try {
 }
 
 /// All tries of one case.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct CaseObservation {
     /// In order of time. Empty when the case could not be aimed or the agent was lost.
     pub tries: Vec<Try>,
     /// Why there is no try.
     pub error: Option<String>,
+}
+
+/// What was seen of a cluster while it was made.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Before {
+    /// What of the hosts' policy could not be applied.
+    pub not_covered: Vec<String>,
+    /// Tries by the id of their case.
+    pub tries: BTreeMap<String, Vec<Try>>,
 }
 
 /// What one cluster's life showed.

@@ -18,11 +18,17 @@ pub fn run(cases: &[CaseReport], format: Option<FormatSetting>, log: &Utf8Path) 
     let _conclusion = libtest_mimic::run(&arguments, cases.iter().map(trial).collect());
 }
 
-fn trial(case: &CaseReport) -> Trial {
-    let message = format!(
+/// What a trial says of a case that is not as expected.
+#[must_use]
+pub fn message(case: &CaseReport) -> String {
+    format!(
         "expected {}, got {} ({}): {}\nexplain with: lab explain {}",
         case.expected, case.outcome, case.verdict, case.detail, case.id,
-    );
+    )
+}
+
+fn trial(case: &CaseReport) -> Trial {
+    let message = message(case);
     let expected = is_expected(case.verdict);
     let run = move || if expected { Ok(()) } else { Err(Failed::from(message)) };
     let kind = if matches!(case.verdict, Verdict::Pass | Verdict::Fail) { "" } else { case.verdict.as_str() };

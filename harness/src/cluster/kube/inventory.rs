@@ -69,8 +69,7 @@ pub struct SeenPort {
 impl KubeApi {
     /// All pods and services.
     pub async fn inventory(&self) -> Result<Inventory, KubeError> {
-        let (pods, services): (Api<Pod>, Api<Service>) =
-            (Api::all(self.client.clone()), Api::all(self.client.clone()));
+        let (pods, services): (Api<Pod>, Api<Service>) = (Api::all(self.client.clone()), Api::all(self.client.clone()));
         let pods = pods.list(&ListParams::default()).await.map_err(KubeError::request("list all pods"))?.items;
         let listed = services.list(&ListParams::default()).await;
         let listed = listed.map_err(KubeError::request("list all services"))?.items;
@@ -82,7 +81,9 @@ impl KubeApi {
     }
 
     async fn seen_service(&self, service: &Service) -> Result<Option<SeenService>, KubeError> {
-        let (Some(namespace), Some(name)) = (&service.metadata.namespace, &service.metadata.name) else { return Ok(None) };
+        let (Some(namespace), Some(name)) = (&service.metadata.namespace, &service.metadata.name) else {
+            return Ok(None);
+        };
         let ports = service.spec.iter().flat_map(|spec| spec.ports.iter().flatten()).filter_map(|port| {
             Some(SeenPort {
                 name: port.name.clone(),

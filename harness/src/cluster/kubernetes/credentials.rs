@@ -24,7 +24,8 @@ impl Credentials {
         let mut bytes = [0; 24];
         random.fill(&mut bytes).map_err(failed)?;
         let key = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &random).map_err(failed)?;
-        let token = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+        let token = digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect();
         Ok(Self { token, service_account_key: pem(&sec1(key.as_ref())?) })
     }
 

@@ -29,11 +29,7 @@ use tokio::sync::Mutex;
 pub use self::error::KubernetesError;
 use super::{
     Cluster, ClusterError, ComponentLog,
-    dataplane::{
-        ClusterState, CompileError, Node,
-        layout::OUTSIDE_IP,
-        runtime::desired,
-    },
+    dataplane::{ClusterState, CompileError, Node, layout::OUTSIDE_IP, runtime::desired},
     kube::{Applied, KubeApi},
     manifest::{self, Objects},
     workload::{Addresses, Workload},
@@ -111,7 +107,9 @@ fn compile_error(error: CompileError) -> KubernetesError {
 
 fn refuse_ipv6(state: &ClusterState, scenario: &str) -> Result<(), KubernetesError> {
     if state.families.contains(&IpFamily::Ipv6) {
-        let what = format!("scenario {scenario} needs IPv6, which `--cluster kubernetes` does not have: use `--cluster dataplane`");
+        let what = format!(
+            "scenario {scenario} needs IPv6, which `--cluster kubernetes` does not have: use `--cluster dataplane`"
+        );
         return Err(KubernetesError::Unsupported(what));
     }
     Ok(())
@@ -169,8 +167,8 @@ impl Kubernetes {
             *pokes
         };
         rules::poke(self.api()?, number).await?;
-        rules::write_calico(&self.state, &self.hosts.nodes).await?;
-        rules::wait(&self.state, &self.hosts.nodes).await
+        rules::wait_for_proxy(&self.state, &self.hosts.nodes).await?;
+        rules::write_calico(&self.state, &self.hosts.nodes).await
     }
 }
 
@@ -207,7 +205,15 @@ impl Cluster for Kubernetes {
     }
 
     fn logs(&self, node: usize) -> Vec<ComponentLog> {
-        let all = ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "containerd", "kubelet", "kube-proxy"];
+        let all = [
+            "etcd",
+            "kube-apiserver",
+            "kube-controller-manager",
+            "kube-scheduler",
+            "containerd",
+            "kubelet",
+            "kube-proxy",
+        ];
         let own = if node == 0 { &all[..] } else { &all[4..] };
         let machine = &self.hosts.nodes[node];
         let log = |name: &&str| ComponentLog {

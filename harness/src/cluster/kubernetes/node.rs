@@ -72,13 +72,15 @@ impl Kubernetes {
         for (path, content) in [
             (own("containerd.toml"), worker::containerd_config()),
             (own("kubelet.json"), worker::kubelet_config(&self.group(node))),
+            ("/etc/resolv.conf".to_owned(), "nameserver 127.0.0.1\n".to_owned()),
             // Who asks for a name that is not the cluster's learns at once that there is nobody to ask.
             (own("resolv.conf"), "nameserver 127.0.0.1\n".to_owned()),
             (CNI_CONFIG.to_owned(), cni::conflist(node, self.state.pod_mtu())),
         ] {
             machine.write_file(Utf8Path::new(&path), content.as_bytes(), 0o600).await?;
         }
-        let plugins = CNI_PLUGINS.iter().filter_map(|name| Some(format!("ln -s {} {CNI_BIN}/{name}", programs::plugin(name)?)));
+        let plugins =
+            CNI_PLUGINS.iter().filter_map(|name| Some(format!("ln -s {} {CNI_BIN}/{name}", programs::plugin(name)?)));
         let own = format!("ln -s {BIN}/lab {CNI_BIN}/{}", cni::NAME);
         let lines: Vec<String> = [format!("mkdir -p {CNI_BIN}"), own].into_iter().chain(plugins).collect();
         must(machine, Command::shell(&lines.join("\n"))).await
@@ -107,11 +109,16 @@ impl Kubernetes {
         try_join_all(imports).await.map(drop)
     }
 
-    /// Kubelet and kube-proxy, once there is an API server to talk to.
-    pub(super) async fn start_worker(&self, index: usize) -> Result<(), KubernetesError> {
+    /// The kubelet, once there is an API server to talk to.
+    pub(super) async fn start_kubelet(&self, index: usize) -> Result<(), KubernetesError> {
+        start(&self.hosts.nodes[index], &worker::kubelet(PROGRAMS, &self.state.nodes[index]), &worker::environment())
+            .await
+    }
+
+    /// kube-proxy, once its node is known: it would wait ever longer between two looks for it.
+    pub(super) async fn start_proxy(&self, index: usize) -> Result<(), KubernetesError> {
         let (node, machine) = (&self.state.nodes[index], &self.hosts.nodes[index]);
         let (kubelet, kube_proxy) = (worker::kubelet(PROGRAMS, node), worker::kube_proxy(PROGRAMS, node));
-        start(machine, &kubelet, &worker::environment()).await?;
         start(machine, &kube_proxy, &[]).await?;
         stand_ins::install(machine, &[kubelet, kube_proxy]).await
     }

@@ -54,13 +54,8 @@ fn pod(seen: &SeenPod, nodes: &[Node]) -> Option<Pod> {
     let host_ports = seen.ports.iter().filter_map(|port| {
         Some(HostPort { transport: transport(port), host_port: port.node_port?, host_ip: None, port: port.port })
     });
-    let container = Container {
-        name: String::new(),
-        args: Vec::new(),
-        env: Vec::new(),
-        files: Vec::new(),
-        ports: ports.collect(),
-    };
+    let container =
+        Container { name: String::new(), args: Vec::new(), env: Vec::new(), files: Vec::new(), ports: ports.collect() };
     Some(Pod {
         namespace: seen.namespace.clone(),
         name: seen.name.clone(),

@@ -41,11 +41,22 @@ pub async fn poke(api: &KubeApi, number: u16) -> Result<(), KubernetesError> {
     Ok(api.apply(&[manifest], &mut Applied::default()).await?)
 }
 
-/// What Calico writes again when it finds it gone.
+/// What Calico writes again when it finds it gone. Felix sees to it that its jumps stand before all others; kube-proxy
+/// does not care where its own are.
 pub async fn write_calico(state: &ClusterState, nodes: &[NetnsMachine]) -> Result<(), KubernetesError> {
     let all = nodes.iter().enumerate().map(|(index, machine)| async move {
-        let saved = saved(machine).await?;
-        let text: String = calicos(state, index).iter().map(|program| program.sync(&saved)).collect();
+        let (programs, before) = (calicos(state, index), saved(machine).await?);
+        let mut behind = false;
+        for jump in programs.iter().flat_map(|program| &program.ensure_jumps) {
+            if stands_behind(&before, jump.table.as_str(), jump.chain, jump.target) {
+                let head = ["iptables", "--wait", "-t", jump.table.as_str(), "-D"];
+                let command = Command::new(head.into_iter().chain(jump.arguments()));
+                machine.run(&command).await?.success(machine.name(), &command)?;
+                behind = true;
+            }
+        }
+        let saved = if behind { saved(machine).await? } else { before };
+        let text: String = programs.iter().map(|program| program.sync(&saved)).collect();
         let command = Command::new(["iptables-restore", "--noflush", "--wait"]).stdin(text);
         machine.run(&command).await?.success(machine.name(), &command)?;
         Ok::<_, KubernetesError>(())
@@ -54,7 +65,10 @@ pub async fn write_calico(state: &ClusterState, nodes: &[NetnsMachine]) -> Resul
 }
 
 /// What is missing of the rules of Calico and of kube-proxy, on the first node where something is.
-pub async fn missing(state: &ClusterState, nodes: &[NetnsMachine]) -> Result<Option<(String, String)>, KubernetesError> {
+pub async fn missing(
+    state: &ClusterState,
+    nodes: &[NetnsMachine],
+) -> Result<Option<(String, String)>, KubernetesError> {
     for (index, machine) in nodes.iter().enumerate() {
         let saved = saved(machine).await?;
         let of_calico = calicos(state, index).iter().any(|program| program.is_damaged(&saved));
@@ -66,17 +80,27 @@ pub async fn missing(state: &ClusterState, nodes: &[NetnsMachine]) -> Result<Opt
     Ok(None)
 }
 
-/// Waits until all is there.
-pub async fn wait(state: &ClusterState, nodes: &[NetnsMachine]) -> Result<(), KubernetesError> {
+/// Waits until kube-proxy has written its rules on every node.
+pub async fn wait_for_proxy(state: &ClusterState, nodes: &[NetnsMachine]) -> Result<(), KubernetesError> {
     let end = Instant::now() + LIMIT;
-    while let Some((machine, last)) = missing(state, nodes).await? {
-        if Instant::now() > end {
-            let last = format!("{last} is missing in its iptables");
-            return Err(KubernetesError::NotReady { what: "kube-proxy", machine, limit: LIMIT, last });
+    for machine in nodes {
+        while let Some(missing) = missing_of_proxy(state, &saved(machine).await?) {
+            if Instant::now() > end {
+                let last = format!("{missing} is missing in its iptables");
+                let machine = machine.name().to_owned();
+                return Err(KubernetesError::NotReady { what: "kube-proxy", machine, limit: LIMIT, last });
+            }
+            sleep(PAUSE).await;
         }
-        sleep(PAUSE).await;
     }
     Ok(())
+}
+
+/// Whether a jump is there, and another rule of its chain stands before it.
+fn stands_behind(saved: &str, table: &str, chain: &str, target: &str) -> bool {
+    let (head, start, end) = (format!("*{table}"), format!("-A {chain} "), format!("-j {target}"));
+    let own = saved.lines().skip_while(|line| *line != head).take_while(|line| *line != "COMMIT");
+    own.filter(|line| line.starts_with(&start)).position(|line| line.ends_with(&end)).is_some_and(|place| place > 0)
 }
 
 fn calicos(state: &ClusterState, node: usize) -> Vec<IptablesProgram> {
@@ -105,4 +129,18 @@ fn missing_of_proxy(state: &ClusterState, saved: &str) -> Option<String> {
 async fn saved(machine: &NetnsMachine) -> Result<String, KubernetesError> {
     let command = Command::new(["iptables-save"]);
     Ok(machine.run(&command).await?.success(machine.name(), &command)?.text())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::stands_behind;
+
+    #[test]
+    fn the_place_of_a_jump_is_seen_in_its_own_table() {
+        let saved = "*filter\n-A POSTROUTING -j OTHER\nCOMMIT\n*nat\n:POSTROUTING ACCEPT [0:0]\n\
+            -A POSTROUTING -m comment --comment \"a b\" -j KUBE-POSTROUTING\n-A POSTROUTING -j cali-POSTROUTING\nCOMMIT\n";
+        assert!(stands_behind(saved, "nat", "POSTROUTING", "cali-POSTROUTING"));
+        assert!(!stands_behind(saved, "nat", "POSTROUTING", "KUBE-POSTROUTING"));
+        assert!(!stands_behind(saved, "nat", "PREROUTING", "cali-PREROUTING"), "it is not there at all");
+    }
 }

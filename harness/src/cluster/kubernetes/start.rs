@@ -8,7 +8,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use futures_util::future::{try_join, try_join3, try_join_all};
+use futures_util::future::{try_join, try_join_all, try_join3};
 use tokio::time::{Instant, sleep};
 
 use super::{
@@ -57,13 +57,14 @@ impl Kubernetes {
         let nodes = try_join_all((0..self.hosts.nodes.len()).map(|index| self.prepare_node(index)));
         let (_, (), api) = try_join3(nodes, self.start_outside(), self.start_control_plane()).await?;
         self.api = Some(api);
-        let workers = try_join_all((0..self.hosts.nodes.len()).map(|index| self.start_worker(index)));
-        try_join(workers, rules::write_calico(&self.state, &self.hosts.nodes)).await?;
+        let all = || 0..self.hosts.nodes.len();
+        let kubelets = try_join_all(all().map(|index| self.start_kubelet(index)));
+        try_join(kubelets, rules::write_calico(&self.state, &self.hosts.nodes)).await?;
         let names = self.nodes_by_name();
-        match self.api()?.nodes_ready(&names, LIMIT).await {
-            Ok(()) => Ok(()),
-            Err(source) => Err(self.with_log(source, "kubelet").await),
+        if let Err(source) = self.api()?.nodes_ready(&names, LIMIT).await {
+            return Err(self.with_log(source, "kubelet").await);
         }
+        try_join_all(all().map(|index| self.start_proxy(index))).await.map(drop)
     }
 
     /// The outside host reaches services and pods through the nodes; it forwards nothing.
@@ -71,9 +72,8 @@ impl Kubernetes {
         let family = IpFamily::Ipv4;
         let first = self.state.nodes[0].address(family);
         let mut routes = format!("route add {} via {first}\n", crate::cluster::dataplane::layout::service_cidr(family));
-        for node in &self.state.nodes {
-            routes.push_str(&format!("route add {} via {}\n", node.block_cidr(family), node.address(family)));
-        }
+        let block = |node: &Node| format!("route add {} via {}\n", node.block_cidr(family), node.address(family));
+        routes.extend(self.state.nodes.iter().map(block));
         let outside = &self.hosts.outside;
         links(outside, &routes).await?;
         Ok(outside.daemon(&["lab-agent", "serve", "--socket", AGENT_SOCKET], &[], "agent").await?)

@@ -128,9 +128,6 @@ mod tests {
     #[test]
     fn each_node_has_one_taint_more() {
         assert_eq!(order_taints(0), "");
-        assert_eq!(
-            order_taints(2),
-            "pathlab/after-node-1=:PreferNoSchedule,pathlab/after-node-2=:PreferNoSchedule"
-        );
+        assert_eq!(order_taints(2), "pathlab/after-node-1=:PreferNoSchedule,pathlab/after-node-2=:PreferNoSchedule");
     }
 }

@@ -22,7 +22,7 @@ use crate::{
         },
         kube::{
             Applied, Sought, agent_in_container,
-            own::{self, Dns, IngressNode, Program, Prober},
+            own::{self, Dns, IngressNode, Prober, Program},
         },
         workload::AgentSocket,
     },
@@ -141,13 +141,13 @@ impl Kubernetes {
     /// Writes the rules that follow from what runs, and finds everything that a probe needs.
     async fn aim(&mut self) -> Result<(), KubernetesError> {
         self.observe().await?;
-        rules::write_calico(&self.state, &self.hosts.nodes).await?;
         let names = self.nodes_by_name();
         let (backend, applied) = (&self.scenario.backend, &self.applied);
         let sought = Sought { backend, nodes: &names, applied, api_port: API_PORT };
         self.workload.addresses = self.api()?.addresses(&sought, ANSWER_LIMIT).await?;
         self.agents().await?;
-        rules::wait(&self.state, &self.hosts.nodes).await?;
+        rules::wait_for_proxy(&self.state, &self.hosts.nodes).await?;
+        rules::write_calico(&self.state, &self.hosts.nodes).await?;
         self.ingress_answers().await
     }
 

@@ -5,6 +5,7 @@
 
 mod kernel;
 mod kvm;
+mod libvirtd;
 mod namespaces;
 mod programs;
 
@@ -85,10 +86,13 @@ pub fn missing_programs() -> Vec<Check> {
     check_programs(Group::Netns).into_iter().filter(|check| check.status == Status::Missing).collect()
 }
 
-/// Everything that the `libvirt` provider needs.
+/// Everything that the `libvirt` provider needs, with the libvirt at this URI.
 #[must_use]
-pub fn check_libvirt() -> Vec<Check> {
+pub fn check_libvirt(uri: &str) -> Vec<Check> {
     let mut checks = check_programs(Group::Libvirt);
+    if find_program("virsh").is_some() {
+        checks.push(libvirtd::check(uri));
+    }
     // Images that are downloaded need none of these.
     let building = check_programs(Group::Image).into_iter().filter(|check| check.name != "qemu-img");
     checks.extend(building.map(|check| match check.status {

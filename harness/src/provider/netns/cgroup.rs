@@ -56,7 +56,11 @@ pub fn inside() -> io::Result<Vec<PathBuf>> {
     }
     let entries: Vec<fs::DirEntry> = fs::read_dir(inside)?.collect::<io::Result<_>>()?;
     // Links are other names of the same.
-    Ok(entries.iter().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(fs::DirEntry::path).collect())
+    Ok(entries
+        .iter()
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+        .map(fs::DirEntry::path)
+        .collect())
 }
 
 fn parse(mountinfo: &str) -> Vec<Hierarchy> {
@@ -113,14 +117,16 @@ impl Group {
             match fs::create_dir(&folder) {
                 Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
                     drop(group.remove());
-                    return Err(named(&folder, error));
+                    return Err(named(&folder, &error));
                 }
                 _ => {}
             }
             // A group of version 1's controller cpuset takes no process before it has processors and memory.
             for file in ["cpuset.cpus", "cpuset.mems"] {
                 let own = folder.join(file);
-                if fs::read(&own).is_ok_and(|value| value.trim_ascii().is_empty()) && !folder.join("cgroup.subtree_control").exists() {
+                if fs::read(&own).is_ok_and(|value| value.trim_ascii().is_empty())
+                    && !folder.join("cgroup.subtree_control").exists()
+                {
                     fs::write(&own, fs::read(parent.join(file))?.trim_ascii())?;
                 }
             }
@@ -134,7 +140,7 @@ impl Group {
     pub fn doors(&self) -> io::Result<Vec<fs::File>> {
         let open = |folder: &PathBuf| {
             let file = folder.join("cgroup.procs");
-            fs::File::options().write(true).open(&file).map_err(|error| named(&file, error))
+            fs::File::options().write(true).open(&file).map_err(|error| named(&file, &error))
         };
         self.folders.iter().map(open).collect()
     }
@@ -143,7 +149,7 @@ impl Group {
     pub fn join(&self) -> io::Result<()> {
         use std::io::Write as _;
         for (mut door, folder) in self.doors()?.into_iter().zip(&self.folders) {
-            door.write_all(b"0").map_err(|error| named(folder, error))?;
+            door.write_all(b"0").map_err(|error| named(folder, &error))?;
         }
         Ok(())
     }
@@ -176,7 +182,7 @@ impl Group {
             for folder in &self.folders {
                 kill_all(folder);
                 if let Err(error) = remove_tree(folder) {
-                    left = Err(named(folder, error));
+                    left = Err(named(folder, &error));
                 }
             }
             if left.is_ok() || Instant::now() > end {
@@ -249,7 +255,7 @@ fn folders(folder: &Path) -> Vec<PathBuf> {
     entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|entry| entry.path()).collect()
 }
 
-fn named(path: &Path, error: io::Error) -> io::Error {
+fn named(path: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 

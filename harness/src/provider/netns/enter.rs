@@ -94,18 +94,18 @@ fn enter(control: OwnedFd) -> Result<Infallible, EnterError> {
     step("refuse setgroups", fs::write("/proc/self/setgroups", "deny"))?;
     step("map the user (see `lab doctor`)", fs::write("/proc/self/uid_map", format!("0 {uid} 1\n")))?;
     step("map the group", fs::write("/proc/self/gid_map", format!("0 {gid} 1\n")))?;
-    fork_first_process(control, Kind::Powerless)
+    fork_first_process(control, &Kind::Powerless)
 }
 
 /// Forks what becomes PID 1 of the lab, and ends as it does.
-pub(super) fn fork_first_process(control: OwnedFd, kind: Kind) -> Result<Infallible, EnterError> {
+pub(super) fn fork_first_process(control: OwnedFd, kind: &Kind) -> Result<Infallible, EnterError> {
     // SAFETY: this process has one thread.
     match step("fork", unsafe { fork() })? {
         ForkResult::Parent { child } => {
             drop(control);
             exit(exit_code(waitpid(child, None)))
         }
-        ForkResult::Child => first_process(control, &kind),
+        ForkResult::Child => first_process(control, kind),
     }
 }
 

@@ -1,21 +1,10 @@
 //! Starting programs in a space, from the supervisor.
 
-use std::{
-    fs::File,
-    io,
-    path::Path,
-    process::{ExitStatus, Stdio},
-    rc::Rc,
-    sync::Arc,
-    time::Duration,
-};
+use std::{fs::File, io, path::Path, process::Stdio, rc::Rc, sync::Arc, time::Duration};
 
 use nix::{
-    sys::{
-        signal::{SigSet, SigmaskHow, sigprocmask},
-        signal::{Signal, killpg},
-    },
-    unistd::{Pid, setsid},
+    sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask},
+    unistd::setsid,
 };
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _},
@@ -28,10 +17,11 @@ use tokio::{
 
 use super::{
     mounts::{BIN, OWN_BIN},
-    protocol::{Answer, Launch, receive_bytes, send, send_bytes},
+    protocol::{Answer, Launch, SpaceId, receive_bytes, send, send_bytes},
     space::Space,
     supervisor::Spaces,
 };
+use crate::provider::session::{Session, exit_code, kill_group, serve};
 
 /// How long the pipes of a program that has ended may stay silent before they are left: a background
 /// grandchild may hold them open for ever.
@@ -68,7 +58,7 @@ pub(super) async fn run(launch: Launch, stream: &mut UnixStream, spaces: &Rc<Spa
                 }
                 () = &mut harness_gone, if !killed => {
                     killed = true;
-                    kill_group(group);
+                    kill_group(group, Signal::SIGKILL);
                 }
                 status = child.wait() => ended = Some(status?),
             }
@@ -81,6 +71,17 @@ pub(super) async fn run(launch: Launch, stream: &mut UnixStream, spaces: &Rc<Spa
     };
     let status = status.map_or(-1, exit_code);
     send(stream, &Answer::Exit { status }).await
+}
+
+/// Runs a program that talks with somebody.
+pub(super) async fn session(
+    space: SpaceId,
+    session: &Session,
+    stream: &mut UnixStream,
+    spaces: &Rc<Spaces>,
+) -> io::Result<()> {
+    let launch = Launch { space, argv: session.argv.clone(), env: session.env.clone() };
+    serve(stream, command(&launch, spaces.get(space)?), session.terminal).await
 }
 
 /// Starts a program that lives as long as the lab.
@@ -139,16 +140,4 @@ fn forward<R: AsyncRead + Unpin + 'static>(pipe: Option<R>, stderr: bool, printe
 async fn wait_for_close(mut reading: ReadHalf<'_>) {
     let mut nothing = [0; 1];
     while let Ok(1..) = reading.read(&mut nothing).await {}
-}
-
-fn kill_group(group: Option<u32>) {
-    if let Some(group) = group.and_then(|group| i32::try_from(group).ok()) {
-        // It may just have ended by itself.
-        let _ = killpg(Pid::from_raw(group), Signal::SIGKILL);
-    }
-}
-
-fn exit_code(status: ExitStatus) -> i32 {
-    use std::os::unix::process::ExitStatusExt as _;
-    status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default())
 }

@@ -15,7 +15,7 @@ use super::{
     protocol::{Answer, Ask, Launch, SpaceId, receive, receive_bytes, send_bytes},
     sandbox::{Sandbox, SandboxError},
 };
-use crate::provider::{Command, Machine, MachineError, Output, Running, Stream};
+use crate::provider::{Command, Machine, MachineError, Output, Running, Stream, session::Session};
 
 /// A namespace host, or a pod's namespaces.
 #[derive(Clone, Debug)]
@@ -64,8 +64,7 @@ impl NetnsMachine {
     /// Carries what comes to `listen` on this machine to `to` on another of the lab, past every network of theirs.
     pub async fn forward(&self, listen: SocketAddr, other: &Self, to: SocketAddr) -> Result<(), MachineError> {
         let file = |reason| MachineError::File { machine: self.name.clone(), path: listen.to_string(), reason };
-        let mut stream =
-            self.ask(&Ask::Forward { space: self.space, listen, to_space: other.space, to }).await?;
+        let mut stream = self.ask(&Ask::Forward { space: self.space, listen, to_space: other.space, to }).await?;
         self.done(&mut stream, file).await
     }
 
@@ -141,6 +140,10 @@ impl Machine for NetnsMachine {
         let mut stream = self.ask(&Ask::Connect { space: self.space, socket: socket.to_owned() }).await?;
         self.done(&mut stream, file).await?;
         Ok(Box::new(stream))
+    }
+
+    async fn session(&self, session: &Session) -> Result<Box<dyn Stream>, MachineError> {
+        Ok(Box::new(self.ask(&Ask::Session { space: self.space, session: session.clone() }).await?))
     }
 }
 

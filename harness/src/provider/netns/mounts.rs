@@ -91,6 +91,8 @@ pub fn prepare_sandbox(kind: &Kind) -> Result<(), EnterError> {
     step("mount the lab's folder", tmpfs(Path::new(LAB), "0755"))?;
     fill_lab_folder(&fd_path(&program))?;
     step("mount /proc (in a container, see `lab doctor`)", proc())?;
+    // Without terminals of its own the lab uses the host's, which are as good as long as nobody is asked for names.
+    drop(terminals());
     for place in SCRATCH {
         step("mount a scratch folder", tmpfs(Path::new(place), "1777"))?;
     }
@@ -205,6 +207,13 @@ fn copy_folder(from: &Path, to: &Path, top: bool) -> io::Result<()> {
 pub(super) fn tmpfs(at: &Path, mode: &str) -> io::Result<()> {
     let options = format!("mode={mode}");
     Ok(mount(Some("tmpfs"), at, Some("tmpfs"), MsFlags::MS_NOSUID | MsFlags::MS_NODEV, Some(options.as_str()))?)
+}
+
+/// Terminals of the lab's own.
+fn terminals() -> io::Result<()> {
+    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC;
+    mount(Some("devpts"), "/dev/pts", Some("devpts"), flags, Some("newinstance,ptmxmode=0666,mode=0620"))?;
+    bind(Path::new("/dev/pts/ptmx"), Path::new("/dev/ptmx"))
 }
 
 fn proc() -> io::Result<()> {

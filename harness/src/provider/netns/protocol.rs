@@ -1,20 +1,19 @@
 //! What the harness and the sandbox's supervisor say to each other.
 //!
 //! The harness passes one end of a fresh socket pair over the control socket for each request. A request is
-//! a frame that holds JSON; what follows depends on it. A frame is its length (four bytes, little endian)
-//! and its bytes. When the control socket closes, the supervisor ends, and the lab with it.
+//! a frame ([`crate::provider::wire`]) that holds JSON; what follows depends on it. When the control socket closes,
+//! the supervisor ends, and the lab with it.
 
-use std::{io, net::SocketAddr};
+use std::net::SocketAddr;
 
 use camino::Utf8PathBuf;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use serde::{Deserialize, Serialize};
+
+use crate::provider::session::Session;
+pub use crate::provider::wire::{receive, receive_bytes, send, send_bytes};
 
 /// A network, mount and UTS namespace of the sandbox: a machine or a pod.
 pub type SpaceId = u32;
-
-/// Largest frame that is accepted, in bytes.
-const FRAME_LIMIT: u32 = 64 << 20;
 
 /// What the harness asks for.
 #[derive(Debug, Serialize, Deserialize)]
@@ -30,6 +29,13 @@ pub enum Ask {
     /// Run a program; a frame with its standard input follows. Answered with [`Answer::Output`] parts and
     /// then [`Answer::Exit`]. Closing the sending half ends the program.
     Run(Launch),
+    /// Run a program that talks with somebody. What goes over the stream from then on is [`Session`]'s.
+    Session {
+        /// Where.
+        space: SpaceId,
+        /// The program.
+        session: Session,
+    },
     /// Start a program that lives as long as the lab. Answered with [`Answer::Done`].
     Daemon {
         /// The program.
@@ -121,36 +127,4 @@ pub enum Answer {
         /// Why.
         reason: String,
     },
-}
-
-/// Sends one frame.
-pub async fn send_bytes<W: AsyncWrite + Unpin>(stream: &mut W, bytes: &[u8]) -> io::Result<()> {
-    let length = u32::try_from(bytes.len()).ok().filter(|length| *length <= FRAME_LIMIT);
-    let length = length.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "frame over 64 MiB"))?;
-    stream.write_all(&length.to_le_bytes()).await?;
-    stream.write_all(bytes).await?;
-    stream.flush().await
-}
-
-/// Receives one frame.
-pub async fn receive_bytes<R: AsyncRead + Unpin>(stream: &mut R) -> io::Result<Vec<u8>> {
-    let mut length = [0; 4];
-    stream.read_exact(&mut length).await?;
-    let length = u32::from_le_bytes(length);
-    if length > FRAME_LIMIT {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "frame over 64 MiB"));
-    }
-    let mut bytes = vec![0; length as usize];
-    stream.read_exact(&mut bytes).await?;
-    Ok(bytes)
-}
-
-/// Sends one frame that holds JSON.
-pub async fn send<W: AsyncWrite + Unpin, T: Serialize>(stream: &mut W, message: &T) -> io::Result<()> {
-    send_bytes(stream, &serde_json::to_vec(message)?).await
-}
-
-/// Receives one frame that holds JSON.
-pub async fn receive<R: AsyncRead + Unpin, T: DeserializeOwned>(stream: &mut R) -> io::Result<T> {
-    Ok(serde_json::from_slice(&receive_bytes(stream).await?)?)
 }

@@ -75,7 +75,7 @@ fn inside(
     step("make a control group for the lab's own processes", group.for_processes().and_then(|own| own.join()))?;
     step("share controllers", group.share_controllers())?;
     step("drop powers over the machine", drop_powers())?;
-    enter::fork_first_process(control, super::mounts::Kind::Root { programs, hierarchies: hierarchies.to_vec() })
+    enter::fork_first_process(control, &super::mounts::Kind::Root { programs, hierarchies: hierarchies.to_vec() })
 }
 
 /// No program of the lab can have them, whatever it is started as.

@@ -47,7 +47,8 @@ pub(super) fn prepare_sandbox(programs: &fs::File, hierarchies: &[Hierarchy]) ->
 pub(super) fn prepare_space() -> io::Result<()> {
     tmpfs(Path::new("/var/lib"), "0755")?;
     tmpfs(Path::new(PODS), "0755")?;
-    let (flags, none) = (MsFlags::MS_RDONLY | MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC, None::<&str>);
+    let (flags, none) =
+        (MsFlags::MS_RDONLY | MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC, None::<&str>);
     mount(Some("sysfs"), "/sys", Some("sysfs"), flags, none)?;
     mount(Some(cgroup::INSIDE), "/sys/fs/cgroup", none, MsFlags::MS_BIND | MsFlags::MS_REC, none)?;
     // Names of network namespaces that container runtimes give are this space's own.
@@ -96,9 +97,14 @@ fn devices() -> io::Result<()> {
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC;
     mount(Some("devpts"), &dev.join("pts"), Some("devpts"), flags, Some("newinstance,ptmxmode=0666,mode=620"))?;
     tmpfs(&dev.join("shm"), "1777")?;
-    for (name, target) in
-        [("kmsg", "null"), ("ptmx", "pts/ptmx"), ("fd", "/proc/self/fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2")]
-    {
+    for (name, target) in [
+        ("kmsg", "null"),
+        ("ptmx", "pts/ptmx"),
+        ("fd", "/proc/self/fd"),
+        ("stdin", "fd/0"),
+        ("stdout", "fd/1"),
+        ("stderr", "fd/2"),
+    ] {
         symlink(target, dev.join(name))?;
     }
     mount(Some(&dev), "/dev", None::<&str>, MsFlags::MS_MOVE, None::<&str>)?;

@@ -62,7 +62,10 @@ fn said(text: &str) -> String {
 impl Sandbox {
     /// Starts a sandbox and waits until its supervisor answers. With a folder of programs it keeps root, and has them.
     pub async fn start(programs: Option<PathBuf>) -> Result<Self, SandboxError> {
-        let sandbox = spawn_blocking(move || Self::spawn(programs.as_deref())).await.map_err(io::Error::other).and_then(|started| started);
+        let sandbox = spawn_blocking(move || Self::spawn(programs.as_deref()))
+            .await
+            .map_err(io::Error::other)
+            .and_then(|started| started);
         let sandbox = sandbox.map_err(SandboxError::NotStarted)?;
         // The first space shows that the sandbox really came up.
         sandbox.space(NewSpace { name: "lab".to_owned(), hostname: "lab".to_owned() }).await?;

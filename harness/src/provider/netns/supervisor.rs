@@ -68,8 +68,7 @@ impl Spaces {
     /// Forgets the spaces whose names start with `prefix` and returns them.
     fn take(&self, prefix: &str) -> Vec<Arc<Space>> {
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        let taken: HashMap<SpaceId, Arc<Space>> =
-            made.extract_if(|_, space| space.name.starts_with(prefix)).collect();
+        let taken: HashMap<SpaceId, Arc<Space>> = made.extract_if(|_, space| space.name.starts_with(prefix)).collect();
         let mut forwards = self.forwards.lock().unwrap_or_else(PoisonError::into_inner);
         forwards.retain(|(id, forward)| {
             let stays = !taken.contains_key(id);
@@ -162,6 +161,7 @@ async fn carry_out(ask: Ask, stream: &mut UnixStream, spaces: &Rc<Spaces>) -> io
             send(stream, &Answer::Done).await
         }
         Ask::Run(launch) => exec::run(launch, stream, spaces).await,
+        Ask::Session { space, session } => exec::session(space, &session, stream, spaces).await,
         Ask::Daemon { launch, log } => {
             exec::daemon(&launch, log.as_std_path(), spaces)?;
             send(stream, &Answer::Done).await
@@ -190,9 +190,7 @@ async fn carry_out(ask: Ask, stream: &mut UnixStream, spaces: &Rc<Spaces>) -> io
             let listener = spawn_blocking(move || from.within(|| std::net::TcpListener::bind(listen))).await??;
             listener.set_nonblocking(true)?;
             let forward = spawn_local(forward(TcpListener::from_std(listener)?, Arc::downgrade(&target), to));
-            let mut forwards = spaces.forwards.lock().unwrap_or_else(PoisonError::into_inner);
-            forwards.push((space, forward.abort_handle()));
-            drop(forwards);
+            spaces.forwards.lock().unwrap_or_else(PoisonError::into_inner).push((space, forward.abort_handle()));
             send(stream, &Answer::Done).await
         }
     }

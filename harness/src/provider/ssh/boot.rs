@@ -10,8 +10,8 @@ use crate::provider::{Command, Machine as _, MachineError};
 /// Time between two tries.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// How long one try may take.
-const ONE_TRY: Duration = Duration::from_secs(10);
+/// How long one try may take: an emulated processor needs seconds for the keys alone.
+const ONE_TRY: Duration = Duration::from_secs(30);
 
 /// One boot of a machine: the kernel draws another one every time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ impl SshMachine {
     /// The boot that the machine is in.
     pub async fn boot_id(&self) -> Result<BootId, MachineError> {
         let command = Command::new(["cat", "/proc/sys/kernel/random/boot_id"]).limit(ONE_TRY);
-        let output = self.run(&command).await?.success(&self.name().to_owned(), &command)?;
+        let output = self.run(&command).await?.success(self.name(), &command)?;
         Ok(BootId(output.text().trim().to_owned()))
     }
 

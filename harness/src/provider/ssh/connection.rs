@@ -8,20 +8,17 @@ use std::{collections::HashMap, io, process::Stdio, sync::Arc, time::Duration};
 use camino::{Utf8Path, Utf8PathBuf};
 use nix::sys::{prctl, signal::Signal};
 use openssh::Session;
-use tempfile::TempDir;
 use tokio::{
     process::{Child, Command},
     sync::{Mutex, Semaphore},
     time::{Instant, sleep},
 };
 
-use super::target::SshTarget;
+use super::{folder::Folder, target::SshTarget};
 
-/// Commands at the same time on one connection: sshd's default for `MaxSessions` is 10, and killing needs one.
-pub(super) const SESSIONS: usize = 9;
-
-/// Longest path of a folder in which OpenSSH can make its sockets: a socket's path has 107 bytes at most.
-const FOLDER_LIMIT: usize = 60;
+/// Commands at the same time on one connection: sshd's default for `MaxSessions` is 10; killing needs one, and some
+/// that have ended are still counted.
+pub(super) const SESSIONS: usize = 7;
 
 /// Time between two looks whether the connection is there.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -36,13 +33,13 @@ pub(super) struct Connection {
     pub forwards: Mutex<HashMap<Utf8PathBuf, Utf8PathBuf>>,
     master: std::sync::Mutex<Child>,
     // Last, so that it outlives what uses it.
-    folder: TempDir,
+    folder: Folder,
 }
 
 impl Connection {
     /// Connects; the error is what OpenSSH said.
     pub(super) async fn open(target: &SshTarget, limit: Duration) -> Result<Self, String> {
-        let folder = folder().map_err(|error| format!("failed to make a folder for the connection: {error}"))?;
+        let folder = Folder::new().map_err(|error| format!("failed to make a folder for the connection: {error}"))?;
         let socket = folder.path().join("master");
         let log = folder.path().join("log");
         let mut command = Command::new("ssh");
@@ -91,23 +88,6 @@ impl Connection {
     pub(super) fn local_socket(&self, number: usize) -> Option<Utf8PathBuf> {
         Some(Utf8Path::from_path(self.folder.path())?.join(format!("s{number}")))
     }
-}
-
-/// A folder with a short path that only this user may enter. One whose harness was killed is removed on the way.
-fn folder() -> io::Result<TempDir> {
-    const PREFIX: &str = "pathlab-ssh-";
-    let usual = std::env::temp_dir();
-    let base = if usual.as_os_str().len() > FOLDER_LIMIT { "/tmp".into() } else { usual };
-    for entry in std::fs::read_dir(&base)?.filter_map(Result::ok) {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let owner = name.strip_prefix(PREFIX).and_then(|rest| rest.split_once('-')?.0.parse::<i32>().ok());
-        let gone = |pid| nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), None) == Err(nix::errno::Errno::ESRCH);
-        if owner.is_some_and(gone) {
-            // Somebody else's stays: only its owner may remove it.
-            drop(std::fs::remove_dir_all(entry.path()));
-        }
-    }
-    tempfile::Builder::new().prefix(&format!("{PREFIX}{}-", std::process::id())).tempdir_in(base)
 }
 
 fn last_words(log: &std::path::Path) -> String {

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use camino::Utf8Path;
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, time::sleep};
 
 use super::{
     connection::Connection,
@@ -15,7 +15,14 @@ use super::{
 use crate::provider::{Command, Machine, MachineError, Output, Running, Stream};
 
 /// How long connecting may take.
-const CONNECTING: Duration = Duration::from_secs(15);
+const CONNECTING: Duration = Duration::from_secs(30);
+
+/// What OpenSSH says when a command was not even looked at, as sshd still counts sessions that have ended.
+const NO_SESSION: &str = "Session open refused by peer";
+
+/// How often, and after which pause, a session is asked for again.
+const TRIES: u32 = 50;
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// What a transfer of files reaches at least, in bytes per second.
 const SLOWEST_TRANSFER: u64 = 256 << 10;
@@ -78,7 +85,17 @@ impl SshMachine {
     }
 
     async fn finish(&self, command: &Command, as_root: bool) -> Result<Output, MachineError> {
-        let ended = self.launch(command, as_root, Some(command.limit)).await?.finish(command.limit).await;
+        let mut tries = 0;
+        let ended = loop {
+            let ended = self.launch(command, as_root, Some(command.limit)).await?.finish(command.limit).await;
+            tries += 1;
+            match &ended {
+                Err(MachineError::Lost { reason, .. }) if reason.contains(NO_SESSION) && tries < TRIES => {
+                    sleep(PAUSE).await;
+                }
+                _ => break ended,
+            }
+        };
         match &ended {
             Ok(output) => tracing::debug!(machine = self.name, command = command.display(), status = output.status),
             Err(error) => tracing::debug!(machine = self.name, command = command.display(), %error),

@@ -6,6 +6,7 @@
 
 mod boot;
 mod connection;
+mod folder;
 mod forward;
 mod keys;
 mod machine;

@@ -25,7 +25,7 @@ use super::{
 use crate::{
     catalog::{distro::FirewallKind, scenario::Underlay},
     cluster::{
-        Cluster, ClusterError, ComponentLog,
+        Cluster, ClusterError, ComponentLog, Place, PlaceKind,
         workload::{AgentSocket, Workload},
     },
     model::{IpFamily, ProviderKind, Vantage},
@@ -279,6 +279,17 @@ impl Cluster for Dataplane {
 
     fn workload(&self) -> &Workload {
         &self.workload
+    }
+
+    fn places(&self) -> Vec<Place> {
+        let mut places = Place::of_hosts(&self.nodes, &self.workload);
+        places.extend(self.pods.iter().map(|space| {
+            let pod = &self.state.pods[space.pod];
+            let kind = PlaceKind::Pod { namespace: pod.namespace.clone() };
+            let address = Some(IpAddr::V4(pod.ip));
+            Place { kind, node: Some(pod.node), address, machine: Arc::new(space.machine.clone()) }
+        }));
+        places
     }
 
     fn logs(&self, node: usize) -> Vec<ComponentLog> {

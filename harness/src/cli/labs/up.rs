@@ -1,0 +1,150 @@
+//! `lab up`: makes a lab that stays up.
+
+use std::{io::Write, process::ExitCode, time::Instant};
+
+use miette::Diagnostic;
+
+use super::{
+    super::{
+        args::{SelectionArgs, UpArgs},
+        exit::Exit,
+        failure::Failure,
+        run::{check, check_programs},
+        select::Selected,
+    },
+    asked::Asked,
+    open, runtime,
+};
+use crate::{
+    lab::{Lab, StartError, Starting, start},
+    ledger::{About, LabName, Ledger, LedgerError},
+    run::progress::Progress,
+};
+
+/// A lab that cannot be.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+enum UpError {
+    /// The provider lacks what the scenario needs.
+    #[error("the {provider} lab cannot carry the scenario {scenario}: {reason}")]
+    NotCarried { provider: crate::model::ProviderKind, scenario: String, reason: String },
+    /// The remedy is for other distros.
+    #[error("the remedy `{remedy}` is for none of these distros")]
+    #[diagnostic(help("leave `--remedy` out to make them as installed"))]
+    NotApplicable { remedy: String },
+}
+
+/// Makes the lab.
+pub fn run(args: &UpArgs, out: &mut dyn Write) -> Result<ExitCode, Failure> {
+    let selection = SelectionArgs {
+        distros: args.distros.clone(),
+        scenarios: args.scenarios.clone(),
+        provider: args.provider,
+        cluster: args.cluster,
+        kube_bin: args.kube_bin.clone(),
+        remedies: vec![args.remedy.clone().unwrap_or_else(|| "none".to_owned())],
+        filters: Vec::new(),
+        shard: None,
+        times: None,
+    };
+    let asked = Asked::new(&selection, true)?;
+    let selected = asked.selected()?;
+    if let Some(remedy) = &args.remedy
+        && selected.plan.clusters.iter().all(|cluster| cluster.remedy.is_none())
+    {
+        return Err(Failure::input(UpError::NotApplicable { remedy: remedy.clone() }));
+    }
+    for cluster in &selected.plan.clusters {
+        if let Some(reason) = cluster.scenario.lacking(selected.provider) {
+            let (provider, scenario) = (selected.provider, cluster.scenario.id.clone());
+            return Err(Failure::input(UpError::NotCarried { provider, scenario, reason: reason.to_string() }));
+        }
+    }
+    let started = Instant::now();
+    match make(&args.name, &asked, &selected) {
+        Ok(lab) => {
+            let machines: usize = lab.described.clusters.iter().map(|cluster| cluster.machines.len()).sum();
+            let clusters = lab.described.clusters.len();
+            let plural = if clusters == 1 { "" } else { "s" };
+            let seconds = started.elapsed().as_secs_f64();
+            writeln!(
+                out,
+                "The lab `{}` is up: {clusters} cluster{plural}, {machines} machines ({seconds:.1} s)",
+                args.name
+            )?;
+            out.write_all(ways_in(&lab).as_bytes())?;
+            Ok(Exit::AsExpected.into())
+        }
+        Err(unmade) => unmade.ended().map(Into::into),
+    }
+}
+
+/// Why there is no lab.
+pub(in crate::cli) enum Unmade {
+    /// Somebody wanted an end; nothing is left.
+    Interrupted,
+    /// It failed.
+    Failed(Failure),
+}
+
+impl Unmade {
+    /// How the program ends then.
+    pub(in crate::cli) fn ended(self) -> Result<Exit, Failure> {
+        match self {
+            Self::Interrupted => Ok(Exit::Interrupted),
+            Self::Failed(failure) => Err(failure),
+        }
+    }
+}
+
+impl From<Failure> for Unmade {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+/// Makes a lab of this name, showing how far it has come.
+pub(in crate::cli) fn make(name: &LabName, asked: &Asked, selected: &Selected) -> Result<Lab, Unmade> {
+    check(selected)?;
+    check_programs()?;
+    asked.recipe(selected)?;
+    let details = serde_json::to_value(asked).map_err(|error| Failure::Output(error.into()))?;
+    let about = About::new(selected.provider.as_str()).details(details);
+    let ledger = Ledger::open().map_err(Failure::lab)?;
+    let clusters = &selected.plan.clusters;
+    let progress = Progress::new(clusters.len());
+    let mut shown: Vec<_> = clusters.iter().map(|_| None).collect();
+    let tell = |news: Starting| match news {
+        Starting::Phase(index, phase) => {
+            shown[index].get_or_insert_with(|| progress.cluster(clusters[index].id())).phase(phase);
+        }
+        Starting::Made(index, seconds) => {
+            if let Some(shown) = shown[index].take() {
+                shown.end(&format!("up ({seconds:.1} s)"));
+            }
+        }
+    };
+    let made = runtime()?.block_on(async {
+        start(&ledger, name, about, tell).await.map_err(|error| match error {
+            StartError::Interrupted => Unmade::Interrupted,
+            taken @ StartError::Ledger(LedgerError::Taken { .. }) => Unmade::Failed(Failure::input(taken)),
+            error => Unmade::Failed(Failure::lab(error)),
+        })?;
+        Ok(open(name.as_str()).await?)
+    });
+    progress.finish();
+    made
+}
+
+/// What can be done with a lab that is up.
+pub(in crate::cli) fn ways_in(lab: &Lab) -> String {
+    let name = &lab.record.name;
+    let machine = lab.described.machines().first().map(|found| found.name.clone()).unwrap_or_default();
+    let rows = [
+        (format!("lab status {name}"), "its machines"),
+        (format!("lab shell {name} {machine}"), "a shell on one of them"),
+        (format!("lab test {name}"), "its cases, once more"),
+        (format!("lab down {name}"), "its end"),
+    ];
+    let width = rows.iter().map(|(command, _)| command.len()).max().unwrap_or(0);
+    rows.map(|(command, what)| format!("  {command:<width$}  {what}\n")).concat()
+}

@@ -1,0 +1,128 @@
+//! Reads back what a host's policy is, and compares it with what is declared.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    catalog::distro::{Firewall, Policy, Selinux, SysctlValue, Zone},
+    provider::{Command, Machine, MachineError},
+};
+
+/// What a machine's policy was found to be.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verified {
+    /// What is as declared, one line each.
+    pub holds: Vec<String>,
+    /// What is not: the machine is not what the distro's file says.
+    pub drift: Vec<String>,
+}
+
+impl Verified {
+    fn compare(&mut self, what: &str, is: &str, declared: &str) {
+        if is == declared {
+            self.holds.push(format!("{what} is {is}"));
+        } else {
+            let is = if is.is_empty() { "nothing" } else { is };
+            let declared = if declared.is_empty() { "nothing" } else { declared };
+            self.drift.push(format!("{what} is {is}, not {declared}"));
+        }
+    }
+}
+
+/// Asks the machine's own programs what holds now.
+pub async fn verify(machine: &dyn Machine, policy: &Policy) -> Result<Verified, MachineError> {
+    let mut found = Verified::default();
+    let (firewalld, ufw) = match &policy.firewall {
+        Firewall::Firewalld { .. } => ("active", "inactive"),
+        Firewall::Ufw { enabled: true, .. } => ("inactive", "active"),
+        Firewall::None | Firewall::Ufw { enabled: false, .. } => ("inactive", "inactive"),
+    };
+    let runs = unit(machine, "is-active", "firewalld").await?;
+    found.compare("firewalld", if runs == "active" { "active" } else { "inactive" }, firewalld);
+    found.compare("ufw", ufw_status(machine).await?, ufw);
+    if let (Firewall::Firewalld { default_zone, zones, .. }, "active") = (&policy.firewall, runs.as_str()) {
+        firewalld_as_declared(machine, default_zone, zones, &mut found).await?;
+    }
+    found.compare("SELinux", selinux(machine).await?, name(policy.selinux));
+    sysctls(machine, &policy.sysctls, &mut found).await?;
+    Ok(found)
+}
+
+async fn firewalld_as_declared(
+    machine: &dyn Machine,
+    default_zone: &str,
+    zones: &BTreeMap<String, Zone>,
+    found: &mut Verified,
+) -> Result<(), MachineError> {
+    found.compare("firewalld at boot", &unit(machine, "is-enabled", "firewalld").await?, "enabled");
+    let zone = firewall_cmd(machine, &["--get-default-zone"]).await?;
+    found.compare("firewalld's default zone", zone.trim(), default_zone);
+    for (name, zone) in zones {
+        let is = firewall_cmd(machine, &["--zone", name, "--list-all"]).await?;
+        let is =
+            |key: &str| is.lines().find_map(|line| line.trim().strip_prefix(key)?.strip_prefix(": ")).unwrap_or("");
+        let lists = [("services", &zone.services), ("ports", &zone.ports), ("sources", &zone.sources)];
+        for (key, declared) in lists {
+            let declared: Vec<&str> = declared.iter().map(String::as_str).collect();
+            found.compare(&format!("zone {name}: {key}"), &sorted(is(key).split_whitespace()), &sorted(declared));
+        }
+        for (key, declared) in [("forward", zone.forward), ("masquerade", zone.masquerade)] {
+            found.compare(&format!("zone {name}: {key}"), is(key), if declared { "yes" } else { "no" });
+        }
+    }
+    Ok(())
+}
+
+async fn sysctls(
+    machine: &dyn Machine,
+    declared: &BTreeMap<String, SysctlValue>,
+    found: &mut Verified,
+) -> Result<(), MachineError> {
+    for (key, value) in declared {
+        let is = machine.run(&Command::new(["sysctl", "-n", key])).await?.text();
+        let is: Vec<&str> = is.split_whitespace().collect();
+        found.compare(key, &is.join(" "), &value.to_string());
+    }
+    Ok(())
+}
+
+async fn unit(machine: &dyn Machine, question: &str, unit: &str) -> Result<String, MachineError> {
+    let output = machine.run(&Command::new(["systemctl", question, unit])).await?;
+    Ok(output.text().trim().to_owned())
+}
+
+async fn ufw_status(machine: &dyn Machine) -> Result<&'static str, MachineError> {
+    match machine.run(&Command::new(["ufw", "status"])).await {
+        Ok(output) if output.text().contains("Status: active") => Ok("active"),
+        Ok(_) | Err(MachineError::NotStarted { .. }) => Ok("inactive"),
+        Err(error) => Err(error),
+    }
+}
+
+async fn selinux(machine: &dyn Machine) -> Result<&'static str, MachineError> {
+    match machine.run(&Command::new(["getenforce"])).await {
+        Ok(output) => Ok(match output.text().trim() {
+            "Enforcing" => "enforcing",
+            "Permissive" => "permissive",
+            _ => "disabled",
+        }),
+        Err(MachineError::NotStarted { .. }) => Ok("disabled"),
+        Err(error) => Err(error),
+    }
+}
+
+async fn firewall_cmd(machine: &dyn Machine, words: &[&str]) -> Result<String, MachineError> {
+    let command = Command::new(["firewall-cmd"].iter().chain(words).copied());
+    Ok(machine.run(&command).await?.success(machine.name(), &command)?.text())
+}
+
+fn sorted<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+    words.into_iter().collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join(" ")
+}
+
+const fn name(mode: Selinux) -> &'static str {
+    match mode {
+        Selinux::Disabled => "disabled",
+        Selinux::Permissive => "permissive",
+        Selinux::Enforcing => "enforcing",
+    }
+}

@@ -1,0 +1,155 @@
+//! The machines of one lab: found, remembered, returned to what they were.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use futures_util::future::try_join_all;
+use tokio::sync::Mutex;
+
+use super::{
+    domain,
+    machine::LibvirtMachine,
+    names::Names,
+    options::LibvirtOptions,
+    state::{LabState, MachineState, key_files},
+    storage::Pool,
+    virsh::Virsh,
+};
+use crate::{
+    ledger::Entry,
+    provider::{
+        Command, Machine as _, Machines, ProviderError, WholeMachine,
+        ssh::{SshMachine, SshTarget},
+    },
+};
+
+/// How long a machine may take to answer once its memory is back.
+const BACK: Duration = Duration::from_secs(60);
+
+/// The machines of one lab.
+pub(super) struct LibvirtLab {
+    pub lab: Arc<Entry>,
+    pub virsh: Virsh,
+    pub names: Names,
+    pub pool: Pool,
+    pub state: Mutex<LabState>,
+    pub machines: Vec<Arc<LibvirtMachine>>,
+    whole: Vec<Arc<dyn WholeMachine>>,
+}
+
+impl LibvirtLab {
+    pub(super) fn new(lab: Arc<Entry>, virsh: Virsh, options: &LibvirtOptions, state: LabState) -> Self {
+        let names = Names::of(&lab.record());
+        let pool = Pool::of(&names, &virsh, options);
+        let (identity, known_hosts) = key_files(&lab);
+        let machine = |machine: &MachineState| {
+            let target = SshTarget {
+                host: machine.address.to_string(),
+                port: 22,
+                user: machine.user.clone(),
+                identity: identity.clone(),
+                known_hosts: known_hosts.clone(),
+                alias: names.domain(&machine.name),
+                through: options.through(),
+            };
+            Arc::new(LibvirtMachine {
+                ssh: SshMachine::new(&machine.name, target),
+                address: machine.address,
+                domain: names.domain(&machine.name),
+                console: machine.console(),
+                pool: pool.clone(),
+                virsh: virsh.clone(),
+                accelerator: state.accelerator,
+            })
+        };
+        let machines: Vec<_> = state.machines.iter().map(machine).collect();
+        let whole = machines.iter().map(|machine| Arc::clone(machine) as Arc<dyn WholeMachine>).collect();
+        Self { lab, virsh, names, pool, state: Mutex::new(state), machines, whole }
+    }
+
+    /// Starts the machines that do not run, and waits until all can be used.
+    pub(super) async fn boot(&self) -> Result<(), ProviderError> {
+        try_join_all(self.machines.iter().map(|machine| async move {
+            if domain::state(&self.virsh, &machine.domain).await? == "shut off" {
+                self.virsh.run(&["start", &machine.domain]).await?;
+            }
+            machine.wait_for_boot().await
+        }))
+        .await
+        .map(drop)
+    }
+
+    /// Starts all machines from the checkpoint, with fresh disks above its own.
+    async fn resume(&self, state: &mut LabState, checkpoint: u32) -> Result<(), ProviderError> {
+        state.generation += 1;
+        state.write(&self.lab)?;
+        self.pool.refresh().await?;
+        let state = &*state;
+        try_join_all(state.machines.iter().zip(&self.machines).map(|(known, machine)| async move {
+            let (old, new) = (known.disk(checkpoint), known.disk(state.generation));
+            let size = self.pool.capacity(&old).await?;
+            self.pool.overlay(&new, &old, size).await?;
+            domain::define(&self.virsh, &self.names, &self.pool, state, known).await?;
+            let memory = self.pool.path(&known.memory());
+            let xml = self.virsh.run(&["save-image-dumpxml", memory.as_str()]).await?;
+            let (old, new) = (self.pool.path(&old), self.pool.path(&new));
+            let xml = xml.replace(&format!("file='{old}'"), &format!("file='{new}'"));
+            self.virsh
+                .feed_long(&["restore", memory.as_str(), "--running", "--xml", "/dev/stdin"], xml.as_bytes())
+                .await?;
+            machine.ssh.wait_until_up(None, BACK * machine.accelerator.patience()).await?;
+            // The machine's clock stood still with it.
+            let now = jiff::Timestamp::now().as_millisecond();
+            let clock = Command::new(["date", "-u", "-s", &format!("@{}.{:03}", now / 1000, now % 1000)]);
+            machine.run(&clock).await?.success(machine.name(), &clock)?;
+            Ok::<_, ProviderError>(())
+        }))
+        .await
+        .map(drop)
+    }
+
+    /// Closes the connections: the machines forget them without a word.
+    async fn disconnect(&self) {
+        for machine in &self.machines {
+            machine.ssh.disconnect().await;
+        }
+    }
+}
+
+#[async_trait]
+impl Machines for LibvirtLab {
+    fn all(&self) -> &[Arc<dyn WholeMachine>] {
+        &self.whole
+    }
+
+    async fn checkpoint(&self) -> Result<(), ProviderError> {
+        let mut state = self.state.lock().await;
+        if state.checkpoint.is_some() {
+            return Err(ProviderError::Refused(format!("the lab {} has a checkpoint already", self.names.lab)));
+        }
+        self.disconnect().await;
+        try_join_all(state.machines.iter().zip(&self.machines).map(|(known, machine)| async move {
+            let memory = self.pool.path(&known.memory());
+            self.virsh.run_long(&["save", &machine.domain, memory.as_str(), "--running"]).await
+        }))
+        .await?;
+        let checkpoint = state.generation;
+        state.checkpoint = Some(checkpoint);
+        self.resume(&mut state, checkpoint).await
+    }
+
+    async fn restore(&self) -> Result<(), ProviderError> {
+        let mut state = self.state.lock().await;
+        let Some(checkpoint) = state.checkpoint else {
+            return Err(ProviderError::Refused(format!("the lab {} has no checkpoint to return to", self.names.lab)));
+        };
+        self.disconnect().await;
+        let generation = state.generation;
+        try_join_all(state.machines.iter().zip(&self.machines).map(|(known, machine)| async move {
+            domain::pull_the_plug(&self.virsh, &machine.domain).await?;
+            self.pool.delete(&known.disk(generation)).await
+        }))
+        .await?;
+        self.resume(&mut state, checkpoint).await
+    }
+}

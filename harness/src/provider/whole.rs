@@ -1,0 +1,69 @@
+//! Providers whose machines are whole ones: virtual machines, and hosts that exist.
+
+use std::{net::IpAddr, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use camino::Utf8PathBuf;
+
+use super::{Machine, MachineError, ProviderError};
+use crate::{
+    catalog::distro::Hardware,
+    ledger::{Entry, Reaper},
+};
+
+/// Makes whole machines.
+#[async_trait]
+pub trait Provider: Reaper {
+    /// Whether it can make machines. Returns what somebody should know who waits for them, one line each.
+    async fn check(&self) -> Result<Vec<String>, ProviderError>;
+
+    /// Makes all machines of a lab, at the same time, and waits until each can be logged into.
+    ///
+    /// Whatever is created stands in the lab's ledger first: after an error, or a kill,
+    /// [`Entry::take_down`] with this provider as the [`Reaper`] removes what there is.
+    async fn create(&self, lab: Arc<Entry>, wanted: &[Wanted]) -> Result<Box<dyn Machines>, ProviderError>;
+
+    /// The machines of a lab that another process made.
+    async fn attach(&self, lab: Arc<Entry>) -> Result<Box<dyn Machines>, ProviderError>;
+}
+
+/// The machines of one lab.
+#[async_trait]
+pub trait Machines: Send + Sync {
+    /// They, in the order in which they were asked for.
+    fn all(&self) -> &[Arc<dyn WholeMachine>];
+
+    /// Remembers the state of all machines, memory and disks: [`Self::restore`] returns to it. They go on.
+    async fn checkpoint(&self) -> Result<(), ProviderError>;
+
+    /// Returns all machines to the checkpoint, as often as wanted. The values of [`Self::all`] stay valid.
+    async fn restore(&self) -> Result<(), ProviderError>;
+}
+
+/// A machine with a kernel of its own.
+#[async_trait]
+pub trait WholeMachine: Machine {
+    /// Its address on the network that the machines of the lab share.
+    fn address(&self) -> IpAddr;
+
+    /// Restarts it and waits until it can be logged into again.
+    async fn reboot(&self, limit: Duration) -> Result<(), MachineError>;
+
+    /// All that its serial console has printed; nothing where there is no console.
+    async fn console(&self) -> Result<Vec<u8>, ProviderError>;
+}
+
+/// A machine that is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// Its name, unique in the lab, and its host name.
+    pub name: String,
+    /// The disk image that it starts from (qcow2). It is never written to.
+    pub image: Utf8PathBuf,
+    /// SHA-256 that the image must have, in hexadecimal.
+    pub sha256: Option<String>,
+    /// Login user, made if the image has none of that name.
+    pub user: String,
+    /// Its size.
+    pub hardware: Hardware,
+}

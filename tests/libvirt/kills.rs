@@ -1,0 +1,119 @@
+//! The harness is killed at every stage; what it leaves is removed by what its ledger says.
+
+use std::{
+    process::{Child, Command},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use libtest_mimic::Failed;
+use pathlab::{
+    ledger::{About, Entry, Held, Ledger, Record, Resource, Stage},
+    provider::{
+        Provider,
+        libvirt::{Libvirt, LibvirtOptions},
+    },
+};
+
+use super::{
+    ensure,
+    lab::{all, ledger, nothing_left, wanted},
+};
+
+/// Names the folder of the ledger for the process that is killed.
+pub const VICTIM: &str = "PATHLAB_LIBVIRT_VICTIM";
+
+type IsReached = fn(&Record) -> bool;
+
+/// When the harness is killed: the newest line of its ledger says how far it has come.
+const STAGES: [(&str, IsReached); 8] = [
+    ("before the pool", |record| record.resources.is_empty()),
+    ("at the pool", |record| last(record, Stage::Planned, is_pool)),
+    ("after the pool", |record| last(record, Stage::Made, is_pool)),
+    ("at the network", |record| last(record, Stage::Planned, is_network)),
+    ("after the network", |record| last(record, Stage::Made, is_network)),
+    ("at the first machine", |record| record.resources.iter().any(|held| is_domain(&held.resource))),
+    ("at the second machine", |record| domains(record) == 2),
+    ("while they boot", |record| domains(record) == 2 && record.resources.iter().all(|held| held.stage == Stage::Made)),
+];
+
+fn last(record: &Record, stage: Stage, kind: fn(&Resource) -> bool) -> bool {
+    record.resources.last().is_some_and(|held: &Held| held.stage == stage && kind(&held.resource))
+}
+
+fn domains(record: &Record) -> usize {
+    let real = |held: &&Held| is_domain(&held.resource) && !held.resource.to_string().contains("kvm-trial");
+    record.resources.iter().filter(real).count()
+}
+
+fn is_pool(resource: &Resource) -> bool {
+    matches!(resource, Resource::LibvirtPool { .. })
+}
+
+fn is_network(resource: &Resource) -> bool {
+    matches!(resource, Resource::LibvirtNetwork { .. })
+}
+
+fn is_domain(resource: &Resource) -> bool {
+    matches!(resource, Resource::LibvirtDomain { .. })
+}
+
+pub async fn what_a_killed_harness_leaves_is_removed() -> Result<(), Failed> {
+    let libvirt = Libvirt::new(LibvirtOptions::default());
+    for (stage, is_reached) in STAGES {
+        let before = all()?;
+        let folder = tempfile::tempdir()?;
+        let ledger = ledger(&folder)?;
+        let name = "killed".parse()?;
+        let path = folder.path().to_str().ok_or("UTF-8")?;
+        let mut victim = Victim(Command::new(std::env::current_exe()?).env(VICTIM, path).spawn()?);
+        let started = Instant::now();
+        // A record that is being replaced is looked at again.
+        while !ledger.read(&name).ok().flatten().is_some_and(|(record, _)| is_reached(&record)) {
+            ensure(victim.0.try_wait()?.is_none(), || format!("{stage}: it ended by itself"))?;
+            ensure(started.elapsed() < Duration::from_secs(120), || format!("{stage}: never"))?;
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        ensure(ledger.claim(&name)?.is_none(), || format!("{stage}: it has no owner while it lives"))?;
+        if stage == "while they boot" {
+            tokio::time::sleep(Duration::from_secs(5)).await;
+        }
+        victim.0.kill()?;
+        victim.0.wait()?;
+        let entry = claimed(&ledger).await?;
+        let held: Vec<String> = entry.remaining().iter().map(ToString::to_string).collect();
+        entry.take_down(&libvirt).await.map_err(|error| format!("{stage}: {error}"))?;
+        nothing_left(&before).map_err(|error| format!("{stage}, {held:?}: {error:?}"))?;
+        println!("killed {stage}: removed {held:?}");
+    }
+    Ok(())
+}
+
+/// A program that was just being started holds the lock for a moment longer.
+async fn claimed(ledger: &Ledger) -> Result<Entry, Failed> {
+    for _ in 0..100 {
+        if let Some(entry) = ledger.claim(&"killed".parse()?)? {
+            return Ok(entry);
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Err("it has an owner after its death".into())
+}
+
+struct Victim(Child);
+
+impl Drop for Victim {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+/// The harness that is killed.
+pub async fn victim(folder: &str) -> Result<(), Failed> {
+    let ledger = Ledger::at(format!("{folder}/labs").into());
+    let entry = Arc::new(ledger.create(&"killed".parse()?, About::new("libvirt"))?);
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    Libvirt::new(LibvirtOptions::default()).create(entry, &[wanted("rhel"), wanted("ubuntu")]).await?;
+    Ok(())
+}

@@ -1,0 +1,302 @@
+//! Two machines from an image to their end.
+
+use std::{
+    process::{Child, Command as Process, Stdio},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use lab_agent::{
+    outcome::Outcome,
+    protocol::{Endpoint, Probe, ProbeKind},
+};
+use libtest_mimic::Failed;
+use pathlab::{
+    agent_binary::LAB_AGENT,
+    catalog::distro::{Firewall, Policy, Selinux, SysctlValue, Zone},
+    cluster::workload::AgentSocket,
+    policy::{self, HostKind},
+    probe::run_batch,
+    provider::{Command, Machine, Machines, Provider, WholeMachine},
+};
+
+use super::{
+    ensure,
+    lab::{Lab, image, sh, wanted},
+};
+
+const SOCKET: &str = "/run/pathlab/agent.sock";
+
+/// Longer than any restart here.
+const REBOOT: Duration = Duration::from_secs(600);
+
+/// One life, as making it is what takes the time.
+pub async fn machines_live_as_declared_and_return_to_their_checkpoint() -> Result<(), Failed> {
+    let lab = Lab::new("life")?;
+    let started = Instant::now();
+    let machines = lab.libvirt.create(Arc::clone(&lab.entry), &[wanted("rhel"), wanted("ubuntu")]).await?;
+    let booted = started.elapsed();
+    let [rhel, ubuntu] = machines.all() else { return Err("two machines".into()) };
+    apply_policies(rhel, ubuntu).await?;
+    let made = started.elapsed();
+    println!("two machines with their policies: {made:?}");
+
+    they_are_what_was_asked_for(rhel, ubuntu).await?;
+    policies_are_read_back(rhel, ubuntu).await?;
+    start_agents(&[rhel, ubuntu]).await?;
+    paths(rhel, ubuntu, Outcome::Rejected).await?;
+    let cold = checkpoint_and_return(&*machines, made).await?;
+    println!("cold start {made:?}, return to the checkpoint {cold:?}");
+    attached_by_another_process(&lab).await?;
+    restart(rhel, ubuntu).await?;
+    drop(machines);
+    lab.end().await?;
+    let by_hand = by_hand()?;
+    println!("the slower of two booted by hand: {by_hand:?}; by libvirt {booted:?}, with their policies {made:?}");
+    // Minutes lie between the two, and others may use the processors meanwhile.
+    ensure(booted.as_secs_f64() <= by_hand.as_secs_f64() * 1.5, || format!("{booted:?}, by hand {by_hand:?}"))
+}
+
+/// firewalld as a RHEL installation has it.
+fn rhel_policy() -> Policy {
+    let services = ["cockpit", "dhcpv6-client", "ssh"].map(str::to_owned).to_vec();
+    let public = Zone { services, forward: true, ..Zone::default() };
+    Policy {
+        firewall: Firewall::Firewalld {
+            default_zone: "public".to_owned(),
+            conf: [].into(),
+            zones: [("public".to_owned(), public)].into(),
+        },
+        sysctls: [("net.ipv4.conf.default.rp_filter".to_owned(), SysctlValue::Number(1))].into(),
+        selinux: Selinux::Disabled,
+    }
+}
+
+fn ubuntu_policy() -> Policy {
+    let sysctls = [("net.ipv4.conf.all.rp_filter".to_owned(), SysctlValue::Number(2))].into();
+    Policy { firewall: Firewall::None, sysctls, selinux: Selinux::Disabled }
+}
+
+async fn apply_policies(rhel: &Arc<dyn WholeMachine>, ubuntu: &Arc<dyn WholeMachine>) -> Result<(), Failed> {
+    let (rhel_policy, ubuntu_policy) = (rhel_policy(), ubuntu_policy());
+    let (one, other): (Arc<dyn Machine>, Arc<dyn Machine>) = (Arc::clone(rhel) as _, Arc::clone(ubuntu) as _);
+    let applied = tokio::try_join!(
+        policy::apply(&*one, &rhel_policy, HostKind::Whole),
+        policy::apply(&*other, &ubuntu_policy, HostKind::Whole)
+    )?;
+    ensure(applied == (vec![], vec![]), || format!("not covered: {applied:?}"))
+}
+
+async fn they_are_what_was_asked_for(
+    rhel: &Arc<dyn WholeMachine>,
+    ubuntu: &Arc<dyn WholeMachine>,
+) -> Result<(), Failed> {
+    for (machine, name) in [(rhel, "rhel"), (ubuntu, "ubuntu")] {
+        let line = "hostname; id -u; nproc; df --output=size -BG / | tail -1; hostname -I";
+        let command = Command::shell(line);
+        let said = machine.run(&command).await?.success(name, &command)?.text();
+        let facts: Vec<&str> = said.split_whitespace().collect();
+        let address = machine.address().to_string();
+        ensure(facts[..3] == [name, "0", "1"], || said.clone())?;
+        ensure(facts.contains(&address.as_str()), || format!("{address}: {said}"))?;
+        let console = String::from_utf8_lossy(&machine.console().await?).into_owned();
+        ensure(console.contains("Linux version"), || format!("{name}: {console}"))?;
+        ensure(!console.contains("PRIVATE KEY"), || "the console shows a key".to_owned())?;
+        let metadata = sh(&format!("virsh metadata pathlab-life-{name} --uri https://pathlab.dev/xmlns/libvirt/1"))?;
+        ensure(metadata.contains(&format!("name=\"{name}\"")) && metadata.contains("lab=\"life\""), || {
+            metadata.clone()
+        })?;
+    }
+    Ok(())
+}
+
+async fn policies_are_read_back(rhel: &Arc<dyn WholeMachine>, ubuntu: &Arc<dyn WholeMachine>) -> Result<(), Failed> {
+    let (one, other): (Arc<dyn Machine>, Arc<dyn Machine>) = (Arc::clone(rhel) as _, Arc::clone(ubuntu) as _);
+    for (machine, policy) in [(&one, rhel_policy()), (&other, ubuntu_policy())] {
+        let found = policy::verify(&**machine, &policy).await?;
+        ensure(found.drift.is_empty() && !found.holds.is_empty(), || format!("{}: {found:?}", machine.name()))?;
+    }
+    let crossed = policy::verify(&*other, &rhel_policy()).await?.drift;
+    ensure(crossed.iter().any(|line| line.contains("firewalld is inactive")), || format!("{crossed:?}"))?;
+    let crossed = policy::verify(&*one, &ubuntu_policy()).await?.drift;
+    ensure(crossed.iter().any(|line| line.contains("firewalld is active")), || format!("{crossed:?}"))?;
+    let enforcing = Policy { selinux: Selinux::Enforcing, ..rhel_policy() };
+    let crossed = policy::verify(&*one, &enforcing).await?.drift;
+    ensure(crossed == ["SELinux is disabled, not enforcing"], || format!("{crossed:?}"))?;
+    // What somebody changes meanwhile is found.
+    for change in ["--add-port=9999/tcp", "--add-service=http"] {
+        let open = Command::new(["firewall-cmd", change]);
+        one.run(&open).await?.success("rhel", &open)?;
+    }
+    let crossed = policy::verify(&*one, &rhel_policy()).await?.drift.join("; ");
+    ensure(crossed.contains("http") && crossed.contains("9999/tcp"), || crossed.clone())?;
+    let reload = Command::new(["firewall-cmd", "--reload"]);
+    one.run(&reload).await?.success("rhel", &reload)?;
+    Ok(())
+}
+
+/// Copies the agent to the machines and starts it so that it outlives the connection.
+async fn start_agents(machines: &[&Arc<dyn WholeMachine>]) -> Result<(), Failed> {
+    for machine in machines {
+        machine.write_file("/usr/local/bin/lab-agent".into(), LAB_AGENT, 0o755).await?;
+        let start = Command::new([
+            "systemd-run",
+            "--unit=lab-agent",
+            "/usr/local/bin/lab-agent",
+            "echo",
+            "--http=8080",
+            "--stream=8081",
+            &format!("--socket={SOCKET}"),
+        ]);
+        machine.run(&start).await?.success(machine.name(), &start)?;
+        let end = Instant::now() + Duration::from_secs(20);
+        while let Err(error) = machine.connect(SOCKET.into()).await {
+            ensure(Instant::now() < end, || error.to_string())?;
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
+    }
+    Ok(())
+}
+
+/// From each machine to ports of the other: open on the one without a firewall, `to_rhel` on the other.
+async fn paths(rhel: &Arc<dyn WholeMachine>, ubuntu: &Arc<dyn WholeMachine>, to_rhel: Outcome) -> Result<(), Failed> {
+    let (open, guarded) = tokio::try_join!(probe(rhel, ubuntu), probe(ubuntu, rhel))?;
+    ensure(open == [Outcome::Ok; 2], || format!("rhel → ubuntu: {open:?}"))?;
+    ensure(guarded == [to_rhel; 2], || format!("ubuntu → rhel: {guarded:?}, not {to_rhel}"))
+}
+
+async fn probe(from: &Arc<dyn WholeMachine>, to: &Arc<dyn WholeMachine>) -> Result<Vec<Outcome>, Failed> {
+    let machine: Arc<dyn Machine> = Arc::clone(from) as _;
+    let agent = AgentSocket { machine, socket: SOCKET.into(), address: from.address() };
+    let host = to.address().to_string();
+    let http =
+        ProbeKind::Http { to: Endpoint { host: host.clone(), port: 8080 }, path: "/".into(), host: None, bytes: 0 };
+    let tcp = ProbeKind::Tcp { to: Endpoint { host, port: 8081 }, bytes: 100 };
+    let probes = [http, tcp].into_iter().zip(0..).map(|(kind, id)| Probe {
+        id,
+        kind,
+        timeout_ms: 5000,
+        expected_pods: vec![to.name().to_owned()],
+        repeat: 1,
+        ipv6: false,
+        source_port: None,
+    });
+    let mut results = run_batch(&agent, probes.collect()).await?;
+    results.sort_by_key(|result| result.id);
+    Ok(results.into_iter().map(|result| result.outcome).collect())
+}
+
+/// Returns the time of the slower of two returns.
+async fn checkpoint_and_return(machines: &dyn Machines, cold: Duration) -> Result<Duration, Failed> {
+    let [rhel, ubuntu] = machines.all() else { return Err("two machines".into()) };
+    ensure(machines.restore().await.is_err(), || "there is nothing to return to".to_owned())?;
+    let started = Instant::now();
+    machines.checkpoint().await?;
+    println!("checkpoint: {:?}", started.elapsed());
+    ensure(machines.checkpoint().await.is_err(), || "a second checkpoint".to_owned())?;
+    paths(rhel, ubuntu, Outcome::Rejected).await?;
+    let mut slowest = Duration::ZERO;
+    for round in 0..2 {
+        for machine in [rhel, ubuntu] {
+            let line = "test ! -e /var/changed; date >/var/changed; rm /usr/local/bin/lab-agent; sync";
+            let change = Command::shell(line);
+            machine.run(&change).await?.success(machine.name(), &change)?;
+        }
+        let open = Command::new(["firewall-cmd", "--add-port=8080-8081/tcp"]);
+        rhel.run(&open).await?.success("rhel", &open)?;
+        paths(rhel, ubuntu, Outcome::Ok).await?;
+        let started = Instant::now();
+        machines.restore().await?;
+        slowest = slowest.max(started.elapsed());
+        println!("return {round}: {:?}", started.elapsed());
+        paths(rhel, ubuntu, Outcome::Rejected).await?;
+        for machine in [rhel, ubuntu] {
+            let now = Command::new(["date", "+%s"]);
+            let there: i64 = machine.run(&now).await?.success(machine.name(), &now)?.text().trim().parse()?;
+            let here = i64::try_from(std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_secs())?;
+            ensure((there - here).abs() <= 5, || format!("{}: its clock is {} s off", machine.name(), there - here))?;
+        }
+    }
+    ensure(slowest.as_secs_f64() <= cold.as_secs_f64() * 0.25, || format!("{slowest:?} of {cold:?}"))?;
+    Ok(slowest)
+}
+
+/// What one process made, another finds by the lab's folder.
+async fn attached_by_another_process(lab: &Lab) -> Result<(), Failed> {
+    let machines = lab.libvirt.attach(Arc::clone(&lab.entry)).await?;
+    let names: Vec<&str> = machines.all().iter().map(|machine| machine.name()).collect();
+    ensure(names == ["rhel", "ubuntu"], || format!("{names:?}"))?;
+    for machine in machines.all() {
+        let hostname = Command::new(["hostname"]);
+        let said = machine.run(&hostname).await?.success(machine.name(), &hostname)?.text();
+        ensure(said.trim() == machine.name(), || said.clone())?;
+    }
+    Ok(())
+}
+
+/// The policy is what the machine starts with.
+async fn restart(rhel: &Arc<dyn WholeMachine>, ubuntu: &Arc<dyn WholeMachine>) -> Result<(), Failed> {
+    let started = Instant::now();
+    tokio::try_join!(rhel.reboot(REBOOT), ubuntu.reboot(REBOOT))?;
+    println!("restart: {:?}", started.elapsed());
+    let (one, other): (Arc<dyn Machine>, Arc<dyn Machine>) = (Arc::clone(rhel) as _, Arc::clone(ubuntu) as _);
+    for (machine, policy) in [(&one, rhel_policy()), (&other, ubuntu_policy())] {
+        let wait = Command::new(["systemctl", "is-system-running", "--wait"]).limit(REBOOT);
+        machine.run(&wait).await?;
+        let found = policy::verify(&**machine, &policy).await?;
+        ensure(found.drift.is_empty(), || format!("{}: {found:?}", machine.name()))?;
+    }
+    Ok(())
+}
+
+/// Boots two guests with QEMU by hand, at the same time; returns how long the slower one takes until cloud-init is
+/// through, which is what the provider waits for.
+fn by_hand() -> Result<Duration, Failed> {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().to_str().ok_or("UTF-8")?.to_owned();
+    let image = image();
+    let mut guests = Vec::new();
+    let started = Instant::now();
+    for name in ["one", "two"] {
+        sh(&format!(
+            "cd {path}; mkdir {name}; printf 'instance-id: {name}' >{name}/meta-data
+            printf '#cloud-config\\nlocale: false\\nssh_genkeytypes: [ed25519]\\n' >{name}/user-data
+            xorrisofs -quiet -volid cidata -joliet -rock -output {name}.iso {name} 2>/dev/null
+            qemu-img create -q -f qcow2 -b {image} -F qcow2 {name}.qcow2 4G"
+        ))?;
+        let guest = Process::new("qemu-system-x86_64")
+            .args(["-machine", "q35,accel=tcg", "-cpu", "max", "-m", "1024", "-smp", "1", "-display", "none"])
+            .args(["-drive", &format!("file={path}/{name}.qcow2,if=virtio,format=qcow2,cache=unsafe")])
+            .args(["-drive", &format!("file={path}/{name}.iso,if=virtio,format=raw,readonly=on")])
+            .args([
+                "-netdev",
+                "user,id=n,restrict=on",
+                "-device",
+                "virtio-net-pci,netdev=n",
+                "-device",
+                "virtio-rng-pci",
+            ])
+            .args(["-serial", &format!("file:{path}/{name}.console"), "-monitor", "none"])
+            .stdin(Stdio::null())
+            .spawn()?;
+        guests.push(Guest(guest, format!("{path}/{name}.console")));
+    }
+    for guest in &guests {
+        let is_through =
+            || std::fs::read(&guest.1).is_ok_and(|bytes| String::from_utf8_lossy(&bytes).contains(" finished at "));
+        while !is_through() {
+            ensure(started.elapsed() < REBOOT, || "no end of the boot by hand".to_owned())?;
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+    Ok(started.elapsed())
+}
+
+struct Guest(Child, String);
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}

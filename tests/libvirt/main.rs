@@ -1,0 +1,100 @@
+//! Virtual machines, for real: a libvirtd of these tests' own in a network namespace without uplink, and Debian
+//! guests that QEMU emulates.
+//!
+//! Tier `libvirt`: needs root, libvirt and QEMU; the image of debian-12 is built where it is missing. Where it cannot
+//! run the tests are ignored, with the reason, and fail if `PATHLAB_REQUIRE` names the tier.
+
+mod errors;
+mod kills;
+mod lab;
+mod life;
+#[expect(dead_code, reason = "all tests here need the same")]
+#[path = "../tiers/mod.rs"]
+mod tiers;
+
+use std::{
+    future::Future,
+    path::Path,
+    process::{Command, ExitCode},
+};
+
+use libtest_mimic::{Arguments, Failed, Trial};
+
+use self::tiers::Tier;
+
+/// Set in the namespaces.
+const INSIDE: &str = "PATHLAB_LIBVIRT_INSIDE";
+
+type Test = fn() -> Result<(), Failed>;
+
+macro_rules! tests {
+    ($($module:ident::$name:ident),+ $(,)?) => {
+        vec![$((stringify!($name), (|| run($module::$name())) as Test)),+]
+    };
+}
+
+fn trials() -> Vec<(&'static str, Test)> {
+    tests![
+        life::machines_live_as_declared_and_return_to_their_checkpoint,
+        kills::what_a_killed_harness_leaves_is_removed,
+        errors::an_image_that_was_changed_makes_no_machine,
+        errors::names_of_others_are_left_alone,
+        errors::a_full_disk_is_said_before_anything_is_copied,
+        errors::no_libvirt_and_no_network_are_explained,
+        errors::a_machine_that_does_not_boot_is_explained,
+        errors::kvm_is_tried_before_it_is_used,
+    ]
+}
+
+fn main() -> ExitCode {
+    if let Ok(facts) = std::env::var(kills::VICTIM) {
+        return if run(kills::victim(&facts)).is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
+    let arguments = Arguments::from_args();
+    let lacking = lacking();
+    if lacking.is_none() && !arguments.list && std::env::var_os(INSIDE).is_none() {
+        return inside();
+    }
+    let trials = trials().into_iter().map(|(name, test)| Trial::test(name, test)).collect();
+    tiers::run(vec![Tier { name: "libvirt", lacking, trials }])
+}
+
+fn run(test: impl Future<Output = Result<(), Failed>>) -> Result<(), Failed> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.block_on(test)
+}
+
+/// Runs this program again in namespaces of its own; what needs package sources comes before.
+fn inside() -> ExitCode {
+    let image = match lab::built_image() {
+        Ok(image) => image,
+        Err(reason) => {
+            eprintln!("no image of debian-12: {reason}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let Ok(folder) = tempfile::Builder::new().prefix("pathlab-libvirt-").tempdir() else { return ExitCode::FAILURE };
+    let enter = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/libvirt/enter.sh");
+    let mut command = Command::new("unshare");
+    command.args(["-nmpf", "--mount-proc", "--kill-child", "--propagation", "private", "sh", enter]);
+    command.arg(folder.path()).args(std::env::args_os()).env(lab::IMAGE, image);
+    let status = command.status();
+    match status {
+        Ok(status) if status.success() => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    }
+}
+
+/// Why the tests cannot run here.
+fn lacking() -> Option<String> {
+    if !nix::unistd::geteuid().is_root() {
+        return Some("needs root".to_owned());
+    }
+    let programs = ["/usr/sbin/libvirtd", "/usr/bin/virsh", "/usr/bin/qemu-system-x86_64", "/usr/bin/xorrisofs"];
+    programs.into_iter().find(|path| !Path::new(path).exists()).map(|path| format!("no {path}"))
+}
+
+/// A test's expectation that does not hold.
+fn ensure(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), Failed> {
+    if holds { Ok(()) } else { Err(otherwise().into()) }
+}
