@@ -96,7 +96,7 @@ impl Started {
     pub fn wait_for(&mut self, program: &str) -> i32 {
         let end = Instant::now() + LIMIT;
         loop {
-            let found = self.processes().into_iter().find(|pid| {
+            let found = Self::processes().into_iter().find(|pid| {
                 fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| program.starts_with(name.trim_end()))
             });
             if let Some(found) = found {
@@ -157,7 +157,7 @@ impl Started {
     }
 
     /// Processes in these groups, by their ids here.
-    fn processes(&self) -> Vec<i32> {
+    fn processes() -> Vec<i32> {
         let mut folders = Self::groups();
         let mut all = Vec::new();
         while let Some(folder) = folders.pop() {

@@ -10,12 +10,15 @@ use nix::{
 };
 use tokio::time::{Instant, sleep};
 
-use crate::ledger::{ProcessId, ReapError, Reaper, Record, Resource};
+use crate::{
+    ledger::{ProcessId, ReapError, Reaper, Record, Resource},
+    provider::libvirt::{Libvirt, LibvirtOptions},
+};
 
 /// How long a killed process may take to be gone.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// Removes keepers and folders.
+/// Removes keepers, folders, and what libvirt holds.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OwnReaper;
 
@@ -34,11 +37,15 @@ impl Reaper for OwnReaper {
                     _ => Ok(()),
                 }
             }
-            Resource::Cgroup { .. }
-            | Resource::LibvirtDomain { .. }
-            | Resource::LibvirtNetwork { .. }
-            | Resource::LibvirtVolume { .. }
-            | Resource::MultipassInstance { .. } => Err(ReapError::Unknown),
+            Resource::LibvirtDomain { uri, .. }
+            | Resource::LibvirtNetwork { uri, .. }
+            | Resource::LibvirtPool { uri, .. } => {
+                let options = LibvirtOptions { uri: uri.clone(), ..LibvirtOptions::default() };
+                Libvirt::new(options).reap(record, resource).await
+            }
+            Resource::Cgroup { .. } | Resource::LibvirtVolume { .. } | Resource::MultipassInstance { .. } => {
+                Err(ReapError::Unknown)
+            }
         }
     }
 }

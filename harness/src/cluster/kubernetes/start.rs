@@ -22,7 +22,10 @@ use super::{
 };
 use crate::{
     cluster::{
-        dataplane::layout::API_PORT,
+        dataplane::{
+            Node,
+            layout::{self, API_PORT},
+        },
         kube::{Dial, KubeAccess, KubeApi, KubeError, kubeconfig},
     },
     model::IpFamily,
@@ -71,7 +74,7 @@ impl Kubernetes {
     async fn start_outside(&self) -> Result<(), KubernetesError> {
         let family = IpFamily::Ipv4;
         let first = self.state.nodes[0].address(family);
-        let mut routes = format!("route add {} via {first}\n", crate::cluster::dataplane::layout::service_cidr(family));
+        let mut routes = format!("route add {} via {first}\n", layout::service_cidr(family));
         let block = |node: &Node| format!("route add {} via {}\n", node.block_cidr(family), node.address(family));
         routes.extend(self.state.nodes.iter().map(block));
         let outside = &self.hosts.outside;
