@@ -14,7 +14,6 @@ mod microk8s;
 mod microk8s_failures;
 mod programs;
 #[path = "../tiers/mod.rs"]
-#[expect(dead_code, reason = "these tests have another need than namespaces of a user's own")]
 mod tiers;
 
 use std::{
