@@ -43,6 +43,12 @@ enum Command {
         #[arg(long, value_name = "ADDRESS:PORT")]
         to: SocketAddr,
     },
+    /// Connect standard input and output to a unix socket.
+    Pipe {
+        /// The socket.
+        #[arg(long, value_name = "PATH")]
+        socket: PathBuf,
+    },
     /// Do nothing until told to end: holds a pod's namespaces.
     Pause,
 }
@@ -71,6 +77,8 @@ pub struct Work {
     pub socket: Option<PathBuf>,
     /// Where to listen for connections to relay, and where they go.
     pub relay: Option<(PathBuf, SocketAddr)>,
+    /// The socket that standard input and output lead to, and nothing else is done.
+    pub pipe: Option<PathBuf>,
 }
 
 impl Arguments {
@@ -80,6 +88,7 @@ impl Arguments {
             None => Work { echo: Some(EchoPorts::default()), ..Work::default() },
             Some(Command::Pause) => Work::default(),
             Some(Command::Serve { socket }) => Work { socket: Some(socket.clone()), ..Work::default() },
+            Some(Command::Pipe { socket }) => Work { pipe: Some(socket.clone()), ..Work::default() },
             Some(Command::Relay { socket, to }) => Work { relay: Some((socket.clone(), *to)), ..Work::default() },
             Some(Command::Echo { http, stream, socket }) => {
                 let ports = if http.is_empty() && stream.is_empty() {
@@ -87,7 +96,7 @@ impl Arguments {
                 } else {
                     EchoPorts { http: http.clone(), stream: stream.clone() }
                 };
-                Work { echo: Some(ports), socket: socket.clone(), relay: None }
+                Work { echo: Some(ports), socket: socket.clone(), ..Work::default() }
             }
         }
     }
@@ -142,6 +151,12 @@ mod tests {
         assert_eq!(relay, Work { relay: Some(("/run/a".into(), to)), ..Work::default() });
         assert!(Arguments::try_parse_from(["lab-agent", "relay", "--socket", "/run/a"]).is_err());
         assert!(Arguments::try_parse_from(["lab-agent", "relay", "--socket", "/run/a", "--to", "host:1"]).is_err());
+    }
+
+    #[test]
+    fn pipe_needs_a_socket() {
+        assert_eq!(work(&["pipe", "--socket", "/run/a"]), Work { pipe: Some("/run/a".into()), ..Work::default() });
+        assert!(Arguments::try_parse_from(["lab-agent", "pipe"]).is_err());
     }
 
     #[test]

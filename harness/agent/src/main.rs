@@ -9,6 +9,7 @@ mod echo;
 mod frame;
 mod identity;
 mod listen;
+mod pipe;
 mod probe;
 mod relay;
 mod resolver;
@@ -28,8 +29,12 @@ use crate::{cli::Arguments, control::Control, echo::EchoServers, relay::Relay};
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     raise_open_files_limit();
-    let result =
-        Builder::new_current_thread().enable_all().build().and_then(|runtime| runtime.block_on(run(&arguments)));
+    let result = match arguments.work().pipe {
+        Some(socket) => pipe::run(&socket),
+        None => {
+            Builder::new_current_thread().enable_all().build().and_then(|runtime| runtime.block_on(run(&arguments)))
+        }
+    };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

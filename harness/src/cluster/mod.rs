@@ -5,6 +5,7 @@ pub mod image;
 pub mod kube;
 pub mod kubernetes;
 pub mod manifest;
+pub mod microk8s;
 mod place;
 pub mod workload;
 
@@ -14,7 +15,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 pub use self::place::{Place, PlaceKind};
-use self::{dataplane::runtime::RuntimeError, kube::KubeError, workload::Workload};
+use self::{dataplane::runtime::RuntimeError, kube::KubeError, microk8s::MicroK8sError, workload::Workload};
 use crate::{
     catalog::distro::FirewallKind,
     provider::{Command, Machine, MachineError},
@@ -91,6 +92,7 @@ impl ClusterError {
     pub fn is_transport(&self) -> bool {
         let machine = self.0.downcast_ref::<MachineError>().is_some_and(MachineError::is_transport)
             || matches!(self.0.downcast_ref(), Some(KubeError::Machine(error)) if error.is_transport());
-        machine || self.0.downcast_ref::<RuntimeError>().is_some_and(RuntimeError::is_transport)
+        let runtime = self.0.downcast_ref::<RuntimeError>().is_some_and(RuntimeError::is_transport);
+        machine || runtime || self.0.downcast_ref::<MicroK8sError>().is_some_and(MicroK8sError::is_transport)
     }
 }

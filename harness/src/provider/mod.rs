@@ -1,8 +1,10 @@
 //! The two seams to machines: [`Provider`] makes them, [`Machine`] is one.
 
+pub mod command_log;
 mod error;
 pub mod hosts;
 pub mod libvirt;
+pub mod multipass;
 pub mod needs;
 pub mod netns;
 pub mod session;

@@ -2,7 +2,7 @@
 
 /// How a program fares.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Mark {
+pub(in crate::provider) enum Mark {
     /// It runs, as this process and process group.
     Started(u32),
     /// It could not be run, for this reason.
@@ -15,7 +15,7 @@ pub(super) enum Mark {
 
 /// Standard error as it comes, with the marks taken out.
 #[derive(Debug)]
-pub(super) struct Marked {
+pub(in crate::provider) struct Marked {
     start: Vec<u8>,
     bytes: Vec<u8>,
     /// No mark begins before this.
@@ -24,12 +24,12 @@ pub(super) struct Marked {
 
 impl Marked {
     /// Nothing yet. `token` is what nobody but the script knows.
-    pub(super) fn new(token: &str) -> Self {
+    pub(in crate::provider) fn new(token: &str) -> Self {
         Self { start: format!("\0{token} ").into_bytes(), bytes: Vec::new(), searched: 0 }
     }
 
     /// Takes more bytes; returns the marks that they complete.
-    pub(super) fn push(&mut self, more: &[u8]) -> Vec<Mark> {
+    pub(in crate::provider) fn push(&mut self, more: &[u8]) -> Vec<Mark> {
         self.bytes.extend_from_slice(more);
         let mut marks = Vec::new();
         loop {
@@ -47,12 +47,12 @@ impl Marked {
     }
 
     /// What the program itself said.
-    pub(super) fn into_said(self) -> Vec<u8> {
+    pub(in crate::provider) fn into_said(self) -> Vec<u8> {
         self.bytes
     }
 
     /// What the program itself said so far.
-    pub(super) fn said(&self) -> &[u8] {
+    pub(in crate::provider) fn said(&self) -> &[u8] {
         &self.bytes
     }
 }

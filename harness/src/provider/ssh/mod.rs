@@ -21,3 +21,9 @@ pub use self::{
     machine::SshMachine,
     target::{SshTarget, known_host},
 };
+// Programs in machines without a connection of ours run in the same script, with the same marks.
+pub(in crate::provider) use self::{
+    marks::{Mark, Marked},
+    process::token,
+    remote::{kill_as_root, run_as_root},
+};

@@ -250,7 +250,7 @@ async fn read(mut stream: impl AsyncRead + Unpin, parts: mpsc::UnboundedSender<P
 }
 
 /// What the output of no program holds by accident.
-fn token() -> String {
+pub(in crate::provider) fn token() -> String {
     use ssh_key::rand_core::{OsRng, RngCore as _};
     format!("{:016x}", OsRng.next_u64())
 }

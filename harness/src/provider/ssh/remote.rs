@@ -44,6 +44,22 @@ pub(super) fn kill_line(runs_as: As<'_>, process: u32) -> String {
     }
 }
 
+/// The line and the script, which goes first on standard input, that run a program as root for this login user.
+pub(in crate::provider) fn run_as_root(
+    user: &str,
+    argv: &[String],
+    token: &str,
+    limit: Option<Duration>,
+) -> (String, Vec<u8>) {
+    let script = script(argv, token, limit);
+    (line(As::Root(user), &script), script.into_bytes())
+}
+
+/// The line that kills a program of root's and all that it started, for a login user who may become root.
+pub(in crate::provider) fn kill_as_root(process: u32) -> String {
+    kill_line(As::Root(""), process)
+}
+
 /// The script that runs a program. Every mark of its begins with `token`.
 pub(super) fn script(argv: &[String], token: &str, limit: Option<Duration>) -> String {
     let words = argv.iter().fold(String::new(), |mut words, word| {

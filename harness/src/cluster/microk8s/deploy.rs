@@ -1,0 +1,174 @@
+//! The scenario on the cluster, the agents that look at it, and where everything is.
+
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+};
+
+use k8s_openapi::api::core::v1::Pod;
+use kube::{Api, api::ListParams};
+
+use super::{cluster::MicroK8s, error::MicroK8sError, kubeconfig::API_PORT, start::AGENT};
+use crate::{
+    catalog::scenario::Manifest,
+    cluster::{
+        kube::{
+            Applied, KubeApi, KubeError, Sought, agent_in_container,
+            own::{self, Prober},
+        },
+        workload::{AgentSocket, PodAddress},
+    },
+    model::Vantage,
+    provider::Command,
+};
+
+/// How containerd is asked.
+const CTR: [&str; 2] = ["microk8s", "ctr"];
+
+/// Namespace of the ingress addon.
+const INGRESS: &str = "ingress";
+
+impl MicroK8s {
+    pub(super) async fn deploy_all(&mut self) -> Result<(), MicroK8sError> {
+        let manifests = self.scenario.manifests.clone();
+        self.apply(&manifests).await?;
+        self.read_back().await?;
+        let probers = self.probers();
+        self.apply(&[own::probers(&probers)]).await?;
+        self.read_back().await?;
+        for index in 0..self.members.len() {
+            self.node_agent(index).await?;
+        }
+        self.aim(&probers).await
+    }
+
+    /// After what a condition or remedy has done: waits for rollouts, and reads back what they changed.
+    pub(super) async fn look_again(&mut self) -> Result<(), MicroK8sError> {
+        self.api()?.rolled_out(&self.applied, self.options.limits.ready).await?;
+        let before = self.workload.addresses.clone();
+        self.read_back().await?;
+        if self.workload.addresses == before {
+            return Ok(());
+        }
+        let probers = self.probers();
+        self.aim(&probers).await
+    }
+
+    fn api(&self) -> Result<&KubeApi, MicroK8sError> {
+        Ok(self.api.as_ref().ok_or_else(|| KubeError::Missing("the cluster has not been started".to_owned()))?)
+    }
+
+    /// Applies manifests and waits until they are rolled out.
+    async fn apply(&mut self, manifests: &[Manifest]) -> Result<(), MicroK8sError> {
+        let mut applied = Applied::default();
+        let done = self.api()?.apply(manifests, &mut applied).await;
+        let rolled_out = match &done {
+            Ok(()) => self.api()?.rolled_out(&applied, self.options.limits.ready).await,
+            Err(_) => Ok(()),
+        };
+        // Remembered whatever became of it, so that it is deleted in the end.
+        self.applied = std::mem::take(&mut self.applied).and(applied);
+        done?;
+        Ok(rolled_out?)
+    }
+
+    async fn read_back(&mut self) -> Result<(), MicroK8sError> {
+        let names = self.names();
+        let (backend, applied) = (&self.scenario.backend, &self.applied);
+        let sought = Sought { backend, nodes: &names, applied, api_port: API_PORT };
+        let addresses = self.api()?.addresses(&sought, self.options.limits.question).await?;
+        self.workload.addresses = addresses;
+        Ok(())
+    }
+
+    fn probers(&self) -> Vec<Prober> {
+        let nodes: Vec<(String, String)> =
+            self.members.iter().map(|member| (member.machine.name().to_owned(), member.distro.id.clone())).collect();
+        Prober::of(&nodes, self.workload.addresses.backend_node())
+    }
+
+    /// An agent for every vantage that the cluster has.
+    async fn aim(&mut self, probers: &[Prober]) -> Result<(), MicroK8sError> {
+        if let Some(outside) = &self.options.outside {
+            self.workload.agents.insert(Vantage::Outside, outside.clone());
+        }
+        let (backend, remote) = (self.workload.addresses.backend_node(), self.workload.addresses.remote_node());
+        for (vantage, index) in [(Vantage::Node, Some(backend)), (Vantage::RemoteNode, remote)] {
+            if let Some(index) = index {
+                self.add_agent(vantage, index, &node_socket(), self.members[index].ip);
+            }
+        }
+        let ips = self.pod_ips("pathlab").await?;
+        for prober in probers {
+            let Some(index) = self.names().iter().position(|name| *name == prober.node) else { continue };
+            let ip =
+                ips.iter().find(|pod| pod.name == prober.pod).map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |pod| pod.ip);
+            self.add_agent(prober.vantage, index, prober.socket().as_str(), ip);
+        }
+        if let Some(pod) = self.workload.addresses.pods.first().cloned() {
+            let namespace = self.scenario.backend.namespace.clone();
+            self.agent_beside(Vantage::Backend, &namespace, &pod).await?;
+        }
+        let controllers = self.pod_ips(INGRESS).await?;
+        let near = controllers.iter().find(|pod| pod.node == backend).or(controllers.first()).cloned();
+        match near {
+            Some(pod) => self.agent_beside(Vantage::Ingress, INGRESS, &pod).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The agent of a machine itself.
+    async fn node_agent(&self, index: usize) -> Result<(), MicroK8sError> {
+        let member = &self.members[index];
+        let name = member.machine.name();
+        let variables = [("PATHLAB_POD", name), ("PATHLAB_NODE", name), ("PATHLAB_DISTRO", member.distro.id.as_str())];
+        let variables = variables.map(|(name, value)| format!("{name}={value}"));
+        let serve = [AGENT, "serve", "--socket", &node_socket()].map(str::to_owned);
+        let argv = std::iter::once("env".to_owned()).chain(variables).chain(serve);
+        self.keep(index, &Command::new(argv)).await
+    }
+
+    /// An agent in the network of a pod.
+    async fn agent_beside(&mut self, vantage: Vantage, namespace: &str, pod: &PodAddress) -> Result<(), MicroK8sError> {
+        let socket = format!("/run/pathlab/{}-{}.sock", vantage.as_str(), pod.name);
+        if self.workload.agents.get(&vantage).is_some_and(|known| known.socket == *socket) {
+            return Ok(());
+        }
+        let container = self.api()?.running_container(namespace, pod).await?;
+        let machine = &*self.members[pod.node].machine;
+        let command = agent_in_container(machine, &CTR, &container, AGENT, socket.as_str().into()).await?;
+        self.keep(pod.node, &command).await?;
+        self.add_agent(vantage, pod.node, &socket, pod.ip);
+        Ok(())
+    }
+
+    fn add_agent(&mut self, vantage: Vantage, index: usize, socket: &str, address: IpAddr) {
+        let machine = Arc::clone(&self.members[index].machine);
+        self.workload.agents.insert(vantage, AgentSocket { machine, socket: socket.into(), address });
+    }
+
+    /// The pods of a namespace that have an address, each on one of this cluster's nodes.
+    async fn pod_ips(&self, namespace: &str) -> Result<Vec<PodAddress>, MicroK8sError> {
+        let names = self.names();
+        let pods: Api<Pod> = Api::namespaced(self.api()?.client().clone(), namespace);
+        let list = pods.list(&ListParams::default()).await.map_err(|error| KubeError::Request {
+            what: format!("list the pods of {namespace}"),
+            reason: error.to_string(),
+        })?;
+        let address = |pod: Pod| {
+            let node = pod.spec?.node_name?;
+            Some(PodAddress {
+                name: pod.metadata.name?,
+                ip: pod.status?.pod_ip?.parse().ok()?,
+                node: names.iter().position(|name| name.eq_ignore_ascii_case(&node))?,
+                host_ports: Vec::new(),
+            })
+        };
+        Ok(list.items.into_iter().filter_map(address).collect())
+    }
+}
+
+/// Where the agent of a machine listens.
+fn node_socket() -> String {
+    "/run/pathlab/node.sock".to_owned()
+}

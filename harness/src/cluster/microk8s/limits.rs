@@ -1,0 +1,43 @@
+//! How long each step may take.
+
+use std::time::Duration;
+
+/// How long each step may take. The defaults suit a machine with two processors and a line of 20 Mbit/s.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// One question, such as `snap list`.
+    pub question: Duration,
+    /// Installing packages.
+    pub packages: Duration,
+    /// Until snapd has seeded.
+    pub seeding: Duration,
+    /// Installing the snap, download included.
+    pub install: Duration,
+    /// Until a node is ready.
+    pub ready: Duration,
+    /// Until one addon is enabled.
+    pub addon: Duration,
+    /// Until a node has joined.
+    pub join: Duration,
+    /// Importing an image.
+    pub import: Duration,
+    /// Between two looks.
+    pub pause: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+        Self {
+            question: minutes(1),
+            packages: minutes(10),
+            seeding: minutes(5),
+            install: minutes(20),
+            ready: minutes(10),
+            addon: minutes(8),
+            join: minutes(8),
+            import: minutes(3),
+            pause: Duration::from_secs(2),
+        }
+    }
+}

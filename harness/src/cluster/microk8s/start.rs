@@ -1,0 +1,94 @@
+//! From bare machines to nodes that are ready, and a way to their API.
+
+use std::{net::Ipv4Addr, sync::Arc};
+
+use futures_util::future::join_all;
+
+use super::{
+    added::Added,
+    cluster::MicroK8s,
+    error::MicroK8sError,
+    images::import,
+    install::install,
+    join::{Role, join},
+    kubeconfig::{API_PORT, kubeconfig},
+    launch_config::LaunchConfig,
+    members::{Member, MicroK8sOptions},
+    node::Node,
+    ready::{enable, ready},
+    snapd::prepare,
+    source::Source,
+};
+use crate::{
+    agent_binary::LAB_AGENT,
+    cluster::{
+        image::Image,
+        kube::{KubeAccess, KubeApi, MachineDial, RELAY_READY, relay},
+    },
+    provider::Command,
+};
+
+/// Where the agent lies on every machine.
+pub(super) const AGENT: &str = "/var/lib/pathlab/lab-agent";
+
+/// Folders on every machine that are Pathlab's own: the agent, and the agents' sockets.
+const FOLDERS: [&str; 2] = ["/var/lib/pathlab", "/run/pathlab"];
+
+/// Where the relay to the API server listens, on the first machine.
+const API_SOCKET: &str = "/run/pathlab/api.sock";
+
+impl MicroK8s {
+    pub(super) async fn start_all(&mut self) -> Result<(), MicroK8sError> {
+        let (members, options) = (&self.members, &self.options);
+        let steps = members.iter().zip(&mut self.added).map(|(member, added)| node(member, options, added));
+        // All come to their end: a download that is cut off on one machine is begun anew, and says nothing of another.
+        join_all(steps).await.into_iter().collect::<Result<(), _>>()?;
+        let first = self.members[0].ip;
+        for (index, member) in self.members.iter().enumerate().skip(1) {
+            join(self.node(0), first, self.node(index), member.machine.name(), Role::ControlPlane).await?;
+        }
+        let mut added = std::mem::take(&mut self.added[0]);
+        let enabled = enable(self.node(0), &self.options.addons, &mut added).await;
+        self.added[0] = added;
+        enabled?;
+        let api = self.connect_api().await?;
+        api.nodes_ready(&self.names(), self.options.limits.ready).await?;
+        self.api = Some(api);
+        Ok(())
+    }
+
+    /// The API of the first node, through a relay that listens on its loopback's side: no path under test is used.
+    async fn connect_api(&self) -> Result<KubeApi, MicroK8sError> {
+        let machine = &self.members[0].machine;
+        let argv = relay(AGENT, API_SOCKET.into(), (Ipv4Addr::LOCALHOST, API_PORT).into());
+        self.keep(0, &Command::new(argv)).await?;
+        let config = kubeconfig(self.node(0)).await?;
+        let dial = Arc::new(MachineDial { machine: Arc::clone(machine), socket: API_SOCKET.into() });
+        let access = KubeAccess::from_kubeconfig(config.expose(), dial).await?;
+        Ok(KubeApi::connect(access, self.options.limits.ready).await?)
+    }
+
+    /// Starts an agent of a machine, for as long as the cluster lives, and waits until it listens.
+    pub(super) async fn keep(&self, index: usize, command: &Command) -> Result<(), MicroK8sError> {
+        let mut running = self.members[index].machine.start(command).await?;
+        running.wait_for(RELAY_READY, self.options.limits.question).await?;
+        self.running.lock().await.push(running);
+        Ok(())
+    }
+}
+
+/// One machine, until MicroK8s runs on it by itself.
+async fn node(member: &Member, options: &MicroK8sOptions, added: &mut Vec<Added>) -> Result<(), MicroK8sError> {
+    let node = Node::new(&*member.machine, &options.limits);
+    if options.source != Source::Present {
+        prepare(node, member.distro.family, options.epel.as_deref(), added).await?;
+    }
+    let config = LaunchConfig { sans: vec![member.ip], kubelet: Vec::new() };
+    let installed = install(node, &options.source, &config, added).await?;
+    tracing::info!("{}: MicroK8s {} (revision {})", node.name(), installed.version, installed.revision);
+    ready(node).await?;
+    import(node, &Image::agent(), added).await?;
+    added.extend(FOLDERS.map(|folder| Added::Folder(folder.to_owned())));
+    node.machine().write_file(AGENT.into(), LAB_AGENT, 0o755).await?;
+    Ok(())
+}
