@@ -104,8 +104,8 @@ mod tests {
 
     #[test]
     fn all_are_there_and_in_order() {
-        let names = ["microk8s_7964.snap", "microk8s_7964.assert", "core20_2571.snap", "core20_2571.assert"];
-        let (_folder, path) = folder(&[&names[..], &["snapd_24505.snap", "snapd_24505.assert"]].concat());
+        let in_folder = ["microk8s_7964.snap", "microk8s_7964.assert", "core20_2571.snap", "core20_2571.assert"];
+        let (_folder, path) = folder(&[&in_folder[..], &["snapd_24505.snap", "snapd_24505.assert"]].concat());
         let named = [
             path("microk8s_7964.snap"),
             path("core20_2571.assert"),

@@ -166,6 +166,7 @@ async fn carry_out(ask: Ask, stream: &mut UnixStream, spaces: &Rc<Spaces>) -> io
             send(stream, &Answer::Done).await
         }
         Ask::Run(launch) => exec::run(launch, stream, spaces).await,
+        Ask::Session { space, session } => exec::session(space, &session, stream, spaces).await,
         Ask::Daemon { launch, log } => {
             exec::daemon(&launch, log.as_std_path(), spaces)?;
             send(stream, &Answer::Done).await
