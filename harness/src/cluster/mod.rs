@@ -15,7 +15,10 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 pub use self::place::{Place, PlaceKind};
-use self::{dataplane::runtime::RuntimeError, kube::KubeError, microk8s::MicroK8sError, workload::Workload};
+use self::{
+    dataplane::runtime::RuntimeError, kube::KubeError, kubernetes::KubernetesError, microk8s::MicroK8sError,
+    workload::Workload,
+};
 use crate::{
     catalog::distro::FirewallKind,
     provider::{Command, Machine, MachineError},
@@ -93,6 +96,8 @@ impl ClusterError {
         let machine = self.0.downcast_ref::<MachineError>().is_some_and(MachineError::is_transport)
             || matches!(self.0.downcast_ref(), Some(KubeError::Machine(error)) if error.is_transport());
         let runtime = self.0.downcast_ref::<RuntimeError>().is_some_and(RuntimeError::is_transport);
-        machine || runtime || self.0.downcast_ref::<MicroK8sError>().is_some_and(MicroK8sError::is_transport)
+        let kubernetes = self.0.downcast_ref::<KubernetesError>().is_some_and(KubernetesError::is_transport);
+        let microk8s = self.0.downcast_ref::<MicroK8sError>().is_some_and(MicroK8sError::is_transport);
+        machine || runtime || kubernetes || microk8s
     }
 }

@@ -68,3 +68,15 @@ pub enum KubernetesError {
         last: String,
     },
 }
+
+impl KubernetesError {
+    /// Whether the way to a machine failed, or a node never came up, rather than what was deployed.
+    #[must_use]
+    pub fn is_transport(&self) -> bool {
+        match self {
+            Self::Machine(error) | Self::Kube(KubeError::Machine(error)) => error.is_transport(),
+            Self::Component { source: KubeError::NodesNotReady { .. }, .. } => true,
+            _ => false,
+        }
+    }
+}

@@ -9,7 +9,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use futures_util::future::{try_join, try_join_all, try_join3};
+use futures_util::future::{join_all, try_join, try_join_all, try_join3};
 use tokio::time::{Instant, sleep};
 
 use super::{
@@ -33,8 +33,8 @@ use crate::{
     },
 };
 
-/// How long the API server, and then the nodes, may take to be ready.
-const LIMIT: Duration = Duration::from_secs(60);
+/// How long the API server, and then the nodes, may take to be ready on a busy machine.
+const LIMIT: Duration = Duration::from_secs(120);
 
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -132,7 +132,14 @@ impl Kubernetes {
 
     /// An error of the API with what a component of the first node printed last.
     pub(super) async fn with_log(&self, source: KubeError, component: &'static str) -> KubernetesError {
-        let printed = printed(&self.hosts.nodes[0], component).await;
+        // The reason names the nodes that it is about; what it says of none is about the first.
+        let said = source.to_string();
+        let named = self.state.nodes.iter().zip(&self.hosts.nodes).filter(|(node, _)| said.contains(&node.name));
+        let mut machines: Vec<_> = named.map(|(_, machine)| machine).collect();
+        if machines.is_empty() {
+            machines.extend(self.hosts.nodes.first());
+        }
+        let printed = join_all(machines.into_iter().map(|machine| printed(machine, component))).await.join("\n");
         KubernetesError::Component { source, component, printed }
     }
 }
