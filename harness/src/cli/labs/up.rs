@@ -16,8 +16,10 @@ use super::{
     open, runtime,
 };
 use crate::{
+    cluster::kubernetes::KUBECONFIG,
     lab::{Lab, StartError, Starting, start},
     ledger::{About, LabName, Ledger, LedgerError},
+    model::{ClusterKind, ProviderKind},
     run::progress::Progress,
 };
 
@@ -26,7 +28,7 @@ use crate::{
 enum UpError {
     /// The provider lacks what the scenario needs.
     #[error("the {provider} lab cannot carry the scenario {scenario}: {reason}")]
-    NotCarried { provider: crate::model::ProviderKind, scenario: String, reason: String },
+    NotCarried { provider: ProviderKind, scenario: String, reason: String },
     /// The remedy is for other distros.
     #[error("the remedy `{remedy}` is for none of these distros")]
     #[diagnostic(help("leave `--remedy` out to make them as installed"))]
@@ -139,12 +141,17 @@ pub(in crate::cli) fn make(name: &LabName, asked: &Asked, selected: &Selected) -
 pub(in crate::cli) fn ways_in(lab: &Lab) -> String {
     let name = &lab.record.name;
     let machine = lab.described.machines().first().map(|found| found.name.clone()).unwrap_or_default();
-    let rows = [
+    let mut rows = vec![
         (format!("lab status {name}"), "its machines"),
         (format!("lab shell {name} {machine}"), "a shell on one of them"),
         (format!("lab test {name}"), "its cases, once more"),
         (format!("lab down {name}"), "its end"),
     ];
+    if lab.described.cluster == ClusterKind::Kubernetes {
+        let kubectl = format!("kubectl --kubeconfig {KUBECONFIG} get pods -A");
+        rows.insert(2, (format!("lab exec {name} {machine} -- {kubectl}"), "its pods"));
+    }
     let width = rows.iter().map(|(command, _)| command.len()).max().unwrap_or(0);
-    rows.map(|(command, what)| format!("  {command:<width$}  {what}\n")).concat()
+    let lines: Vec<String> = rows.into_iter().map(|(command, what)| format!("  {command:<width$}  {what}\n")).collect();
+    lines.concat()
 }

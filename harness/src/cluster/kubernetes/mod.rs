@@ -26,7 +26,7 @@ use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 use async_trait::async_trait;
 use tokio::sync::Mutex;
 
-pub use self::error::KubernetesError;
+pub use self::{error::KubernetesError, files::KUBECONFIG};
 use super::{
     Cluster, ClusterError, ComponentLog,
     dataplane::{ClusterState, CompileError, Node, layout::OUTSIDE_IP, runtime::desired},
