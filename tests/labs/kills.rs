@@ -1,6 +1,8 @@
 //! Whatever is killed while a lab is made, and whenever: `lab gc` leaves nothing of it, and nothing else is touched.
 
 use std::{
+    fs,
+    path::{Path, PathBuf},
     process::{Child, Stdio},
     thread::sleep,
     time::{Duration, Instant},
@@ -9,7 +11,7 @@ use std::{
 use libtest_mimic::Trial;
 
 use crate::{
-    support::{Home, kill},
+    support::{Home, kill, root},
     trials,
 };
 
@@ -86,10 +88,14 @@ fn clear(home: &Home, when: &str) {
     home.is_empty(when);
 }
 
+/// However quick this machine is, the lab is not up before it is interrupted.
 fn an_interrupt_ends_with_130_and_nothing_left() {
-    for (signal, after) in [("-INT", 40), ("-INT", 700), ("-TERM", 300)] {
+    let slow = tempfile::tempdir().expect("a temporary folder");
+    let scenario = slow_scenario(slow.path());
+    for (signal, after) in [("-INT", 40), ("-INT", 1000), ("-TERM", 300)] {
         let home = Home::new();
-        let mut child = start(&home);
+        let mut command = home.command(&["up", "demo", "rhel", "--scenario", scenario.to_str().expect("UTF-8")]);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("lab starts");
         wait_for_keeper(&home);
         sleep(Duration::from_millis(after));
         kill(signal, child.id().cast_signed());
@@ -97,6 +103,18 @@ fn an_interrupt_ends_with_130_and_nothing_left() {
         assert_eq!(status, Some(130), "{signal} after {after} ms");
         home.is_empty(&format!("{signal} after {after} ms"));
     }
+}
+
+/// The seed scenario, with a condition that takes a minute.
+fn slow_scenario(parent: &Path) -> PathBuf {
+    let (seed, folder) = (root().join("scenarios/pod-ip-502"), parent.join("pod-ip-502"));
+    fs::create_dir(&folder).expect("a folder");
+    let text = fs::read_to_string(seed.join("scenario.yaml")).expect("the seed scenario");
+    let slow = text.replacen("conditions:", "conditions:\n  - { name: slow, when: after-deploy, run: [sleep 60] }", 1);
+    assert_ne!(slow, text);
+    fs::write(folder.join("scenario.yaml"), slow).expect("a scenario");
+    fs::copy(seed.join("zeus.yaml"), folder.join("zeus.yaml")).expect("a manifest");
+    folder
 }
 
 fn what_lives_is_left_alone() {
