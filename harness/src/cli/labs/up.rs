@@ -40,9 +40,7 @@ pub fn run(args: &UpArgs, out: &mut dyn Write) -> Result<ExitCode, Failure> {
     let selection = SelectionArgs {
         distros: args.distros.clone(),
         scenarios: args.scenarios.clone(),
-        provider: args.provider,
-        cluster: args.cluster,
-        kube_bin: args.kube_bin.clone(),
+        lab: args.lab.clone(),
         remedies: vec![args.remedy.clone().unwrap_or_else(|| "none".to_owned())],
         filters: Vec::new(),
         shard: None,
@@ -107,7 +105,7 @@ impl From<Failure> for Unmade {
 /// Makes a lab of this name, showing how far it has come.
 pub(in crate::cli) fn make(name: &LabName, asked: &Asked, selected: &Selected) -> Result<Lab, Unmade> {
     check(selected)?;
-    check_programs()?;
+    check_programs(selected.provider)?;
     asked.recipe(selected)?;
     let details = serde_json::to_value(asked).map_err(|error| Failure::Output(error.into()))?;
     let about = About::new(selected.provider.as_str()).details(details);
