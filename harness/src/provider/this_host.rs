@@ -14,7 +14,7 @@ use tokio::{
 
 use super::{
     Command, Machine, MachineError, Output, Running, Stream,
-    session::{Session, exit_code, serve},
+    session::{Session, exit_code, kill_group, serve},
 };
 
 /// Its name, whatever its host name is.
@@ -142,8 +142,8 @@ impl Running for Started {
     }
 
     async fn stop(mut self: Box<Self>) -> Result<Output, MachineError> {
-        // It may have ended by itself.
-        drop(self.child.start_kill());
+        // With all that it started: what holds its output open would be waited for.
+        kill_group(self.child.id(), Signal::SIGKILL);
         let mut rest = Vec::new();
         let read = self.lines.get_mut().read_to_end(&mut rest).await;
         let status = self.child.wait().await;
