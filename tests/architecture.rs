@@ -5,21 +5,22 @@ use std::{collections::BTreeSet, fs, path::Path};
 /// Each module of the library with the modules that it may use, in the order of the data's way.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("agent_binary", &[]),
+    ("hex", &[]),
     ("suggest", &[]),
     // What labs hold on this machine; whoever makes something writes it there first.
     ("ledger", &[]),
     ("model", &[]),
     ("baseline", &["model"]),
-    ("catalog", &["model", "suggest"]),
-    ("image", &["catalog"]),
-    ("plan", &["catalog", "model", "suggest"]),
-    ("provider", &["agent_binary", "catalog", "ledger"]),
+    ("catalog", &["hex", "model", "suggest"]),
+    ("image", &["catalog", "hex"]),
+    ("plan", &["catalog", "hex", "model", "suggest"]),
+    ("provider", &["agent_binary", "catalog", "hex", "ledger"]),
     ("policy", &["catalog", "provider"]),
     // A cluster is made from the plan, on machines; that its paths can be aimed at is checked before.
-    ("cluster", &["agent_binary", "catalog", "model", "plan", "probe", "provider", "suggest"]),
+    ("cluster", &["agent_binary", "catalog", "hex", "model", "plan", "probe", "provider", "suggest"]),
     ("probe", &["catalog", "cluster", "model", "provider"]),
     ("verdict", &["catalog", "model", "plan"]),
-    ("diagnose", &["model", "provider"]),
+    ("diagnose", &["hex", "model", "provider"]),
     ("events", &["model"]),
     ("history", &["model"]),
     ("report", &["model"]),
@@ -27,8 +28,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "run",
         &[
-            "catalog", "cluster", "diagnose", "events", "history", "model", "plan", "policy", "probe", "provider",
-            "verdict",
+            "catalog", "cluster", "diagnose", "events", "hex", "history", "model", "plan", "policy", "probe",
+            "provider", "verdict",
         ],
     ),
     // A lab that stays up is a run's first half, held by a process of its own.
