@@ -5,24 +5,25 @@ use std::{collections::BTreeSet, fs, path::Path};
 /// Each module of the library with the modules that it may use, in the order of the data's way.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("agent_binary", &[]),
+    ("folders", &[]),
     ("hex", &[]),
     ("suggest", &[]),
     // What labs hold on this machine; whoever makes something writes it there first.
-    ("ledger", &[]),
+    ("ledger", &["folders"]),
     ("model", &[]),
     ("baseline", &["model"]),
     ("catalog", &["hex", "model", "suggest"]),
-    ("image", &["catalog", "hex"]),
+    ("image", &["catalog", "folders", "hex"]),
     ("plan", &["catalog", "hex", "model", "suggest"]),
     ("provider", &["agent_binary", "catalog", "hex", "ledger"]),
     ("policy", &["catalog", "provider"]),
     // A cluster is made from the plan, on machines; that its paths can be aimed at is checked before.
-    ("cluster", &["agent_binary", "catalog", "hex", "model", "plan", "probe", "provider", "suggest"]),
+    ("cluster", &["agent_binary", "catalog", "folders", "hex", "model", "plan", "probe", "provider", "suggest"]),
     ("probe", &["catalog", "cluster", "model", "provider"]),
     ("verdict", &["catalog", "model", "plan"]),
     ("diagnose", &["hex", "model", "provider"]),
     ("events", &["model"]),
-    ("history", &["model"]),
+    ("history", &["folders", "model"]),
     ("report", &["model"]),
     ("schema", &["catalog", "events", "model", "report"]),
     (

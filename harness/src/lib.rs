@@ -11,6 +11,7 @@ pub mod cli;
 pub mod cluster;
 pub mod diagnose;
 pub mod events;
+pub mod folders;
 pub mod hex;
 pub mod history;
 pub mod image;
