@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     diagnose::{Explanation, evidence::Evidence},
-    model::report::TryReport,
+    model::{Outcome, report::TryReport},
     provider::MachineError,
 };
 
@@ -131,6 +131,12 @@ impl CaseObservation {
     #[must_use]
     pub fn deciding(&self) -> impl DoubleEndedIterator<Item = &Try> {
         self.at(&[Moment::Probe, Moment::Retry])
+    }
+
+    /// How the last try that decides ended; none when there was none.
+    #[must_use]
+    pub fn outcome(&self) -> Option<Outcome> {
+        self.deciding().next_back().map(|one| one.result.outcome)
     }
 }
 
