@@ -87,6 +87,12 @@ impl fmt::Display for Listed<'_> {
 }
 
 impl KubeError {
+    /// Whether the way to a machine failed, which says nothing about the cluster.
+    #[must_use]
+    pub const fn is_transport(&self) -> bool {
+        matches!(self, Self::Machine(error) if error.is_transport())
+    }
+
     /// A failed request, as a value for `map_err`.
     pub(super) fn request(what: impl Into<String>) -> impl FnOnce(kube::Error) -> Self {
         let what = what.into();

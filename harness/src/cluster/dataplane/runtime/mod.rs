@@ -25,7 +25,7 @@ use super::{
 use crate::{
     catalog::{distro::FirewallKind, scenario::Underlay},
     cluster::{
-        Cluster, ClusterError, ComponentLog, Place, PlaceKind,
+        Cluster, ClusterError, ClusterFault, ComponentLog, Place, PlaceKind,
         workload::{AgentSocket, Workload},
     },
     model::{IpFamily, ProviderKind, Vantage},
@@ -88,13 +88,10 @@ pub enum RuntimeError {
     },
 }
 
-impl RuntimeError {
-    /// Whether the way to a machine failed, or the making of one, rather than the cluster.
-    #[must_use]
-    pub const fn is_transport(&self) -> bool {
+impl ClusterFault for RuntimeError {
+    fn is_transport(&self) -> bool {
         match self {
-            // A sandbox that is gone cannot be asked again.
-            Self::Sandbox(error) => matches!(error, SandboxError::Refused(_)),
+            Self::Sandbox(error) => error.is_transport(),
             Self::Machine(error) => error.is_transport(),
             Self::Compile(_) | Self::NoIpv6 | Self::NotReady { .. } => false,
         }
