@@ -7,6 +7,7 @@
 pub mod agent_binary;
 pub mod baseline;
 pub mod catalog;
+pub mod causes;
 pub mod cli;
 pub mod cluster;
 pub mod diagnose;
@@ -24,6 +25,7 @@ pub mod probe;
 pub mod provider;
 pub mod report;
 pub mod run;
+pub mod runtime;
 pub mod schema;
 pub mod suggest;
 pub mod verdict;

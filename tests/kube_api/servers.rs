@@ -16,6 +16,7 @@ use pathlab::{
         kube::{KubeAccess, KubeApi, MachineDial, kubeconfig},
         kubernetes::programs,
     },
+    provider::needs::find_program,
 };
 use tempfile::TempDir;
 
@@ -39,11 +40,7 @@ pub fn missing() -> Option<String> {
     if let Some(program) = PROGRAMS.iter().find(|program| !folder.join(program).is_file()) {
         return Some(format!("{} has no {program}; PATHLAB_KUBE_BIN names another folder", folder));
     }
-    let has = |program: &str| {
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
-    };
-    let program = ["etcd", "openssl", "ip", "setpriv"].into_iter().find(|program| !has(program));
+    let program = ["etcd", "openssl", "ip", "setpriv"].into_iter().find(|program| find_program(program).is_none());
     if let Some(program) = program {
         return Some(format!("there is no {program}"));
     }

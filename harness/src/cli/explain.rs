@@ -8,9 +8,10 @@ use super::{
     args::{ExplainArgs, SelectionArgs},
     exit::Exit,
     failure::Failure,
-    labs::{Asked, open, wait},
+    labs::{Asked, open},
     run::{PHASE_LIMIT, check, in_kept_lab, in_lab},
     select::select,
+    wait::wait,
 };
 use crate::{
     model::{ClusterKind, PacketWay, ProviderKind, WayStep, WayVerdict, report::CaseReport},

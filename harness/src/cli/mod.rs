@@ -22,3 +22,4 @@ pub mod schema;
 pub mod select;
 mod table;
 mod times;
+mod wait;

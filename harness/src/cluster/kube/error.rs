@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use miette::Diagnostic;
 
 use super::reason::Reasons;
-use crate::{cluster::manifest::ManifestErrors, provider::MachineError};
+use crate::{causes, cluster::manifest::ManifestErrors, provider::MachineError};
 
 /// Why a cluster could not do what was asked.
 #[derive(Debug, thiserror::Error, Diagnostic)]
@@ -107,17 +107,7 @@ pub(super) fn said(error: &kube::Error) -> String {
         let message = if status.message.is_empty() { &status.reason } else { &status.message };
         return format!("{message}{code}");
     }
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(inner) = cause {
-        let inner_text = inner.to_string();
-        if !text.contains(&inner_text) {
-            text.push_str(": ");
-            text.push_str(&inner_text);
-        }
-        cause = inner.source();
-    }
-    text
+    causes::line(error)
 }
 
 /// The HTTP status of an answer; none when there was no answer.
