@@ -38,7 +38,7 @@ fn binaries() -> Utf8PathBuf {
 pub fn missing() -> Option<String> {
     let folder = binaries();
     if let Some(program) = PROGRAMS.iter().find(|program| !folder.join(program).is_file()) {
-        return Some(format!("{} has no {program}; PATHLAB_KUBE_BIN names another folder", folder));
+        return Some(format!("{folder} has no {program}; PATHLAB_KUBE_BIN names another folder"));
     }
     let program = ["etcd", "openssl", "ip", "setpriv"].into_iter().find(|program| find_program(program).is_none());
     if let Some(program) = program {
