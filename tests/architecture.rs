@@ -5,23 +5,30 @@ use std::{collections::BTreeSet, fs, path::Path};
 /// Each module of the library with the modules that it may use, in the order of the data's way.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("agent_binary", &[]),
+    ("causes", &[]),
+    ("folders", &[]),
+    ("hex", &[]),
+    ("runtime", &[]),
     ("suggest", &[]),
     // What labs hold on this machine; whoever makes something writes it there first.
-    ("ledger", &[]),
+    ("ledger", &["folders"]),
     ("model", &[]),
     ("baseline", &["model"]),
-    ("catalog", &["model", "suggest"]),
-    ("image", &["catalog"]),
-    ("plan", &["catalog", "model", "suggest"]),
-    ("provider", &["agent_binary", "catalog", "ledger"]),
+    ("catalog", &["hex", "model", "suggest"]),
+    ("image", &["catalog", "causes", "folders", "hex"]),
+    ("plan", &["catalog", "hex", "model", "suggest"]),
+    ("provider", &["agent_binary", "catalog", "hex", "ledger"]),
     ("policy", &["catalog", "provider"]),
     // A cluster is made from the plan, on machines; that its paths can be aimed at is checked before.
-    ("cluster", &["agent_binary", "catalog", "model", "plan", "probe", "provider", "suggest"]),
+    (
+        "cluster",
+        &["agent_binary", "catalog", "causes", "folders", "hex", "model", "plan", "probe", "provider", "suggest"],
+    ),
     ("probe", &["catalog", "cluster", "model", "provider"]),
     ("verdict", &["catalog", "model", "plan"]),
-    ("diagnose", &["model", "provider"]),
+    ("diagnose", &["hex", "model", "provider"]),
     ("events", &["model"]),
-    ("history", &["model"]),
+    ("history", &["folders", "model"]),
     ("report", &["model"]),
     ("schema", &["catalog", "events", "model", "report"]),
     (
@@ -32,6 +39,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "cluster",
             "diagnose",
             "events",
+            "hex",
             "history",
             "ledger",
             "model",
@@ -43,12 +51,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     // A lab that stays up is a run's first half, held by a process of its own.
-    ("lab", &["catalog", "cluster", "ledger", "model", "plan", "provider", "run", "suggest"]),
+    ("lab", &["catalog", "cluster", "ledger", "model", "plan", "provider", "run", "runtime", "suggest"]),
     (
         "cli",
         &[
-            "baseline", "catalog", "cluster", "diagnose", "events", "history", "image", "lab", "ledger", "model",
-            "plan", "provider", "report", "run", "schema", "suggest",
+            "baseline", "catalog", "causes", "cluster", "diagnose", "events", "history", "image", "lab", "ledger",
+            "model", "plan", "provider", "report", "run", "runtime", "schema", "suggest",
         ],
     ),
 ];

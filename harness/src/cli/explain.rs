@@ -9,9 +9,10 @@ use super::{
     exit::Exit,
     failure::Failure,
     lab_args::LabArgs,
-    labs::{Asked, open, wait},
+    labs::{Asked, open},
     run::{PHASE_LIMIT, check, in_kept_lab, in_lab},
     select::select,
+    wait::wait,
 };
 use crate::{
     model::{ClusterKind, PacketWay, ProviderKind, WayStep, WayVerdict, report::CaseReport},

@@ -15,6 +15,7 @@ use super::{
     },
     failure::Failure,
     table::table,
+    wait::runtime,
 };
 use crate::{
     catalog::{Catalog, distro::Distro},
@@ -92,7 +93,7 @@ fn fetch(args: &ImageFetchArgs, catalog: &Catalog, out: &mut dyn Write) -> Resul
     let distros = named(&args.distros, catalog)?;
     let options = FetchOptions { stall: Duration::from_secs(args.stall) };
     let progress = Progress::detect();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = runtime()?;
     let mut problems = Problems::new();
     for distro in distros {
         match runtime.block_on(image::fetch(&store, &distro, options, &progress)) {

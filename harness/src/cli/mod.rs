@@ -23,4 +23,5 @@ pub mod schema;
 pub mod select;
 mod table;
 mod times;
+mod wait;
 mod whole;

@@ -16,9 +16,11 @@ use super::{
     lab_args::LabArgs,
     labs::{Asked, Unmade, make, ways_in},
     select::{Selected, select},
+    wait::wait,
     whole,
 };
 use crate::{
+    causes,
     cluster::{
         dataplane,
         kubernetes::{self, embeddable, programs},
@@ -69,9 +71,6 @@ enum LabError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Provider(ProviderError),
-    /// The program's own runtime.
-    #[error("failed to start: {0}")]
-    Runtime(#[from] std::io::Error),
 }
 
 impl From<programs::Lacking> for LabError {
@@ -119,7 +118,7 @@ impl ReportProblem {
     /// The problem as one line.
     #[must_use]
     pub fn new(error: &dyn std::error::Error) -> Self {
-        Self(with_sources(error))
+        Self(causes::line(error))
     }
 }
 
@@ -209,9 +208,7 @@ pub(super) fn check_programs(provider: ProviderKind) -> Result<(), Failure> {
 }
 
 fn block_on(finished: impl Future<Output = Result<Finished, MakerError>>) -> Result<Finished, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::lab(LabError::Runtime(error)))?;
-    runtime.block_on(finished).map_err(|error| Failure::lab(LabError::run(error)))
+    wait(finished)?.map_err(|error| Failure::lab(LabError::run(error)))
 }
 
 /// Runs a plan in a lab of its own, from a program without a runtime.
@@ -276,17 +273,6 @@ fn lab_report(error: &report::ReportError) -> Failure {
 
 fn input_report(error: &report::ReportError) -> Failure {
     Failure::input(ReportProblem::new(error))
-}
-
-fn with_sources(error: &dyn std::error::Error) -> String {
-    let mut message = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        message.push_str(": ");
-        message.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    message
 }
 
 impl From<RunFormat> for FormatSetting {

@@ -4,13 +4,14 @@ use camino::Utf8PathBuf;
 use miette::Diagnostic;
 
 use super::{digest::Sha256Digest, lock_file::LockError, qcow2::Qcow2Error, words::size};
+use crate::folders::NoFolder;
 
 /// Why an image could not be fetched, built or used.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum ImageError {
     /// No folder for images.
-    #[error("there is no folder for images: neither XDG_CACHE_HOME nor HOME is set to an absolute path")]
-    NoFolder,
+    #[error("there is no folder for images: {0}")]
+    NoFolder(#[from] NoFolder),
     /// The machine did not let us.
     #[error("failed to {doing} {path}: {reason}")]
     Io {

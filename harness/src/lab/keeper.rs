@@ -72,8 +72,7 @@ fn kept(folder: &Utf8PathBuf, planned: impl FnOnce(&Value) -> Result<(Plan, Reci
     let own = ProcessId::own().ok_or("this process has no identity")?;
     entry.created(&Resource::Keeper { process: own.clone() }).map_err(|error| text(&error))?;
     let plan = planned(&entry.record().about.details);
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let runtime = runtime.map_err(|error| text(&error))?;
+    let runtime = crate::runtime::start().map_err(|error| text(&error))?;
     runtime.block_on(async {
         let client = StdUnixStream::from(client);
         let client = client.set_nonblocking(true).and_then(|()| UnixStream::from_std(client));

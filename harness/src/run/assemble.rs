@@ -2,12 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sha2::{Digest, Sha256};
-
 use super::observation::{CaseObservation, Moment, Observation, Try};
 use crate::{
     catalog::scenario::Condition,
     diagnose::{Explanation, difference, evidence::Evidence, group},
+    hex,
     model::{
         Difference, Outcome, RemedyVerdict, Verdict,
         report::{
@@ -274,7 +273,7 @@ fn distro(cluster: &ClusterPlan, plan: &Plan, endings: &[Ending], cases: &[CaseR
         firewalld: declared.firewalld.clone(),
         nft: declared.nft.clone(),
         selinux: Some(selinux),
-        policy: serde_json::to_vec(&cluster.distro.policy).ok().map(|policy| sha256(&policy)),
+        policy: serde_json::to_vec(&cluster.distro.policy).ok().map(hex::sha256),
     };
     machine.verified = seen.map(|seen| seen.hosts.verified.clone()).unwrap_or_default();
     machine.not_covered = not_covered(&machine, seen.map(|seen| seen.hosts.not_covered.as_slice()).unwrap_or_default());
@@ -393,10 +392,6 @@ pub fn scenarios(plan: &Plan) -> Vec<ScenarioReport> {
 fn condition(condition: &Condition) -> ConditionReport {
     let Condition { name, on, run, .. } = condition.clone();
     ConditionReport { name, on, run }
-}
-
-fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// How long each cluster that was observed lived.

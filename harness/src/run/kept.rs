@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::observation::Before;
 use crate::{
-    cluster::{Cluster, ClusterError},
+    cluster::{Cluster, ClusterError, ClusterFault},
     model::{ClusterKind, ProviderKind, report::Host},
 };
 
@@ -23,6 +23,8 @@ type Seen = Box<dyn Fn() -> Box<dyn Cluster> + Send + Sync>;
 #[derive(Debug, thiserror::Error)]
 #[error("the lab has no cluster {0}")]
 struct NotThere(String);
+
+impl ClusterFault for NotThere {}
 
 impl Kept {
     /// A lab of this provider and kind of cluster. `host` is what decides results on the host that runs it.

@@ -243,13 +243,13 @@ impl Life {
 
     fn last_is_expected(&self, index: usize) -> bool {
         let expect = &self.plan.cases[index].spec.expect;
-        self.seen.cases[index].deciding().next_back().is_some_and(|one| expect.allows(one.result.outcome))
+        self.seen.cases[index].outcome().is_some_and(|outcome| expect.allows(outcome))
     }
 
     /// The cases whose cause is to be found. What the lab itself could not do has none.
     fn to_explain(&self, explain: &Explain) -> Vec<usize> {
         let wanted = |index: &usize| {
-            let outcome = self.seen.cases[*index].deciding().next_back().map(|one| one.result.outcome);
+            let outcome = self.seen.cases[*index].outcome();
             let case = &self.plan.cases[*index];
             outcome.is_some_and(|outcome| match explain {
                 Explain::Failing => outcome != Outcome::Error && !case.spec.expect.allows(outcome),

@@ -192,6 +192,5 @@ fn summary(ending: &Ending) -> String {
 }
 
 fn outcomes(seen: &Observation) -> impl Iterator<Item = Outcome> {
-    let last = |case: &super::observation::CaseObservation| case.deciding().next_back().map(|one| one.result.outcome);
-    seen.cases.iter().map(move |case| last(case).unwrap_or(Outcome::Error))
+    seen.cases.iter().map(|case| case.outcome().unwrap_or(Outcome::Error))
 }

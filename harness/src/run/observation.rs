@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     diagnose::{Explanation, evidence::Evidence},
     ledger::LedgerError,
-    model::{Vantage, report::TryReport},
+    model::{Outcome, Vantage, report::TryReport},
     provider::{MachineError, ProviderError},
 };
 
@@ -184,6 +184,12 @@ impl CaseObservation {
     #[must_use]
     pub fn deciding(&self) -> impl DoubleEndedIterator<Item = &Try> {
         self.at(&[Moment::Probe, Moment::Retry])
+    }
+
+    /// How the last try that decides ended; none when there was none.
+    #[must_use]
+    pub fn outcome(&self) -> Option<Outcome> {
+        self.deciding().next_back().map(|one| one.result.outcome)
     }
 }
 

@@ -13,13 +13,14 @@ use super::{
     accelerator::Accelerator,
     domain,
     lab::LibvirtLab,
-    names::{self, Names},
+    names::Names,
     network,
     seed::Seed,
     state::{LabState, MachineState, key_files},
     storage::Pool,
 };
 use crate::{
+    hex,
     ledger::{Entry, Resource},
     provider::{
         ProviderError, Wanted,
@@ -65,7 +66,7 @@ fn check_image(path: &Utf8Path, expected: Option<&str>) -> Result<(), ProviderEr
             length => hasher.update(&buffer[..length]),
         }
     }
-    let found = names::hex(&hasher.finalize());
+    let found = hex::of(hasher.finalize());
     if found == expected.to_ascii_lowercase() {
         return Ok(());
     }

@@ -30,8 +30,7 @@ impl Tools {
     pub(super) fn entry(&self) -> Result<Arc<Entry>, LedgerError> {
         let mut number = 1_u32;
         loop {
-            let name = format!("run-{}-{number}", process::id());
-            let name = name.parse().map_err(|_| LedgerError::NoPlace)?;
+            let name = format!("run-{}-{number}", process::id()).parse().expect("letters, digits and hyphens");
             match self.ledger.create(&name, self.about.clone()) {
                 // Of this run, or of one that was killed and whose number this process has got.
                 Err(LedgerError::Taken { .. }) => number += 1,
