@@ -13,6 +13,7 @@ pub mod image;
 pub mod labs;
 pub mod library;
 pub mod list;
+mod lock;
 pub mod merge;
 pub mod new;
 pub mod plan;

@@ -14,6 +14,7 @@ use super::{
     failure::Failure,
     history,
     labs::{Asked, Unmade, make, ways_in},
+    lock::Locking,
     select::{Selected, select},
     wait::wait,
 };
@@ -27,6 +28,7 @@ use crate::{
     events::Events,
     lab::Lab,
     ledger::{LabName, Ledger},
+    lock::Used,
     model::{ClusterKind, ProviderKind},
     plan::Plan,
     provider::needs::{Check, Status, check_netns, missing_programs},
@@ -109,7 +111,9 @@ pub fn run(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
     let events = args.events.as_deref().map_or_else(|| Ok(Events::none()), Events::to_file);
     let events = events.map_err(|error| Failure::input(ReportProblem::new(&error)))?;
     let baseline = args.baseline.as_deref().map(baseline::read).transpose()?;
+    let locking = Locking::new(&args.lock)?;
     check(&selected)?;
+    locking.before(|| known(&selected, args.selection.kube_bin.as_deref()))?;
     let dir = report_dir(args.report.as_deref())?;
     let options = RunOptions {
         id: dir.file_name().unwrap_or("run").to_owned(),
@@ -162,7 +166,19 @@ pub fn run(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
     if let Some(lost) = lost {
         return Err(lost);
     }
+    if !finished.interrupted {
+        locking.after(&Used::of_run(&finished.report)).map_err(Failure::lab)?;
+    }
     Ok(if finished.interrupted { Exit::Interrupted } else { baseline::exit(&finished.report) })
+}
+
+/// What is known of a lab's parts before it is made: what the host has. A lab of no machines is asked, and ends.
+pub(super) fn known(selected: &Selected, kube_bin: Option<&Utf8Path>) -> Result<Used, Failure> {
+    check_programs()?;
+    let recipe = recipe(selected, kube_bin)?;
+    let host = wait(async { Maker::start(&recipe).await?.host().await })?;
+    let host = host.map_err(|error| Failure::lab(LabError::run(error)))?;
+    Ok(Used::of_lab(selected.provider.as_str(), selected.cluster.as_str()).on_host(&host))
 }
 
 /// Makes the lab of a run that stays up after it, under a free name where none is given.

@@ -13,7 +13,7 @@ mod probing;
 pub mod progress;
 mod stages;
 pub mod trials;
-mod versions;
+pub mod versions;
 
 use std::{
     sync::Arc,
