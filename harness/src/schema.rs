@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::{
     catalog::{distro::Distro, scenario_file::ScenarioFile},
     events::Line,
+    lock::LockFile,
     model::report::Report,
 };
 
@@ -20,6 +21,8 @@ pub enum SchemaKind {
     Report,
     /// A line of `lab run --events`.
     Events,
+    /// `pathlab.lock`.
+    Lock,
 }
 
 /// The JSON Schema (draft 2020-12) of a format.
@@ -30,6 +33,7 @@ pub fn schema(kind: SchemaKind) -> Value {
         SchemaKind::Scenario => ("Pathlab scenario", generator().into_root_schema_for::<ScenarioFile>()),
         SchemaKind::Distro => ("Pathlab distro", generator().into_root_schema_for::<Distro>()),
         SchemaKind::Report => ("Pathlab report", generator().into_root_schema_for::<Report>()),
+        SchemaKind::Lock => ("Pathlab lock file", generator().into_root_schema_for::<LockFile>()),
         SchemaKind::Events => ("Pathlab event, one line of the stream", generator().into_root_schema_for::<Line>()),
     };
     let mut value = schema.to_value();

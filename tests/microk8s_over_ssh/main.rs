@@ -10,10 +10,10 @@
 mod found;
 mod host;
 mod probes;
+mod seed;
 mod several;
 #[path = "../microk8s_stand_in/mod.rs"]
 mod stand_in;
-mod seed;
 #[path = "../tiers/mod.rs"]
 mod tiers;
 
