@@ -37,8 +37,20 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "run",
         &[
-            "catalog", "cluster", "diagnose", "events", "hex", "history", "model", "plan", "policy", "probe",
-            "provider", "verdict",
+            "agent_binary",
+            "catalog",
+            "cluster",
+            "diagnose",
+            "events",
+            "hex",
+            "history",
+            "ledger",
+            "model",
+            "plan",
+            "policy",
+            "probe",
+            "provider",
+            "verdict",
         ],
     ),
     // A lab that stays up is a run's first half, held by a process of its own.

@@ -65,6 +65,12 @@ pub trait Cluster: Send + Sync {
 
     /// After a condition or remedy has run: waits for what it set going in the cluster itself, and learns new addresses.
     async fn settle(&mut self) -> Result<(), ClusterError>;
+
+    /// After its machines were restarted: waits until it is as before, and starts again what ran beside it. Machines
+    /// without a kernel of their own are never restarted.
+    async fn restarted(&mut self) -> Result<(), ClusterError> {
+        Ok(())
+    }
 }
 
 /// The log of a component on a node.

@@ -22,10 +22,10 @@ use crate::{
     lab::{Lab, StartError, Starting, start},
     ledger::{About, LabName, Ledger, LedgerError},
     lock::Used,
-    model::{ClusterKind, ProviderKind},
+    model::{ClusterKind, ProviderKind, report::MachineReport},
     plan::AS_INSTALLED,
     provider::MachineError,
-    run::{progress::Progress, versions},
+    run::{observation::HostFacts, progress::Progress, versions},
 };
 
 /// A lab that cannot be.
@@ -50,9 +50,7 @@ pub fn run(args: &UpArgs, out: &mut dyn Write) -> Result<ExitCode, Failure> {
     let selection = SelectionArgs {
         distros: args.distros.clone(),
         scenarios: args.scenarios.clone(),
-        provider: args.provider,
-        cluster: args.cluster,
-        kube_bin: args.kube_bin.clone(),
+        lab: args.lab.clone(),
         remedies: vec![args.remedy.clone().unwrap_or_else(|| "none".to_owned())],
         filters: Vec::new(),
         shard: None,
@@ -73,7 +71,7 @@ pub fn run(args: &UpArgs, out: &mut dyn Write) -> Result<ExitCode, Failure> {
     }
     let locking = Locking::new(&args.lock)?;
     check(&selected)?;
-    locking.before(|| known(&selected, args.kube_bin.as_deref()))?;
+    locking.before(|| known(&selected, &args.lab))?;
     let started = Instant::now();
     match make(&args.name, &asked, &selected) {
         Ok(lab) => {
@@ -117,7 +115,9 @@ async fn used(lab: &Lab) -> Result<Used, MachineProblem> {
     for cluster in described.clusters.iter().filter(|cluster| cluster.state == AS_INSTALLED) {
         let Some((_, made)) = lab.cluster(&cluster.id) else { continue };
         if let Some(machine) = made.nodes().first() {
-            used = used.on_machine(&cluster.distro, &versions::of_machine(&**machine).await?);
+            let HostFacts { image, snap, .. } = cluster.before.hosts.clone();
+            let machine = MachineReport { image, snap, ..versions::of_machine(&**machine).await? };
+            used = used.on_machine(&cluster.distro, &machine);
         }
     }
     Ok(used)
@@ -150,7 +150,7 @@ impl From<Failure> for Unmade {
 /// Makes a lab of this name, showing how far it has come.
 pub(in crate::cli) fn make(name: &LabName, asked: &Asked, selected: &Selected) -> Result<Lab, Unmade> {
     check(selected)?;
-    check_programs()?;
+    check_programs(selected.provider)?;
     asked.recipe(selected)?;
     let details = serde_json::to_value(asked).map_err(|error| Failure::Output(error.into()))?;
     let about = About::new(selected.provider.as_str()).details(details);
