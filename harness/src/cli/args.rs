@@ -257,12 +257,12 @@ pub struct UpArgs {
     /// Apply this remedy where it is for the distro; as installed when it is not given.
     #[arg(long, value_name = "ID")]
     pub remedy: Option<String>,
-    /// What the lab is made of.
-    #[command(flatten)]
-    pub lab: LabArgs,
     /// What is done with the lock file.
     #[command(flatten)]
     pub lock: LockArgs,
+    /// What the lab is made of.
+    #[command(flatten)]
+    pub lab: LabArgs,
 }
 
 /// `lab status`.

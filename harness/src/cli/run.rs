@@ -191,13 +191,25 @@ pub fn run(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
     Ok(if finished.interrupted { Exit::Interrupted } else { baseline::exit(&finished.report) })
 }
 
-/// What is known of a lab's parts before it is made: what the host has. A lab of no machines is asked, and ends.
+/// What is known of a lab's parts before it is made: what the host has, and images. A lab of no machines is asked, and
+/// ends.
 pub(super) fn known(selected: &Selected, args: &LabArgs) -> Result<Used, Failure> {
     check_programs(selected.provider)?;
     let recipe = recipe(selected, args)?;
-    let host = wait(async { Maker::start(&recipe, Owner::Run).await?.host().await })?;
+    let host = wait(async {
+        let maker = Maker::start(&recipe, Owner::Run).await?;
+        let host = maker.host().await;
+        maker.end().await;
+        host
+    })?;
     let host = host.map_err(|error| Failure::lab(LabError::run(error)))?;
-    Ok(Used::of_lab(selected.provider.as_str(), selected.cluster.as_str()).on_host(&host))
+    let mut used = Used::of_lab(selected.provider.as_str(), selected.cluster.as_str()).on_host(&host);
+    if let Recipe::Whole(whole) = &recipe {
+        let images =
+            whole.images.iter().filter_map(|(distro, image)| Some((distro.clone(), image.sha256.parse().ok()?)));
+        used.images = images.collect();
+    }
+    Ok(used)
 }
 
 /// Makes the lab of a run that stays up after it, under a free name where none is given.

@@ -22,10 +22,10 @@ use crate::{
     lab::{Lab, StartError, Starting, start},
     ledger::{About, LabName, Ledger, LedgerError},
     lock::Used,
-    model::{ClusterKind, ProviderKind},
+    model::{ClusterKind, ProviderKind, report::MachineReport},
     plan::AS_INSTALLED,
     provider::MachineError,
-    run::{progress::Progress, versions},
+    run::{observation::HostFacts, progress::Progress, versions},
 };
 
 /// A lab that cannot be.
@@ -115,7 +115,9 @@ async fn used(lab: &Lab) -> Result<Used, MachineProblem> {
     for cluster in described.clusters.iter().filter(|cluster| cluster.state == AS_INSTALLED) {
         let Some((_, made)) = lab.cluster(&cluster.id) else { continue };
         if let Some(machine) = made.nodes().first() {
-            used = used.on_machine(&cluster.distro, &versions::of_machine(&**machine).await?);
+            let HostFacts { image, snap, .. } = cluster.before.hosts.clone();
+            let machine = MachineReport { image, snap, ..versions::of_machine(&**machine).await? };
+            used = used.on_machine(&cluster.distro, &machine);
         }
     }
     Ok(used)
