@@ -5,20 +5,20 @@
 //! meet the same packets. Everything else is done by the real programs, told through the real API.
 
 pub mod cni;
-mod control_plane;
-mod credentials;
+pub mod control_plane;
+pub mod credentials;
 pub mod embeddable;
 mod error;
-mod files;
-mod images;
+pub mod files;
+pub mod images;
 pub mod kubectl;
 mod node;
-mod observed;
+pub mod observed;
 pub mod programs;
 mod rules;
 mod stand_ins;
 mod start;
-mod worker;
+pub mod worker;
 mod workload;
 
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc};

@@ -8,6 +8,7 @@ use super::{
     error::MicroK8sError,
     join_token,
     node::{Node, said},
+    waiting::Waiting,
 };
 use crate::provider::{Command, MachineError};
 
@@ -64,7 +65,7 @@ pub async fn join(
 ) -> Result<(), MicroK8sError> {
     let waiting = joining.waiting(format!("{name} to join the cluster of {}", first.name()), joining.limits().join);
     loop {
-        if nodes(first).await?.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+        if knows(first, name).await? {
             return Ok(());
         }
         // An invitation is used up by a failing try too.
@@ -77,15 +78,25 @@ pub async fn join(
         let limit = waiting.left(joining.limits().join);
         let command = Command::new(argv).stdin(format!("{}\n", url.expose())).limit(limit);
         let last = match joining.machine().run(&command).await {
+            Ok(output) if output.ok() => return appears(first, name, &waiting).await,
             Ok(output) => said(&output).replace(url.expose(), "[redacted]"),
             Err(error @ MachineError::TimedOut { .. }) => error.to_string(),
             Err(error) => return Err(error.into()),
         };
-        if nodes(first).await?.iter().any(|known| known.eq_ignore_ascii_case(name)) {
-            return Ok(());
-        }
         waiting.again(last).await?;
     }
+}
+
+/// Waits for a node that has joined: it registers some seconds later, and joining again would begin it anew.
+async fn appears(first: Node<'_>, name: &str, waiting: &Waiting) -> Result<(), MicroK8sError> {
+    while !knows(first, name).await? {
+        waiting.again("it has joined, and is not in the list of nodes yet").await?;
+    }
+    Ok(())
+}
+
+async fn knows(first: Node<'_>, name: &str) -> Result<bool, MicroK8sError> {
+    Ok(nodes(first).await?.iter().any(|known| known.eq_ignore_ascii_case(name)))
 }
 
 #[cfg(test)]

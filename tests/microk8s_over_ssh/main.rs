@@ -1,0 +1,79 @@
+//! MicroK8s over SSH, from bare hosts to verdicts: the product's own code with a stand-in for the snap that really starts
+//! Kubernetes (what of it is real, and what is played, is said in `tests/microk8s_stand_in/mod.rs`).
+//!
+//! Hosts are namespaces with a root file system, an sshd and a firewalld of their own, at a bridge without uplink. One
+//! test uses an emulated Debian machine; it runs where `PATHLAB_STAND_IN_GUEST` is set, as it takes a quarter of an hour.
+//!
+//! Tier `kubernetes`: needs root, the programs of `just kube-binaries`, the packages of the groups `kubernetes` and
+//! `machines`.
+
+mod found;
+mod host;
+mod probes;
+mod several;
+#[path = "../microk8s_stand_in/mod.rs"]
+mod stand_in;
+mod seed;
+#[path = "../tiers/mod.rs"]
+mod tiers;
+
+use std::{
+    future::Future,
+    process::{Command, ExitCode},
+};
+
+use self::{stand_in::Bundle, tiers::Tier};
+
+/// Set in the namespaces, to the name of their control group.
+const INSIDE: &str = "PATHLAB_OVER_SSH_INSIDE";
+
+fn main() -> ExitCode {
+    if let Some(code) = stand_in::role() {
+        return code;
+    }
+    let lacking = lacking();
+    let listing = std::env::args().any(|word| word == "--list");
+    if lacking.is_none() && !listing && std::env::var_os(INSIDE).is_none() {
+        return inside();
+    }
+    let trials = [seed::trials(), several::trials()].into_iter().flatten().collect();
+    tiers::run(vec![Tier { name: "kubernetes", lacking, trials }])
+}
+
+/// Runs this program again in namespaces and control groups of its own.
+fn inside() -> ExitCode {
+    let enter = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/microk8s_over_ssh/enter.sh");
+    let group = match host::ControlGroup::new() {
+        Ok(group) => group,
+        Err(error) => {
+            eprintln!("no control group: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    // All of it ends with this program, however that ends.
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", "unshare", "-nmpf", "--mount-proc", "--kill-child"]);
+    command.args(["--propagation", "private", "sh", enter, &group.name]);
+    let status = command.args(std::env::args_os()).status();
+    drop(group);
+    match status {
+        Ok(status) if status.success() => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    }
+}
+
+/// Why the tests cannot run here.
+fn lacking() -> Option<String> {
+    if !nix::unistd::geteuid().is_root() {
+        return Some("needs root".to_owned());
+    }
+    let programs = ["/usr/sbin/sshd", "/usr/bin/ssh", "/usr/sbin/firewalld", "/usr/bin/dbus-daemon"];
+    let missing = programs.into_iter().find(|path| !std::path::Path::new(path).exists());
+    Bundle::lacking().or_else(|| missing.map(|path| format!("there is no {path}")))
+}
+
+/// Runs a test.
+fn run(test: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    runtime.expect("a runtime").block_on(test);
+}
