@@ -20,7 +20,7 @@ use tempfile::TempDir;
 
 use super::{
     ensure,
-    lab::{all, image, nothing_left, sh},
+    lab::{IMAGE, all, image, nothing_left, sh},
 };
 
 /// Somebody's folders, and what libvirt had before.
@@ -41,7 +41,7 @@ impl User {
     fn lab(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_lab"));
         command.args(arguments).env("HOME", self.folder.path()).current_dir(env!("CARGO_MANIFEST_DIR"));
-        for name in ["XDG_STATE_HOME", "XDG_CACHE_HOME", "PATHLAB_LIBVIRT_URI", "PATHLAB_HOME"] {
+        for name in [IMAGE, "XDG_STATE_HOME", "XDG_CACHE_HOME", "PATHLAB_LIBVIRT_URI", "PATHLAB_HOME"] {
             command.env_remove(name);
         }
         command

@@ -8,7 +8,8 @@ use tokio::time::{Instant, sleep};
 
 use super::{accelerator::Accelerator, domain, storage::Pool, virsh::Virsh};
 use crate::provider::{
-    Command, Machine, MachineError, Output, ProviderError, Running, Stream, WholeMachine, ssh::SshMachine,
+    Command, Machine, MachineError, Output, ProviderError, Running, Stream, WholeMachine, session::Session,
+    ssh::SshMachine,
 };
 
 /// How many lines of a console an error shows.
@@ -97,6 +98,10 @@ impl Machine for LibvirtMachine {
 
     async fn connect(&self, socket: &Utf8Path) -> Result<Box<dyn Stream>, MachineError> {
         self.ssh.connect(socket).await
+    }
+
+    async fn session(&self, session: &Session) -> Result<Box<dyn Stream>, MachineError> {
+        self.ssh.session(session).await
     }
 }
 
