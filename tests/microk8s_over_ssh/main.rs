@@ -11,6 +11,7 @@ mod found;
 mod host;
 mod probes;
 mod several;
+#[expect(dead_code, reason = "shared, and nobody needs all of it")]
 #[path = "../microk8s_stand_in/mod.rs"]
 mod stand_in;
 mod seed;
