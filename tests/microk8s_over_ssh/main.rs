@@ -12,6 +12,7 @@ mod host;
 mod probes;
 mod seed;
 mod several;
+#[expect(dead_code, reason = "shared, and nobody needs all of it")]
 #[path = "../microk8s_stand_in/mod.rs"]
 mod stand_in;
 #[path = "../tiers/mod.rs"]
