@@ -1,11 +1,6 @@
 //! The folder for machines: made once, copied to each.
 
-use std::{
-    os::unix::fs::symlink,
-    path::Path,
-    process::Command as Process,
-    time::Duration,
-};
+use std::{os::unix::fs::symlink, path::Path, process::Command as Process, time::Duration};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;

@@ -7,6 +7,8 @@
 //! ```ignore
 //! let bundle = Bundle::make(folder)?;          // needs root, `just kube-binaries`, the packages of the group kubernetes
 //! bundle.install_into(&machine).await?;        // copies it to /opt/stand-ins of a Machine, and makes `snap` a command
+//! bundle.install_into_image(&from, &to)?;      // or: the image of `lab image build debian-12` with it, set up at the
+//!                                              // first start, for programs that make their machines themselves
 //! ```
 //! and `snap`, then `microk8s` are there for `lab run --provider ssh|libvirt`, and for [`pathlab::cluster::microk8s`]. The
 //! machine needs what `lab image build debian-12` puts on one: etcd, containerd, runc, the CNI plugins, iptables,
@@ -34,6 +36,7 @@
 mod api;
 mod bundle;
 mod controllers;
+mod image;
 mod join;
 mod kubectl;
 mod network;

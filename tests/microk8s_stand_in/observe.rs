@@ -102,7 +102,8 @@ where
         let meta = object.meta();
         let (name, namespace) = (meta.name.clone().unwrap_or_default(), meta.namespace.clone());
         let place = namespace.as_deref().unwrap_or(&name);
-        if SYSTEM_NAMESPACES.contains(&place) || ["default", "kube-public", "kube-node-lease"].contains(&name.as_str()) {
+        if SYSTEM_NAMESPACES.contains(&place) || ["default", "kube-public", "kube-node-lease"].contains(&name.as_str())
+        {
             continue;
         }
         let mut metadata = json!({"name": name});

@@ -208,7 +208,7 @@ fn compare(report: &mut RemedyReport, before: Seen<'_>, with: Seen<'_>) {
             after_reload: met(tries, with.1, &[Moment::AfterReload]).unwrap_or(now),
         };
         if let Some(after) = met(tries, with.1, &[Moment::AfterReboot]) {
-            report.survives_reboot = Some(report.survives_reboot.unwrap_or(true) && after == now);
+            report.survives_reboot = Some(report.survives_reboot.unwrap_or(true) && (after || !now));
             if now && !after {
                 let outcome =
                     tries.at(&[Moment::AfterReboot]).next_back().map_or(Outcome::Error, |one| one.result.outcome);

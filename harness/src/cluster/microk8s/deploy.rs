@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, api::ListParams};
 
-use super::{cluster::MicroK8s, error::MicroK8sError, kubeconfig::API_PORT, start::AGENT};
+use super::{addon_pods::wait_for_pods, cluster::MicroK8s, error::MicroK8sError, kubeconfig::API_PORT, start::AGENT};
 use crate::{
     catalog::scenario::Manifest,
     cluster::{
@@ -36,6 +36,7 @@ impl MicroK8s {
         self.read_back().await?;
         let probers = self.probers();
         self.apply(&[own::probers(&probers)]).await?;
+        self.ingress_up().await?;
         self.read_back().await?;
         for index in 0..self.members.len() {
             self.node_agent(index).await?;
@@ -46,6 +47,7 @@ impl MicroK8s {
     /// After what a condition or remedy has done: waits for rollouts, and reads back what they changed.
     pub(super) async fn look_again(&mut self) -> Result<(), MicroK8sError> {
         self.api()?.rolled_out(&self.applied, self.options.limits.ready).await?;
+        self.ingress_up().await?;
         let before = self.workload.addresses.clone();
         self.read_back().await?;
         if self.workload.addresses == before {
@@ -53,6 +55,11 @@ impl MicroK8s {
         }
         let probers = self.probers();
         self.aim(&probers).await
+    }
+
+    /// Waits for the ingress controllers, where there are any.
+    async fn ingress_up(&self) -> Result<(), MicroK8sError> {
+        wait_for_pods(self.api()?, INGRESS, self.options.limits.addon).await
     }
 
     /// After a restart of its machines: nothing that was started there for the harness runs any more, and what the API
@@ -67,6 +74,7 @@ impl MicroK8s {
             self.api()?.restarted_on(node, since, limit).await?;
         }
         self.api()?.rolled_out(&self.applied, limit).await?;
+        self.ingress_up().await?;
         self.read_back().await?;
         for index in 0..self.members.len() {
             self.node_agent(index).await?;

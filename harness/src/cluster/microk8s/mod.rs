@@ -6,6 +6,7 @@
 
 mod added;
 mod addon;
+mod addon_pods;
 mod cluster;
 mod deploy;
 mod error;

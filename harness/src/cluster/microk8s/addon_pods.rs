@@ -1,0 +1,55 @@
+//! Waiting for what an addon runs: `microk8s enable` ends before its pods are up, and a remedy may restart them.
+
+use std::time::Duration;
+
+use k8s_openapi::{
+    NamespaceResourceScope, Resource,
+    api::apps::v1::{DaemonSet, Deployment},
+};
+use kube::{Api, ResourceExt as _, api::ListParams};
+use serde::de::DeserializeOwned;
+
+use super::error::MicroK8sError;
+use crate::cluster::kube::{Applied, AppliedObject, KubeApi, KubeError};
+
+/// Waits until the workloads of an addon's namespace are rolled out. That they are not in time is no error: what keeps
+/// them from it may be what the scenario is about.
+pub(super) async fn wait_for_pods(api: &KubeApi, namespace: &str, limit: Duration) -> Result<(), MicroK8sError> {
+    let mut objects = workloads::<DaemonSet>(api, namespace, "daemonsets").await?;
+    objects.extend(workloads::<Deployment>(api, namespace, "deployments").await?);
+    match api.rolled_out(&Applied { objects }, limit).await {
+        Err(KubeError::Machine(error)) => Err(KubeError::Machine(error).into()),
+        Err(error) => {
+            tracing::warn!("namespace {namespace}: {error}");
+            Ok(())
+        }
+        Ok(()) => Ok(()),
+    }
+}
+
+async fn workloads<K>(api: &KubeApi, namespace: &str, plural: &str) -> Result<Vec<AppliedObject>, MicroK8sError>
+where
+    K: Resource<Scope = NamespaceResourceScope>
+        + kube::Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + DeserializeOwned
+        + std::fmt::Debug,
+{
+    let all: Api<K> = Api::namespaced(api.client().clone(), namespace);
+    let list = all.list(&ListParams::default()).await.map_err(|error| KubeError::Request {
+        what: format!("list the {plural} of {namespace}"),
+        reason: error.to_string(),
+    })?;
+    let object = |one: K| AppliedObject {
+        api_version: <K as Resource>::API_VERSION.to_owned(),
+        kind: <K as Resource>::KIND.to_owned(),
+        plural: plural.to_owned(),
+        namespace: Some(namespace.to_owned()),
+        name: one.name_any(),
+        uid: one.uid().unwrap_or_default(),
+        own: false,
+        file: namespace.into(),
+        document: 1,
+    };
+    Ok(list.items.into_iter().map(object).collect())
+}

@@ -1,0 +1,102 @@
+//! MicroK8s on a real Debian machine that QEMU emulates, over SSH, with the stand-in that really starts Kubernetes: the
+//! machine's own systemd, kernel, sshd, sudo and firewalld (see `tests/microk8s_stand_in/mod.rs` for what is played).
+//!
+//! Tier `libvirt`: needs root, libvirt and QEMU, and what the tier `kubernetes` needs; the image of debian-12 is built
+//! where it is missing. Where it cannot run the test is ignored, with the reason, and fails if `PATHLAB_REQUIRE` names the
+//! tier.
+
+mod command_line;
+#[path = "../libvirt/lab.rs"]
+#[expect(dead_code, reason = "shared with the tests of the provider")]
+mod lab;
+mod life;
+#[expect(dead_code, reason = "shared, and nobody needs all of it")]
+#[path = "../microk8s_stand_in/mod.rs"]
+mod stand_in;
+#[expect(dead_code, reason = "all tests here need the same")]
+#[path = "../tiers/mod.rs"]
+mod tiers;
+
+use std::{
+    future::Future,
+    process::{Command, ExitCode},
+};
+
+use camino::Utf8Path;
+use libtest_mimic::{Arguments, Failed, Trial};
+
+use self::{stand_in::Bundle, tiers::Tier};
+
+/// Set in the namespaces.
+const INSIDE: &str = "PATHLAB_LIBVIRT_INSIDE";
+
+/// Where the bundle and the image with it are, in the namespaces.
+const FOLDER: &str = "PATHLAB_GUEST_FOLDER";
+
+fn main() -> ExitCode {
+    if let Some(code) = stand_in::role() {
+        return code;
+    }
+    let arguments = Arguments::from_args();
+    let lacking = lacking();
+    if lacking.is_none() && !arguments.list && std::env::var_os(INSIDE).is_none() {
+        return inside();
+    }
+    let trials = vec![
+        Trial::test("the_seed_over_ssh", || run(life::the_seed_over_ssh())),
+        Trial::test("lab_run_shows_the_seed_and_what_a_remedy_does", || {
+            run(command_line::lab_run_shows_the_seed_and_what_a_remedy_does())
+        }),
+    ];
+    tiers::run(vec![Tier { name: "libvirt", lacking, trials }])
+}
+
+fn run(test: impl Future<Output = Result<(), Failed>>) -> Result<(), Failed> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.block_on(test)
+}
+
+/// Runs this program again in namespaces of its own; what needs package sources comes before.
+fn inside() -> ExitCode {
+    let Ok(folder) = tempfile::Builder::new().prefix("pathlab-libvirt-").tempdir() else { return ExitCode::FAILURE };
+    let image = match image(folder.path()) {
+        Ok(image) => image,
+        Err(reason) => {
+            eprintln!("no image with the stand-ins: {reason}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let enter = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/libvirt/enter.sh");
+    let mut command = Command::new("unshare");
+    command.args(["-nmpf", "--mount-proc", "--kill-child", "--propagation", "private", "sh", enter]);
+    command.arg(folder.path()).args(std::env::args_os()).env(lab::IMAGE, image).env(FOLDER, folder.path());
+    match command.status() {
+        Ok(status) if status.success() => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    }
+}
+
+/// The image of debian-12 with the stand-ins in it.
+fn image(folder: &std::path::Path) -> Result<std::path::PathBuf, String> {
+    let folder = Utf8Path::from_path(folder).ok_or("UTF-8")?;
+    let base = lab::built_image()?;
+    let bundle = Bundle::make(&folder.join("bundle")).map_err(|error| error.to_string())?;
+    let image = folder.join("stand-ins.qcow2");
+    bundle.install_into_image(&base, &image).map_err(|error| error.to_string())?;
+    // QEMU runs as another user.
+    let mode = Command::new("chmod").args(["a+rX", folder.as_str(), image.as_str()]).status();
+    mode.map_err(|error| error.to_string())?;
+    Ok(image.into_std_path_buf())
+}
+
+/// Why the test cannot run here.
+fn lacking() -> Option<String> {
+    let programs = ["libvirtd", "virsh", "qemu-system-x86_64", "qemu-img", "xorrisofs", "ssh", "unshare", "debugfs"];
+    let missing = programs.into_iter().find(|name| pathlab::provider::needs::find_program(name).is_none());
+    Bundle::lacking().or_else(|| missing.map(|program| format!("there is no {program}")))
+}
+
+/// A test's expectation that does not hold.
+fn ensure(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), Failed> {
+    if holds { Ok(()) } else { Err(otherwise().into()) }
+}
