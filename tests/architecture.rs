@@ -10,12 +10,15 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("hex", &[]),
     ("runtime", &[]),
     ("suggest", &[]),
+    ("whole_file", &[]),
     // What labs hold on this machine; whoever makes something writes it there first.
     ("ledger", &["folders"]),
     ("model", &[]),
     ("baseline", &["model"]),
     ("catalog", &["hex", "model", "suggest"]),
     ("image", &["catalog", "causes", "folders", "hex"]),
+    // What decided a run and is not in the repository.
+    ("lock", &["image", "model", "whole_file"]),
     ("plan", &["catalog", "hex", "model", "suggest"]),
     ("provider", &["agent_binary", "catalog", "hex", "ledger"]),
     ("policy", &["catalog", "provider"]),
@@ -29,8 +32,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("diagnose", &["hex", "model", "provider"]),
     ("events", &["model"]),
     ("history", &["folders", "model"]),
-    ("report", &["model"]),
-    ("schema", &["catalog", "events", "model", "report"]),
+    ("report", &["model", "whole_file"]),
+    ("schema", &["catalog", "events", "lock", "model", "report"]),
     (
         "run",
         &[
@@ -56,7 +59,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "cli",
         &[
             "baseline", "catalog", "causes", "cluster", "diagnose", "events", "history", "image", "lab", "ledger",
-            "model", "plan", "provider", "report", "run", "runtime", "schema", "suggest",
+            "lock", "model", "plan", "provider", "report", "run", "runtime", "schema", "suggest",
         ],
     ),
 ];

@@ -120,6 +120,9 @@ pub struct RunArgs {
     /// Where the history is.
     #[command(flatten)]
     pub history: HistoryFile,
+    /// What is done with the lock file.
+    #[command(flatten)]
+    pub lock: LockArgs,
     /// Leave the lab up after the run, under this name or one that is free.
     #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true)]
     pub keep: Option<Option<LabName>>,
@@ -254,6 +257,9 @@ pub struct UpArgs {
     /// Apply this remedy where it is for the distro; as installed when it is not given.
     #[arg(long, value_name = "ID")]
     pub remedy: Option<String>,
+    /// What is done with the lock file.
+    #[command(flatten)]
+    pub lock: LockArgs,
     /// What the lab is made of.
     #[command(flatten)]
     pub lab: LabArgs,
@@ -552,10 +558,18 @@ pub struct ImageVerifyArgs {
     /// The user's own.
     #[command(flatten)]
     pub own: OwnImageArgs,
-    /// Write the images that were verified into the lock file.
+    /// What is done with the lock file.
+    #[command(flatten)]
+    pub lock: LockArgs,
+}
+
+/// What is done with `pathlab.lock`.
+#[derive(Clone, Debug, Args)]
+pub struct LockArgs {
+    /// Record what was used (images, versions of kernel, firewall and cluster) in the lock file.
     #[arg(long)]
     pub lock: bool,
-    /// Refuse images that are not the ones of the lock file.
+    /// Refuse whatever differs from what the lock file holds.
     #[arg(long, conflicts_with = "lock")]
     pub locked: bool,
     /// The lock file.

@@ -14,6 +14,7 @@ pub mod lab_args;
 pub mod labs;
 pub mod library;
 pub mod list;
+mod lock;
 pub mod merge;
 pub mod new;
 pub mod plan;

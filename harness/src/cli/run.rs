@@ -15,6 +15,7 @@ use super::{
     history,
     lab_args::LabArgs,
     labs::{Asked, Unmade, make, ways_in},
+    lock::Locking,
     select::{Selected, select},
     wait::wait,
     whole,
@@ -29,6 +30,7 @@ use crate::{
     events::Events,
     lab::Lab,
     ledger::{LabName, Ledger},
+    lock::Used,
     model::{ClusterKind, ProviderKind},
     plan::Plan,
     provider::{
@@ -128,7 +130,9 @@ pub fn run(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
     let events = args.events.as_deref().map_or_else(|| Ok(Events::none()), Events::to_file);
     let events = events.map_err(|error| Failure::input(ReportProblem::new(&error)))?;
     let baseline = args.baseline.as_deref().map(baseline::read).transpose()?;
+    let locking = Locking::new(&args.lock)?;
     check(&selected)?;
+    locking.before(|| known(&selected, &args.selection.lab))?;
     let dir = report_dir(args.report.as_deref())?;
     let options = RunOptions {
         id: dir.file_name().unwrap_or("run").to_owned(),
@@ -181,7 +185,31 @@ pub fn run(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
     if let Some(lost) = lost {
         return Err(lost);
     }
+    if !finished.interrupted {
+        locking.after(&Used::of_run(&finished.report)).map_err(Failure::lab)?;
+    }
     Ok(if finished.interrupted { Exit::Interrupted } else { baseline::exit(&finished.report) })
+}
+
+/// What is known of a lab's parts before it is made: what the host has, and images. A lab of no machines is asked, and
+/// ends.
+pub(super) fn known(selected: &Selected, args: &LabArgs) -> Result<Used, Failure> {
+    check_programs(selected.provider)?;
+    let recipe = recipe(selected, args)?;
+    let host = wait(async {
+        let maker = Maker::start(&recipe, Owner::Run).await?;
+        let host = maker.host().await;
+        maker.end().await;
+        host
+    })?;
+    let host = host.map_err(|error| Failure::lab(LabError::run(error)))?;
+    let mut used = Used::of_lab(selected.provider.as_str(), selected.cluster.as_str()).on_host(&host);
+    if let Recipe::Whole(whole) = &recipe {
+        let images =
+            whole.images.iter().filter_map(|(distro, image)| Some((distro.clone(), image.sha256.parse().ok()?)));
+        used.images = images.collect();
+    }
+    Ok(used)
 }
 
 /// Makes the lab of a run that stays up after it, under a free name where none is given.

@@ -3,7 +3,7 @@
 use camino::Utf8PathBuf;
 use miette::Diagnostic;
 
-use super::{digest::Sha256Digest, lock_file::LockError, qcow2::Qcow2Error, words::size};
+use super::{digest::Sha256Digest, qcow2::Qcow2Error, words::size};
 use crate::folders::NoFolder;
 
 /// Why an image could not be fetched, built or used.
@@ -133,10 +133,6 @@ pub enum ImageError {
         /// Where the rest is.
         log: Utf8PathBuf,
     },
-    /// `pathlab.lock` refuses it.
-    #[error(transparent)]
-    #[diagnostic(transparent)]
-    Lock(#[from] LockError),
 }
 
 /// A file with another content than it must have.

@@ -139,6 +139,12 @@ pub struct Host {
     /// dnsmasq.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dnsmasq: Option<String>,
+    /// Kubernetes, where its programs run on this host's namespaces.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kubernetes: Option<String>,
+    /// containerd, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub containerd: Option<String>,
 }
 
 /// The result on one distro.

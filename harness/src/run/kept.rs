@@ -12,7 +12,7 @@ use crate::{
 pub struct Kept {
     provider: ProviderKind,
     cluster: ClusterKind,
-    host: Host,
+    host: Box<Host>,
     clusters: BTreeMap<String, (Seen, Before)>,
 }
 
@@ -29,8 +29,8 @@ impl ClusterFault for NotThere {}
 impl Kept {
     /// A lab of this provider and kind of cluster. `host` is what decides results on the host that runs it.
     #[must_use]
-    pub const fn new(provider: ProviderKind, cluster: ClusterKind, host: Host) -> Self {
-        Self { provider, cluster, host, clusters: BTreeMap::new() }
+    pub fn new(provider: ProviderKind, cluster: ClusterKind, host: Host) -> Self {
+        Self { provider, cluster, host: Box::new(host), clusters: BTreeMap::new() }
     }
 
     /// Adds a cluster by the id of its part of the plan.

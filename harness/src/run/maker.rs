@@ -137,7 +137,9 @@ impl Maker {
     pub async fn host(&self) -> Result<Host, MakerError> {
         let lab = match self {
             Self::Dataplane(lab) => lab,
-            Self::Kubernetes(shared) => shared.lab(),
+            Self::Kubernetes(shared) => {
+                return Ok(super::versions::of_kubernetes_host(&shared.lab().machine("versions", "lab").await?).await?);
+            }
             Self::Whole(_) => return Ok(super::versions::of_host(&ThisHost).await?),
             Self::Kept(kept) => return Ok(kept.host().clone()),
         };

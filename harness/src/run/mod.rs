@@ -14,7 +14,7 @@ mod probing;
 pub mod progress;
 mod stages;
 pub mod trials;
-mod versions;
+pub mod versions;
 mod whole;
 
 use std::{

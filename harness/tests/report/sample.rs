@@ -197,6 +197,8 @@ fn run() -> Run {
             ufw: None,
             nginx: Some("1.22.1".to_owned()),
             dnsmasq: Some("2.90".to_owned()),
+            kubernetes: None,
+            containerd: None,
         },
         command: ["lab", "run", "rhel", "ubuntu"].map(str::to_owned).to_vec(),
         pathlab: "0.1.0".to_owned(),

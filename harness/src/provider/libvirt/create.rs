@@ -133,7 +133,8 @@ impl Libvirt {
         let name = names.domain(&wanted.name);
         let host = KeyPair::ed25519(&wanted.name)?;
         let instance = format!("{}-{}", names.id, wanted.name);
-        let seed = Seed { wanted, instance, mac: &machine.mac, login: login.public(), host: &host };
+        let own_network = self.options.network.is_none();
+        let seed = Seed { wanted, instance, mac: &machine.mac, login: login.public(), host: &host, own_network };
         let image = seed.write(lab.folder()).await?;
         pool.upload(&image, &machine.seed()).await?;
         fs::remove_file(&image).map_err(ProviderError::file("failed to remove a seed"))?;

@@ -24,7 +24,7 @@ const BOOT: Duration = Duration::from_secs(300);
 /// Waits until cloud-init has done all that it does at a first boot: until then it may change the machine under
 /// everybody's hands, and keeps the package manager to itself.
 const SETTLED: &str = "command -v cloud-init >/dev/null || exit 0
-until [ -e /var/lib/cloud/instance/boot-finished ]; do sleep 0.3; done";
+until [ -e /var/lib/cloud/instance/boot-finished ]; do sleep 1; done";
 
 /// A virtual machine.
 pub(super) struct LibvirtMachine {
