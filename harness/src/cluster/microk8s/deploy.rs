@@ -85,14 +85,11 @@ impl MicroK8s {
             seconds.and_then(|seconds| Timestamp::from_second(seconds).ok()).ok_or_else(|| "no btime".to_owned())
         };
         self.node(index).ask(&["cat", "/proc/stat"], understand).await
-<<<<<<< HEAD
-=======
     }
 
     /// Waits for the ingress controllers, where there are any.
     async fn ingress_up(&self) -> Result<(), MicroK8sError> {
         wait_for_pods(self.api()?, INGRESS, self.options.limits.addon).await
->>>>>>> main
     }
 
     fn api(&self) -> Result<&KubeApi, MicroK8sError> {
