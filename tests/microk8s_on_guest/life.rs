@@ -85,8 +85,11 @@ pub async fn the_seed_over_ssh() -> Result<(), Failed> {
         seen.insert(case.spec.path.to_string(), run_batch(agent, vec![probe]).await?[0].outcome);
     }
     for (path, outcome) in &seen {
-        let expected =
-            if ["pod-to-pod-ip", "ingress-to-pod-ip"].contains(&path.as_str()) { Outcome::Rejected } else { Outcome::Ok };
+        let expected = if ["pod-to-pod-ip", "ingress-to-pod-ip"].contains(&path.as_str()) {
+            Outcome::Rejected
+        } else {
+            Outcome::Ok
+        };
         ensure(*outcome == expected, || format!("{path}: {seen:?}"))?;
     }
     ensure(seen.len() == 6, || format!("{seen:?}"))?;

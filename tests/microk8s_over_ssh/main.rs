@@ -10,11 +10,11 @@
 mod found;
 mod host;
 mod probes;
+mod seed;
 mod several;
 #[expect(dead_code, reason = "shared, and nobody needs all of it")]
 #[path = "../microk8s_stand_in/mod.rs"]
 mod stand_in;
-mod seed;
 #[path = "../tiers/mod.rs"]
 mod tiers;
 

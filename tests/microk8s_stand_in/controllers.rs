@@ -2,17 +2,10 @@
 
 use std::time::Duration;
 
-use pathlab::cluster::{
-    dataplane::Node,
-    kube::KubeApi,
-};
+use pathlab::cluster::{dataplane::Node, kube::KubeApi};
 use tokio::time::sleep;
 
-use super::{
-    Failure, api, join, network,
-    node::Facts,
-    observe, serving,
-};
+use super::{Failure, api, join, network, node::Facts, observe, serving};
 
 /// Between two looks.
 const PAUSE: Duration = Duration::from_secs(1);

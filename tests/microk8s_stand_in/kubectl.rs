@@ -67,8 +67,7 @@ async fn get(api: &KubeApi, asked: &Asked<'_>, kinds: &str) -> Result<(), Failur
     let mut items = Vec::new();
     for kind in kinds.split(',') {
         let known = KINDS.iter().find(|(name, _)| *name == kind);
-        let (_, place) =
-            known.ok_or_else(|| format!("error: the server doesn't have a resource type \"{kind}\""))?;
+        let (_, place) = known.ok_or_else(|| format!("error: the server doesn't have a resource type \"{kind}\""))?;
         let spaces = !["nodes", "ingressclasses"].contains(&kind) && !asked.all;
         let within = asked.namespace.filter(|_| spaces).map(|name| format!("/namespaces/{name}")).unwrap_or_default();
         let query = asked.query.replace('/', "%2F");

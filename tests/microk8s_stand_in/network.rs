@@ -12,7 +12,8 @@ use super::{Failure, sh};
 
 /// Name and MTU of the interface that has this address.
 pub fn underlay(ip: Ipv4Addr) -> Result<(String, u16), Failure> {
-    let said = std::process::Command::new("ip").args(["-o", "-4", "address", "show", "to", &ip.to_string()]).output()?;
+    let said =
+        std::process::Command::new("ip").args(["-o", "-4", "address", "show", "to", &ip.to_string()]).output()?;
     let said = String::from_utf8(said.stdout)?;
     let name = said.split_whitespace().nth(1).ok_or_else(|| format!("no interface has the address {ip}"))?;
     let mtu = fs::read_to_string(format!("/sys/class/net/{name}/mtu"))?.trim().parse()?;
