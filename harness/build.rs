@@ -41,7 +41,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let target_dir = outer_target_dir(&out_dir).join("lab-agent");
     build(&target, &target_dir)?;
     let built = target_dir.join(&target).join("agent").join("lab-agent");
-    let embedded = out_dir.join("lab-agent");
+    // Not the name of the target directory, which is beside it where cargo marked none.
+    let embedded = out_dir.join("embedded-lab-agent");
     fs::copy(&built, &embedded).map_err(|error| format!("failed to copy {}: {error}", built.display()))?;
     println!("cargo::rustc-env=LAB_AGENT_FILE={}", embedded.display());
     Ok(())

@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::{
     catalog::{distro::Distro, scenario_file::ScenarioFile},
     events::Line,
+    lock::LockFile,
     model::report::Report,
 };
 
@@ -20,6 +21,8 @@ pub enum SchemaKind {
     Report,
     /// A line of `lab run --events`.
     Events,
+    /// `pathlab.lock`.
+    Lock,
 }
 
 /// The JSON Schema (draft 2020-12) of a format.
@@ -30,6 +33,7 @@ pub fn schema(kind: SchemaKind) -> Value {
         SchemaKind::Scenario => ("Pathlab scenario", generator().into_root_schema_for::<ScenarioFile>()),
         SchemaKind::Distro => ("Pathlab distro", generator().into_root_schema_for::<Distro>()),
         SchemaKind::Report => ("Pathlab report", generator().into_root_schema_for::<Report>()),
+        SchemaKind::Lock => ("Pathlab lock file", generator().into_root_schema_for::<LockFile>()),
         SchemaKind::Events => ("Pathlab event, one line of the stream", generator().into_root_schema_for::<Line>()),
     };
     let mut value = schema.to_value();
@@ -45,7 +49,11 @@ pub fn schema_text(kind: SchemaKind) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{SchemaKind, schema, schema_text};
+    use super::{LockFile, SchemaKind, schema, schema_text};
+    use crate::{
+        lock::Used,
+        model::report::{Host, MachineReport},
+    };
 
     const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
@@ -79,6 +87,26 @@ mod tests {
                 assert_eq!(errors, Vec::<String>::new(), "{name}");
             }
         }
+    }
+
+    /// What a run writes down fulfils the schema.
+    #[test]
+    fn a_lock_file_fulfils_its_schema() {
+        let validator = jsonschema::validator_for(&schema(SchemaKind::Lock)).expect("a right schema");
+        let machine = MachineReport {
+            kernel: "5.14".to_owned(),
+            image: Some("0".repeat(64)),
+            snap: Some("7731".to_owned()),
+            ..MachineReport::default()
+        };
+        let host = Host { kernel: "6.1".to_owned(), ..Host::default() };
+        let mut lock = LockFile::default();
+        lock.record(&Used::of_lab("libvirt", "microk8s").on_host(&host).on_machine("a-1", &machine));
+        let mut value = serde_json::to_value(&lock).expect("JSON");
+        let errors: Vec<String> = validator.iter_errors(&value).map(|error| error.to_string()).collect();
+        assert_eq!(errors, Vec::<String>::new());
+        value["distros"]["a-1"]["image"] = "abc".into();
+        assert!(!validator.is_valid(&value));
     }
 
     /// The schema says no to what the program refuses.

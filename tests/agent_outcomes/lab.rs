@@ -9,7 +9,7 @@ use std::{
 };
 
 use lab_agent::protocol::{Probe, ProbeResult, Reply, Request};
-use pathlab::agent_binary::LAB_AGENT;
+use pathlab::{agent_binary::LAB_AGENT, provider::needs::find_program};
 use tempfile::TempDir;
 
 const TOPOLOGY: &str = include_str!("topology.sh");
@@ -39,9 +39,7 @@ pub fn unshare(program: &Path) -> Command {
 
 /// Why no sandbox can be made here.
 pub fn missing() -> Option<String> {
-    let path = search_path();
-    let found = |program: &str| env::split_paths(&path).any(|folder| folder.join(program).is_file());
-    let absent: Vec<_> = PROGRAMS.into_iter().filter(|program| !found(program)).collect();
+    let absent: Vec<_> = PROGRAMS.into_iter().filter(|program| find_program(program).is_none()).collect();
     if !absent.is_empty() {
         return Some(format!("not installed: {}", absent.join(", ")));
     }

@@ -10,6 +10,7 @@ use libtest_mimic::Failed;
 use pathlab::{
     agent_binary::LAB_AGENT,
     cluster::image::{Entry, Image},
+    provider::needs::find_program,
 };
 
 use crate::ensure;
@@ -19,11 +20,9 @@ pub fn missing() -> Option<String> {
     if !nix::unistd::geteuid().is_root() {
         return Some("containerd needs root".to_owned());
     }
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let has = |program: &str| std::env::split_paths(&path).any(|folder| folder.join(program).is_file());
     ["containerd", "ctr", "unshare", "setpriv"]
         .into_iter()
-        .find(|program| !has(program))
+        .find(|program| find_program(program).is_none())
         .map(|program| format!("there is no {program}"))
 }
 

@@ -8,11 +8,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use libtest_mimic::Failed;
 use pathlab::{
     agent_binary::LAB_AGENT,
-    cluster::kube::{KubeAccess, KubeApi, MachineDial, kubeconfig},
+    cluster::{
+        kube::{KubeAccess, KubeApi, MachineDial, kubeconfig},
+        kubernetes::programs,
+    },
+    provider::needs::find_program,
 };
 use tempfile::TempDir;
 
@@ -25,26 +29,18 @@ const START: Duration = Duration::from_secs(90);
 const PROGRAMS: [&str; 3] = ["kube-apiserver", "kube-controller-manager", "kube-scheduler"];
 
 /// Where they are: `PATHLAB_KUBE_BIN`, else where they are built to.
-fn binaries() -> PathBuf {
-    let cache = || {
-        let home = PathBuf::from(std::env::var_os("HOME").unwrap_or_default());
-        let cache = std::env::var_os("XDG_CACHE_HOME").map_or_else(|| home.join(".cache"), PathBuf::from);
-        cache.join("pathlab/kube-1.20.2")
-    };
-    std::env::var_os("PATHLAB_KUBE_BIN").map_or_else(cache, PathBuf::from)
+fn binaries() -> Utf8PathBuf {
+    let named = std::env::var("PATHLAB_KUBE_BIN").ok();
+    programs::folder(named.as_deref().map(Utf8Path::new)).unwrap_or_default()
 }
 
 /// Why no control plane can run here.
 pub fn missing() -> Option<String> {
     let folder = binaries();
     if let Some(program) = PROGRAMS.iter().find(|program| !folder.join(program).is_file()) {
-        return Some(format!("{} has no {program}; PATHLAB_KUBE_BIN names another folder", folder.display()));
+        return Some(format!("{folder} has no {program}; PATHLAB_KUBE_BIN names another folder"));
     }
-    let has = |program: &str| {
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
-    };
-    let program = ["etcd", "openssl", "ip", "setpriv"].into_iter().find(|program| !has(program));
+    let program = ["etcd", "openssl", "ip", "setpriv"].into_iter().find(|program| find_program(program).is_none());
     if let Some(program) = program {
         return Some(format!("there is no {program}"));
     }
@@ -69,7 +65,7 @@ impl Servers {
             .args(["--pdeathsig", "KILL", "unshare", "--user", "--map-root-user", "--net", "--pid", "--mount-proc"])
             .args(["--fork", "--kill-child"])
             .arg(script)
-            .args([dir.path(), &binaries(), &agent])
+            .args([dir.path(), binaries().as_std_path(), &agent])
             .stdin(Stdio::null())
             .stdout(fs::File::create(dir.path().join("script.log"))?)
             .stderr(fs::File::create(dir.path().join("script.err"))?)

@@ -3,6 +3,7 @@
 mod doctor;
 mod leaves_nothing;
 mod library;
+mod lock;
 mod long_runs;
 mod main_job;
 #[path = "../tiers/namespaces.rs"]
@@ -22,6 +23,7 @@ fn main() -> ExitCode {
         doctor::in_namespaces(),
         leaves_nothing::in_namespaces(),
         library::in_namespaces(),
+        lock::in_namespaces(),
         long_runs::in_namespaces(),
         main_job::in_namespaces(),
         network::in_namespaces(),
@@ -31,7 +33,7 @@ fn main() -> ExitCode {
     let netns = Tier { name: "netns", lacking: no_namespaces(), trials };
     let lacking = no_namespaces().or_else(no_ipv6);
     let ipv6 = Tier { name: "netns", lacking, trials: network::over_ipv6() };
-    let trials = [long_runs::anywhere(), nightly::anywhere()].into_iter().flatten().collect();
+    let trials = [lock::anywhere(), long_runs::anywhere(), nightly::anywhere()].into_iter().flatten().collect();
     let anywhere = Tier { name: "anywhere", lacking: None, trials };
     tiers::run(vec![netns, ipv6, anywhere])
 }

@@ -4,6 +4,7 @@
 //! Tier `libvirt`: needs root, libvirt and QEMU; the image of debian-12 is built where it is missing. Where it cannot
 //! run the tests are ignored, with the reason, and fail if `PATHLAB_REQUIRE` names the tier.
 
+mod command_line;
 mod errors;
 mod kills;
 mod lab;
@@ -37,6 +38,10 @@ fn trials() -> Vec<(&'static str, Test)> {
     tests![
         life::machines_live_as_declared_and_return_to_their_checkpoint,
         kills::what_a_killed_harness_leaves_is_removed,
+        command_line::a_changed_image_ends_a_run_before_any_machine_exists,
+        command_line::a_run_that_is_killed_leaves_what_gc_removes,
+        command_line::an_interrupted_run_removes_its_machines,
+        command_line::a_cluster_that_cannot_be_installed_names_the_step_and_keeps_the_console,
         errors::an_image_that_was_changed_makes_no_machine,
         errors::names_of_others_are_left_alone,
         errors::a_full_disk_is_said_before_anything_is_copied,

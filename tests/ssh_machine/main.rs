@@ -7,6 +7,7 @@ mod commands;
 mod connections;
 mod files;
 mod server;
+mod sessions;
 mod streams;
 #[expect(dead_code, reason = "all tests here need the same")]
 #[path = "../tiers/mod.rs"]
@@ -57,6 +58,8 @@ fn trials() -> Vec<(&'static str, Test)> {
         commands::a_program_goes_on_until_it_is_stopped,
         commands::many_at_the_same_time,
         commands::root_is_root_for_every_login_user,
+        sessions::a_session_carries_input_output_and_status,
+        sessions::a_session_that_is_left_ends_its_program,
         connections::a_cut_connection_is_no_failing_command,
         connections::a_machine_that_falls_silent_is_lost,
         connections::only_the_right_host_key_is_trusted,

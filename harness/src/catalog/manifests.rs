@@ -1,10 +1,7 @@
 //! The manifests of a scenario: files in its folder, and nowhere else.
 
-use std::fmt::Write;
-
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 use fs_err as fs;
-use sha2::{Digest, Sha256};
 
 use super::{
     at::At,
@@ -12,6 +9,7 @@ use super::{
     scenario::Manifest,
     source::{Source, read_text, shown},
 };
+use crate::hex;
 
 /// Reads the manifests that `scenario.yaml` (the `source`) names.
 pub(super) fn read(
@@ -53,7 +51,7 @@ fn manifest(source: &Source, dir: &Utf8Path, name: &At<String>) -> Result<Manife
     if text.trim().is_empty() {
         return Err(CatalogError::in_file(&shown(&file), 1, 1, "the manifest is empty"));
     }
-    Ok(Manifest { path, sha256: hex(&Sha256::digest(&text)), text: text.into() })
+    Ok(Manifest { path, sha256: hex::sha256(&text), text: text.into() })
 }
 
 /// The relative path without `.`; none when it is empty, absolute, or climbs.
@@ -73,13 +71,6 @@ fn plain(name: &str) -> Option<Utf8PathBuf> {
 fn is_inside(dir: &Utf8Path, file: &Utf8Path) -> bool {
     let real = |path: &Utf8Path| fs::canonicalize(path).ok();
     real(dir).zip(real(file)).is_some_and(|(dir, file)| file.starts_with(dir))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

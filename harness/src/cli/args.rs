@@ -5,7 +5,9 @@ use std::time::Duration;
 use camino::Utf8PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use serde::{Deserialize, Serialize};
 
+use super::lab_args::LabArgs;
 use crate::{
     ledger::LabName,
     model::{ClusterKind, ProviderKind},
@@ -79,16 +81,6 @@ pub struct SelectionArgs {
     /// Scenario by id or by its folder; `all` for every one.
     #[arg(short, long = "scenario", value_name = "ID|DIR", default_value = "pod-ip-502", action = ArgAction::Append)]
     pub scenarios: Vec<String>,
-    /// What makes the machines.
-    #[arg(long, value_name = "P", default_value = "netns", value_parser = provider())]
-    pub provider: ProviderKind,
-    /// What runs the manifests; the provider decides when it is not given.
-    #[arg(long, value_name = "C", value_parser = cluster())]
-    pub cluster: Option<ClusterKind>,
-    /// Folder of the Kubernetes programs, for `--cluster kubernetes`; where `just kube-binaries` left them when it is
-    /// not given.
-    #[arg(long, value_name = "DIR", env = "PATHLAB_KUBE_BIN", hide_env_values = true)]
-    pub kube_bin: Option<Utf8PathBuf>,
     /// Remedies to try beside as installed: an id (may be repeated), `all` or `none`.
     #[arg(long = "remedy", value_name = "ID|all|none", default_value = "all", action = ArgAction::Append)]
     pub remedies: Vec<String>,
@@ -102,6 +94,9 @@ pub struct SelectionArgs {
     /// the same file.
     #[arg(long, value_name = "FILE")]
     pub times: Option<Utf8PathBuf>,
+    /// What the lab is made of.
+    #[command(flatten)]
+    pub lab: LabArgs,
 }
 
 /// `lab run`.
@@ -125,6 +120,9 @@ pub struct RunArgs {
     /// Where the history is.
     #[command(flatten)]
     pub history: HistoryFile,
+    /// What is done with the lock file.
+    #[command(flatten)]
+    pub lock: LockArgs,
     /// Leave the lab up after the run, under this name or one that is free.
     #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true)]
     pub keep: Option<Option<LabName>>,
@@ -256,19 +254,15 @@ pub struct UpArgs {
     /// Scenario by id or by its folder.
     #[arg(short, long = "scenario", value_name = "ID|DIR", default_value = "pod-ip-502", action = ArgAction::Append)]
     pub scenarios: Vec<String>,
-    /// What makes the machines.
-    #[arg(long, value_name = "P", default_value = "netns", value_parser = provider())]
-    pub provider: ProviderKind,
-    /// What runs the manifests; the provider decides when it is not given.
-    #[arg(long, value_name = "C", value_parser = cluster())]
-    pub cluster: Option<ClusterKind>,
-    /// Folder of the Kubernetes programs, for `--cluster kubernetes`; where `just kube-binaries` left them when it is
-    /// not given.
-    #[arg(long, value_name = "DIR", env = "PATHLAB_KUBE_BIN", hide_env_values = true)]
-    pub kube_bin: Option<Utf8PathBuf>,
     /// Apply this remedy where it is for the distro; as installed when it is not given.
     #[arg(long, value_name = "ID")]
     pub remedy: Option<String>,
+    /// What is done with the lock file.
+    #[command(flatten)]
+    pub lock: LockArgs,
+    /// What the lab is made of.
+    #[command(flatten)]
+    pub lab: LabArgs,
 }
 
 /// `lab status`.
@@ -509,7 +503,7 @@ pub struct OwnImageArgs {
 }
 
 /// `DISTRO=FILE`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OwnImageArg {
     /// The distro's id or alias.
     pub distro: String,
@@ -564,10 +558,18 @@ pub struct ImageVerifyArgs {
     /// The user's own.
     #[command(flatten)]
     pub own: OwnImageArgs,
-    /// Write the images that were verified into the lock file.
+    /// What is done with the lock file.
+    #[command(flatten)]
+    pub lock: LockArgs,
+}
+
+/// What is done with `pathlab.lock`.
+#[derive(Clone, Debug, Args)]
+pub struct LockArgs {
+    /// Record what was used (images, versions of kernel, firewall and cluster) in the lock file.
     #[arg(long)]
     pub lock: bool,
-    /// Refuse images that are not the ones of the lock file.
+    /// Refuse whatever differs from what the lock file holds.
     #[arg(long, conflicts_with = "lock")]
     pub locked: bool,
     /// The lock file.
@@ -586,12 +588,12 @@ pub struct ImageBuildArgs {
     pub anew: bool,
 }
 
-fn provider() -> impl clap::builder::TypedValueParser<Value = ProviderKind> {
+pub(super) fn provider() -> impl clap::builder::TypedValueParser<Value = ProviderKind> {
     use clap::builder::{PossibleValuesParser, TypedValueParser};
     PossibleValuesParser::new(ProviderKind::ALL.iter().map(|kind| kind.as_str())).try_map(|word| word.parse())
 }
 
-fn cluster() -> impl clap::builder::TypedValueParser<Value = ClusterKind> {
+pub(super) fn cluster() -> impl clap::builder::TypedValueParser<Value = ClusterKind> {
     use clap::builder::{PossibleValuesParser, TypedValueParser};
     PossibleValuesParser::new(ClusterKind::ALL.iter().map(|kind| kind.as_str())).try_map(|word| word.parse())
 }

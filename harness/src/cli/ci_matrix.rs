@@ -122,10 +122,10 @@ fn remedies_of(args: &SelectionArgs, cluster: &ClusterPlan) -> Vec<String> {
 
 fn arguments(mut words: Vec<String>, args: &SelectionArgs, remedies: &[String], shard: &str) -> String {
     let mut add = |option: &str, value: &str| words.extend([option.to_owned(), value.to_owned()]);
-    if args.provider != ProviderKind::Netns {
-        add("--provider", args.provider.as_str());
+    if args.lab.provider != ProviderKind::Netns {
+        add("--provider", args.lab.provider.as_str());
     }
-    if let Some(cluster) = args.cluster {
+    if let Some(cluster) = args.lab.cluster {
         add("--cluster", cluster.as_str());
     }
     remedies.iter().filter(|remedy| *remedy != "all").for_each(|remedy| add("--remedy", remedy));

@@ -8,9 +8,11 @@ use super::{
     args::{ExplainArgs, SelectionArgs},
     exit::Exit,
     failure::Failure,
-    labs::{Asked, open, wait},
+    lab_args::LabArgs,
+    labs::{Asked, open},
     run::{PHASE_LIMIT, check, in_kept_lab, in_lab},
     select::select,
+    wait::wait,
 };
 use crate::{
     model::{ClusterKind, PacketWay, ProviderKind, WayStep, WayVerdict, report::CaseReport},
@@ -42,9 +44,7 @@ pub fn run(args: &ExplainArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
     let selection = SelectionArgs {
         distros: vec![(*distro).to_owned()],
         scenarios: vec![args.scenario.clone().unwrap_or_else(|| (*scenario).to_owned())],
-        provider: ProviderKind::Netns,
-        cluster: Some(ClusterKind::Dataplane),
-        kube_bin: None,
+        lab: LabArgs::of(ProviderKind::Netns, Some(ClusterKind::Dataplane)),
         remedies: vec![remedy.to_owned()],
         filters: Vec::new(),
         shard: None,
@@ -77,7 +77,7 @@ pub fn run(args: &ExplainArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
         events: Arc::default(),
     };
     let finished = match &lab {
-        None => in_lab(&selected, None, &options)?,
+        None => in_lab(&selected, &selection.lab, &options)?,
         Some(lab) => in_kept_lab(&selected.plan, lab, &options)?,
     };
     let Some(case) = finished.report.cases.iter().find(|case| case.id == args.case) else {

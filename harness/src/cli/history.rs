@@ -26,7 +26,7 @@ enum NoHistory {
     #[error("there is no history at {0}")]
     #[diagnostic(help("`lab run` writes one; `--history FILE` names another"))]
     Empty(Utf8PathBuf),
-    #[error("there is no place for a history: neither XDG_STATE_HOME nor HOME is set")]
+    #[error("there is no place for a history: neither XDG_STATE_HOME nor HOME is an absolute path")]
     #[diagnostic(help("name one with `--history FILE`"))]
     NoPlace,
 }

@@ -14,11 +14,14 @@ use super::{
         Format, ImageAction, ImageArgs, ImageBuildArgs, ImageFetchArgs, ImageListArgs, ImageVerifyArgs, OwnImageArgs,
     },
     failure::Failure,
+    lock::Locking,
     table::table,
+    wait::runtime,
 };
 use crate::{
     catalog::{Catalog, distro::Distro},
-    image::{self, BaseImage, FetchOptions, Fetched, ImageError, LockFile, Origin, OwnImages, Progress, State, Store},
+    image::{self, BaseImage, FetchOptions, Fetched, Origin, OwnImages, Progress, State, Store},
+    lock::Used,
 };
 
 type Problems = Vec<Box<dyn Diagnostic + Send + Sync>>;
@@ -92,7 +95,7 @@ fn fetch(args: &ImageFetchArgs, catalog: &Catalog, out: &mut dyn Write) -> Resul
     let distros = named(&args.distros, catalog)?;
     let options = FetchOptions { stall: Duration::from_secs(args.stall) };
     let progress = Progress::detect();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = runtime()?;
     let mut problems = Problems::new();
     for distro in distros {
         match runtime.block_on(image::fetch(&store, &distro, options, &progress)) {
@@ -105,6 +108,7 @@ fn fetch(args: &ImageFetchArgs, catalog: &Catalog, out: &mut dyn Write) -> Resul
 }
 
 fn verify(args: &ImageVerifyArgs, catalog: &Catalog, out: &mut dyn Write) -> Result<(), Failure> {
+    let locking = Locking::new(&args.lock)?;
     let store = store(&args.own, catalog)?;
     let distros = if args.distros.is_empty() {
         let here = |distro: &&Arc<Distro>| matches!(store.state(distro), State::Here { .. });
@@ -125,16 +129,10 @@ fn verify(args: &ImageVerifyArgs, catalog: &Catalog, out: &mut dyn Write) -> Res
     if images.is_empty() && problems.is_empty() {
         writeln!(out, "no image is here")?;
     }
-    if problems.is_empty() && (args.lock || args.locked) {
-        let used = LockFile::of(&images);
-        let done = if args.lock { used.write(&args.lock_file) } else { insist(args, &used) };
-        done.map_err(Failure::lab)?;
+    if problems.is_empty() {
+        locking.after(&Used::of_images(&images)).map_err(Failure::lab)?;
     }
     ended(problems)
-}
-
-fn insist(args: &ImageVerifyArgs, used: &LockFile) -> Result<(), ImageError> {
-    Ok(LockFile::read(&args.lock_file)?.insist(&args.lock_file, used)?)
 }
 
 fn build(args: &ImageBuildArgs, catalog: &Catalog, out: &mut dyn Write) -> Result<(), Failure> {

@@ -13,10 +13,15 @@ use super::{
     exit::Exit,
     failure::Failure,
     history,
+    lab_args::LabArgs,
     labs::{Asked, Unmade, make, ways_in},
+    lock::Locking,
     select::{Selected, select},
+    wait::wait,
+    whole,
 };
 use crate::{
+    causes,
     cluster::{
         dataplane,
         kubernetes::{self, embeddable, programs},
@@ -25,11 +30,15 @@ use crate::{
     events::Events,
     lab::Lab,
     ledger::{LabName, Ledger},
+    lock::Used,
     model::{ClusterKind, ProviderKind},
     plan::Plan,
-    provider::needs::{Check, Status, check_netns, missing_programs},
+    provider::{
+        ProviderError,
+        needs::{Check, Status, check_netns, missing_programs},
+    },
     report::{self, claim_dir, fresh_dir},
-    run::{self, Explain, Finished, Maker, MakerError, Recipe, RunOptions, trials},
+    run::{self, Explain, Finished, Maker, MakerError, Owner, Recipe, RunOptions, trials},
 };
 
 /// Where reports go when the command line does not say.
@@ -38,8 +47,14 @@ const REPORTS: &str = "reports";
 /// How long one phase of one cluster may take: namespace hosts need seconds, a machine under load some more.
 pub(super) const PHASE_LIMIT: Duration = Duration::from_secs(15 * 60);
 
+/// The same for whole machines, which install packages and download MicroK8s.
+const WHOLE_PHASE_LIMIT: Duration = Duration::from_secs(90 * 60);
+
 /// Clusters that live at the same time, for each processor: most of their time is waiting.
 const JOBS_PER_PROCESSOR: usize = 4;
+
+/// Groups of whole machines that live at the same time: one for each of two distros, with gigabytes of memory each.
+const WHOLE_JOBS: usize = 2;
 
 /// Why the lab could not run, for the command line.
 #[derive(Debug, thiserror::Error, Diagnostic)]
@@ -54,9 +69,10 @@ enum LabError {
         #[help]
         help: String,
     },
-    /// The program's own runtime.
-    #[error("failed to start: {0}")]
-    Runtime(#[from] std::io::Error),
+    /// What makes whole machines.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Provider(ProviderError),
 }
 
 impl From<programs::Lacking> for LabError {
@@ -76,6 +92,10 @@ impl LabError {
 
     /// A sandbox that did not start: what the kernel refuses is looked for, and how it can be allowed.
     fn run(source: MakerError) -> Self {
+        let source = match source {
+            MakerError::Provider(error) => return Self::Provider(error),
+            other => other,
+        };
         let lacking = check_netns().into_iter().filter(|check| check.status == Status::Missing);
         let help: Vec<String> = lacking
             .map(|check| {
@@ -100,7 +120,7 @@ impl ReportProblem {
     /// The problem as one line.
     #[must_use]
     pub fn new(error: &dyn std::error::Error) -> Self {
-        Self(with_sources(error))
+        Self(causes::line(error))
     }
 }
 
@@ -110,7 +130,9 @@ pub fn run(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
     let events = args.events.as_deref().map_or_else(|| Ok(Events::none()), Events::to_file);
     let events = events.map_err(|error| Failure::input(ReportProblem::new(&error)))?;
     let baseline = args.baseline.as_deref().map(baseline::read).transpose()?;
+    let locking = Locking::new(&args.lock)?;
     check(&selected)?;
+    locking.before(|| known(&selected, &args.selection.lab))?;
     let dir = report_dir(args.report.as_deref())?;
     let options = RunOptions {
         id: dir.file_name().unwrap_or("run").to_owned(),
@@ -118,8 +140,8 @@ pub fn run(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
         retries: args.retries,
         explain: Explain::Failing,
         evidence: true,
-        jobs: args.jobs.map_or_else(default_jobs, |jobs| jobs as usize),
-        phase_limit: args.phase_timeout.unwrap_or(PHASE_LIMIT),
+        jobs: args.jobs.map_or_else(|| default_jobs(selected.provider), |jobs| jobs as usize),
+        phase_limit: args.phase_timeout.unwrap_or(default_phase_limit(selected.provider)),
         run_limit: args.timeout,
         events: Arc::new(events),
     };
@@ -133,7 +155,7 @@ pub fn run(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
         }
     };
     let finished = match &kept {
-        None => in_lab(&selected, args.selection.kube_bin.as_deref(), &options),
+        None => in_lab(&selected, &args.selection.lab, &options),
         Some(lab) => in_kept_lab(&selected.plan, lab, &options),
     };
     let mut finished = finished.inspect_err(|_| no_report())?;
@@ -163,7 +185,31 @@ pub fn run(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
     if let Some(lost) = lost {
         return Err(lost);
     }
+    if !finished.interrupted {
+        locking.after(&Used::of_run(&finished.report)).map_err(Failure::lab)?;
+    }
     Ok(if finished.interrupted { Exit::Interrupted } else { baseline::exit(&finished.report) })
+}
+
+/// What is known of a lab's parts before it is made: what the host has, and images. A lab of no machines is asked, and
+/// ends.
+pub(super) fn known(selected: &Selected, args: &LabArgs) -> Result<Used, Failure> {
+    check_programs(selected.provider)?;
+    let recipe = recipe(selected, args)?;
+    let host = wait(async {
+        let maker = Maker::start(&recipe, Owner::Run).await?;
+        let host = maker.host().await;
+        maker.end().await;
+        host
+    })?;
+    let host = host.map_err(|error| Failure::lab(LabError::run(error)))?;
+    let mut used = Used::of_lab(selected.provider.as_str(), selected.cluster.as_str()).on_host(&host);
+    if let Recipe::Whole(whole) = &recipe {
+        let images =
+            whole.images.iter().filter_map(|(distro, image)| Some((distro.clone(), image.sha256.parse().ok()?)));
+        used.images = images.collect();
+    }
+    Ok(used)
 }
 
 /// Makes the lab of a run that stays up after it, under a free name where none is given.
@@ -183,52 +229,48 @@ pub(super) fn in_kept_lab(plan: &Plan, lab: &Lab, options: &RunOptions) -> Resul
     block_on(run::run(plan, lab.maker(), options))
 }
 
-/// Says which of the programs that a lab runs are missing here.
-pub(super) fn check_programs() -> Result<(), Failure> {
-    let missing = missing_programs();
+/// Says which of the programs that a lab of namespaces runs are missing here.
+pub(super) fn check_programs(provider: ProviderKind) -> Result<(), Failure> {
+    let missing = if provider == ProviderKind::Netns { missing_programs() } else { Vec::new() };
     if missing.is_empty() { Ok(()) } else { Err(Failure::lab(LabError::programs(&missing))) }
 }
 
 fn block_on(finished: impl Future<Output = Result<Finished, MakerError>>) -> Result<Finished, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::lab(LabError::Runtime(error)))?;
-    runtime.block_on(finished).map_err(|error| Failure::lab(LabError::run(error)))
+    wait(finished)?.map_err(|error| Failure::lab(LabError::run(error)))
 }
 
 /// Runs a plan in a lab of its own, from a program without a runtime.
-pub(super) fn in_lab(
-    selected: &Selected,
-    kube_bin: Option<&Utf8Path>,
-    options: &RunOptions,
-) -> Result<Finished, Failure> {
-    check_programs()?;
-    let recipe = recipe(selected, kube_bin)?;
-    block_on(async { run::run(&selected.plan, Maker::start(&recipe).await?, options).await })
+pub(super) fn in_lab(selected: &Selected, args: &LabArgs, options: &RunOptions) -> Result<Finished, Failure> {
+    check_programs(selected.provider)?;
+    let recipe = recipe(selected, args)?;
+    block_on(async { run::run(&selected.plan, Maker::start(&recipe, Owner::Run).await?, options).await })
 }
 
 /// What makes the selected clusters; what it needs beside the lab's programs is looked for.
-pub(super) fn recipe(selected: &Selected, kube_bin: Option<&Utf8Path>) -> Result<Recipe, Failure> {
+pub(super) fn recipe(selected: &Selected, args: &LabArgs) -> Result<Recipe, Failure> {
     match selected.cluster {
         ClusterKind::Kubernetes => {
-            let programs = programs::find(kube_bin).map_err(|lacking| Failure::lab(LabError::from(lacking)))?;
+            let programs =
+                programs::find(args.kube_bin.as_deref()).map_err(|lacking| Failure::lab(LabError::from(lacking)))?;
             Ok(Recipe::Kubernetes { programs })
         }
-        ClusterKind::Dataplane | ClusterKind::Microk8s => Ok(Recipe::Dataplane),
+        ClusterKind::Dataplane => Ok(Recipe::Dataplane),
+        ClusterKind::Microk8s => whole::recipe(selected, &args.whole),
     }
 }
 
 /// What the files say is checked before anything is created.
 pub(super) fn check(selected: &Selected) -> Result<(), Failure> {
-    if selected.provider != ProviderKind::Netns {
-        let what = format!("this version has no provider {} with cluster {}", selected.provider, selected.cluster);
-        let help = "use `--provider netns`, the default".to_owned();
-        return Err(Failure::lab(LabError::Missing(what, help)));
+    whole::check(selected.provider)?;
+    match selected.cluster {
+        ClusterKind::Dataplane => dataplane::check(&selected.plan).map_err(Failure::input),
+        ClusterKind::Kubernetes => {
+            dataplane::check(&embeddable::plan(&selected.plan)).map_err(Failure::input)?;
+            kubernetes::check(&selected.plan).map_err(|error| Failure::input(ReportProblem::new(&error)))
+        }
+        // Its API server says what it does not take.
+        ClusterKind::Microk8s => Ok(()),
     }
-    if selected.cluster != ClusterKind::Kubernetes {
-        return dataplane::check(&selected.plan).map_err(Failure::input);
-    }
-    dataplane::check(&embeddable::plan(&selected.plan)).map_err(Failure::input)?;
-    kubernetes::check(&selected.plan).map_err(|error| Failure::input(ReportProblem::new(&error)))
 }
 
 fn report_dir(named: Option<&Utf8Path>) -> Result<Utf8PathBuf, Failure> {
@@ -238,8 +280,19 @@ fn report_dir(named: Option<&Utf8Path>) -> Result<Utf8PathBuf, Failure> {
     }
 }
 
-fn default_jobs() -> usize {
-    available_parallelism().map_or(1, usize::from) * JOBS_PER_PROCESSOR
+fn default_jobs(provider: ProviderKind) -> usize {
+    match provider {
+        ProviderKind::Netns => available_parallelism().map_or(1, usize::from) * JOBS_PER_PROCESSOR,
+        ProviderKind::Libvirt | ProviderKind::Multipass | ProviderKind::Ssh => WHOLE_JOBS,
+    }
+}
+
+/// How long one phase of one cluster may take when nothing is said.
+pub(super) const fn default_phase_limit(provider: ProviderKind) -> Duration {
+    match provider {
+        ProviderKind::Netns => PHASE_LIMIT,
+        ProviderKind::Libvirt | ProviderKind::Multipass | ProviderKind::Ssh => WHOLE_PHASE_LIMIT,
+    }
 }
 
 fn lab_report(error: &report::ReportError) -> Failure {
@@ -248,17 +301,6 @@ fn lab_report(error: &report::ReportError) -> Failure {
 
 fn input_report(error: &report::ReportError) -> Failure {
     Failure::input(ReportProblem::new(error))
-}
-
-fn with_sources(error: &dyn std::error::Error) -> String {
-    let mut message = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        message.push_str(": ");
-        message.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    message
 }
 
 impl From<RunFormat> for FormatSetting {

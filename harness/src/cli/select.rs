@@ -4,7 +4,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use miette::Diagnostic;
 
-use super::{args::SelectionArgs, failure::Failure, times};
+use super::{args::SelectionArgs, failure::Failure, lab_args::LabArgs, times};
 use crate::{
     catalog::{Catalog, distro::Distro, scenario::Scenario},
     model::{ClusterKind, ProviderKind, report::ShardReport},
@@ -72,6 +72,13 @@ pub enum ArgumentError {
         #[help]
         help: String,
     },
+    /// Something of whole machines, where there are none.
+    #[error("`{argument}` is for whole machines, and the provider netns makes none")]
+    #[diagnostic(help("leave it out, or add `--provider libvirt`"))]
+    Whole {
+        /// The argument.
+        argument: &'static str,
+    },
     /// `all` or `none` beside something else.
     #[error("`--{argument} {word}` does not go together with another `--{argument}`")]
     Alone {
@@ -89,7 +96,7 @@ pub fn select(args: &SelectionArgs) -> Result<Selected, Failure> {
 
 /// The same with a catalogue that is open already.
 pub(super) fn select_in(mut catalog: Catalog, args: &SelectionArgs) -> Result<Selected, Failure> {
-    let cluster = cluster(args).map_err(Failure::input)?;
+    let cluster = cluster(&args.lab).map_err(Failure::input)?;
     let remedies = remedies(&args.remedies).map_err(Failure::input)?;
     let scenarios = scenarios(&mut catalog, &args.scenarios)?;
     let distros = args
@@ -110,19 +117,23 @@ pub(super) fn select_in(mut catalog: Catalog, args: &SelectionArgs) -> Result<Se
             (division.part(&whole, shard), Some(division.report(shard)), all)
         }
     };
-    let (provider, number) = (args.provider, args.shard);
+    let (provider, number) = (args.lab.provider, args.shard);
     Ok(Selected { plan, provider, cluster, shard, scenarios, elsewhere, selection, number })
 }
 
-fn cluster(args: &SelectionArgs) -> Result<ClusterKind, ArgumentError> {
-    let Some(cluster) = args.cluster else { return Ok(args.provider.default_cluster()) };
-    let clusters = args.provider.clusters();
+fn cluster(args: &LabArgs) -> Result<ClusterKind, ArgumentError> {
+    let provider = args.provider;
+    if let (ProviderKind::Netns, Some(argument)) = (provider, args.whole.given().first().copied()) {
+        return Err(ArgumentError::Whole { argument });
+    }
+    let Some(cluster) = args.cluster else { return Ok(provider.default_cluster()) };
+    let clusters = provider.clusters();
     if clusters.contains(&cluster) {
         return Ok(cluster);
     }
     let words: Vec<&str> = clusters.iter().map(|cluster| cluster.as_str()).collect();
     let help = format!("it has {}", words.join(" and "));
-    Err(ArgumentError::Cluster { provider: args.provider, cluster, help })
+    Err(ArgumentError::Cluster { provider, cluster, help })
 }
 
 fn remedies(words: &[String]) -> Result<Remedies, ArgumentError> {

@@ -9,19 +9,16 @@ pub mod microk8s;
 mod place;
 pub mod workload;
 
-use std::{error::Error, net::IpAddr, sync::Arc};
+use std::{error::Error, fmt, net::IpAddr, sync::Arc};
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 pub use self::place::{Place, PlaceKind};
-use self::{
-    dataplane::runtime::RuntimeError, kube::KubeError, kubernetes::KubernetesError, microk8s::MicroK8sError,
-    workload::Workload,
-};
+use self::workload::Workload;
 use crate::{
     catalog::distro::FirewallKind,
-    provider::{Command, Machine, MachineError},
+    provider::{Command, Machine, MachineError, netns::SandboxError},
 };
 
 /// One cluster with the machines that it lives on, from bare hosts to a deployed workload.
@@ -68,6 +65,12 @@ pub trait Cluster: Send + Sync {
 
     /// After a condition or remedy has run: waits for what it set going in the cluster itself, and learns new addresses.
     async fn settle(&mut self) -> Result<(), ClusterError>;
+
+    /// After its machines were restarted: waits until it is as before, and starts again what ran beside it. Machines
+    /// without a kernel of their own are never restarted.
+    async fn restarted(&mut self) -> Result<(), ClusterError> {
+        Ok(())
+    }
 }
 
 /// The log of a component on a node.
@@ -79,25 +82,52 @@ pub struct ComponentLog {
     pub command: Command,
 }
 
+/// Why one kind of cluster could not do what was asked.
+pub trait ClusterFault: Error + Send + Sync + 'static {
+    /// Whether the way to a machine failed, or the making of one, rather than the cluster: then nothing is known of it.
+    fn is_transport(&self) -> bool {
+        false
+    }
+}
+
+impl ClusterFault for MachineError {
+    fn is_transport(&self) -> bool {
+        Self::is_transport(self)
+    }
+}
+
+impl ClusterFault for SandboxError {
+    fn is_transport(&self) -> bool {
+        // A sandbox that is gone cannot be asked again.
+        matches!(self, Self::Refused(_))
+    }
+}
+
 /// Why a cluster could not do what was asked; each kind of cluster has its own reasons.
-#[derive(Debug, thiserror::Error)]
-#[error(transparent)]
-pub struct ClusterError(Box<dyn Error + Send + Sync>);
+#[derive(Debug)]
+pub struct ClusterError(Box<dyn ClusterFault>);
 
 impl ClusterError {
     /// An error of one kind of cluster.
-    pub fn new(error: impl Error + Send + Sync + 'static) -> Self {
-        Self(Box::new(error))
+    pub fn new(fault: impl ClusterFault) -> Self {
+        Self(Box::new(fault))
     }
 
     /// Whether the way to a machine failed, or the making of one, rather than the cluster.
     #[must_use]
     pub fn is_transport(&self) -> bool {
-        let machine = self.0.downcast_ref::<MachineError>().is_some_and(MachineError::is_transport)
-            || matches!(self.0.downcast_ref(), Some(KubeError::Machine(error)) if error.is_transport());
-        let runtime = self.0.downcast_ref::<RuntimeError>().is_some_and(RuntimeError::is_transport);
-        let kubernetes = self.0.downcast_ref::<KubernetesError>().is_some_and(KubernetesError::is_transport);
-        let microk8s = self.0.downcast_ref::<MicroK8sError>().is_some_and(MicroK8sError::is_transport);
-        machine || runtime || kubernetes || microk8s
+        self.0.is_transport()
+    }
+}
+
+impl fmt::Display for ClusterError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Error for ClusterError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source()
     }
 }

@@ -4,8 +4,8 @@ use std::{sync::Once, time::Duration};
 
 use reqwest::{Client, ClientBuilder, redirect::Policy};
 
-use super::{error::ImageError, words::causes};
-use crate::catalog::image::is_download_url;
+use super::error::ImageError;
+use crate::{catalog::image::is_download_url, causes};
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(15);
 const MOST_REDIRECTS: usize = 10;
@@ -42,5 +42,5 @@ fn builder(stall: Duration) -> ClientBuilder {
 }
 
 fn finish(builder: ClientBuilder) -> Result<Client, ImageError> {
-    builder.build().map_err(|error| ImageError::Client(causes(&error.without_url())))
+    builder.build().map_err(|error| ImageError::Client(causes::line(&error.without_url())))
 }

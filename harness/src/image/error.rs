@@ -3,14 +3,15 @@
 use camino::Utf8PathBuf;
 use miette::Diagnostic;
 
-use super::{digest::Sha256Digest, lock_file::LockError, qcow2::Qcow2Error, words::size};
+use super::{digest::Sha256Digest, qcow2::Qcow2Error, words::size};
+use crate::folders::NoFolder;
 
 /// Why an image could not be fetched, built or used.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum ImageError {
     /// No folder for images.
-    #[error("there is no folder for images: neither XDG_CACHE_HOME nor HOME is set to an absolute path")]
-    NoFolder,
+    #[error("there is no folder for images: {0}")]
+    NoFolder(#[from] NoFolder),
     /// The machine did not let us.
     #[error("failed to {doing} {path}: {reason}")]
     Io {
@@ -132,10 +133,6 @@ pub enum ImageError {
         /// Where the rest is.
         log: Utf8PathBuf,
     },
-    /// `pathlab.lock` refuses it.
-    #[error(transparent)]
-    #[diagnostic(transparent)]
-    Lock(#[from] LockError),
 }
 
 /// A file with another content than it must have.

@@ -11,7 +11,6 @@ mod download;
 mod error;
 mod fetch;
 mod kind;
-mod lock_file;
 mod own;
 mod part;
 mod place;
@@ -30,7 +29,6 @@ pub use self::{
     digest::Sha256Digest,
     error::{ImageError, Mismatch},
     fetch::{FetchOptions, Fetched, fetch},
-    lock_file::{LOCK_FORMAT, LockDifference, LockError, LockFile, LockedDistro},
     own::{OwnImages, variable as own_variable},
     progress::Progress,
     qcow2::Qcow2Error,

@@ -9,8 +9,8 @@ use fs_err as fs;
 use reqwest::{Client, RequestBuilder, Url};
 use serde::{Deserialize, de::DeserializeOwned};
 
-use super::{client, digest::Sha256Digest, error::ImageError, words::causes};
-use crate::catalog::image::is_download_url;
+use super::{client, digest::Sha256Digest, error::ImageError};
+use crate::{catalog::image::is_download_url, causes};
 
 /// The environment variable with the offline token.
 pub const TOKEN_VARIABLE: &str = "PATHLAB_RHSM_OFFLINE_TOKEN";
@@ -110,9 +110,9 @@ async fn access(client: &Client, sso: &Url, token: &Secret) -> Result<Secret, St
 
 /// Sends a request and reads its answer. The answer's text is never shown: it may be a secret, or repeat one.
 async fn answer<T: DeserializeOwned>(what: &str, request: RequestBuilder) -> Result<T, String> {
-    let response = request.send().await.map_err(|error| format!("{what}: {}", causes(&error.without_url())))?;
+    let response = request.send().await.map_err(|error| format!("{what}: {}", causes::line(&error.without_url())))?;
     let status = response.status();
-    let text = response.bytes().await.map_err(|error| format!("{what}: {}", causes(&error.without_url())))?;
+    let text = response.bytes().await.map_err(|error| format!("{what}: {}", causes::line(&error.without_url())))?;
     if !status.is_success() {
         let known = ["invalid_grant", "invalid_client", "invalid_request", "unauthorized_client"];
         let refusal = serde_json::from_slice(&text).map(|refusal: Refusal| refusal.error).unwrap_or_default();

@@ -13,9 +13,12 @@ use super::{
     record::{Origin, Record},
     red_hat,
 };
-use crate::catalog::{
-    distro::Distro,
-    image::{Image, ImageSource},
+use crate::{
+    catalog::{
+        distro::Distro,
+        image::{Image, ImageSource},
+    },
+    folders,
 };
 
 /// `$XDG_CACHE_HOME/pathlab/images`, else `~/.cache/pathlab/images`.
@@ -63,12 +66,7 @@ pub enum State {
 impl Store {
     /// The store of this user. Nothing is created.
     pub fn open(own: OwnImages) -> Result<Self, ImageError> {
-        let absolute = |name: &str| {
-            let folder = Utf8PathBuf::from(std::env::var(name).ok()?);
-            folder.is_absolute().then_some(folder)
-        };
-        let cache = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")));
-        Ok(Self { folder: cache.ok_or(ImageError::NoFolder)?.join("pathlab/images"), own })
+        Ok(Self { folder: folders::cache()?.join("images"), own })
     }
 
     /// The folder.

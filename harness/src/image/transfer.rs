@@ -11,8 +11,9 @@ use super::{
     part::Part,
     progress::Progress,
     turn::need_room,
-    words::{causes, place, size},
+    words::{place, size},
 };
+use crate::causes;
 
 /// What is asked for.
 pub(super) struct Wanted<'a> {
@@ -91,7 +92,7 @@ async fn ask(wanted: &Wanted<'_>, url: &Url, part: &Part) -> Result<Response, St
         }
     }
     request.send().await.map_err(|error| {
-        if error.is_redirect() { Stop::Refused(causes(&error.without_url())) } else { broken(wanted, error) }
+        if error.is_redirect() { Stop::Refused(causes::line(&error.without_url())) } else { broken(wanted, error) }
     })
 }
 
@@ -152,7 +153,7 @@ fn broken(wanted: &Wanted<'_>, error: reqwest::Error) -> Stop {
     if error.is_timeout() && !error.is_connect() {
         return Stop::Transport(format!("nothing arrived for {} s", wanted.stall.as_secs()));
     }
-    Stop::Transport(causes(&error.without_url()))
+    Stop::Transport(causes::line(&error.without_url()))
 }
 
 fn refusal(response: &Response) -> String {

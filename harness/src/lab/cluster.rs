@@ -15,7 +15,7 @@ use super::{
 use crate::{
     catalog::distro::FirewallKind,
     cluster::{
-        Cluster, ClusterError, ComponentLog,
+        Cluster, ClusterError, ClusterFault, ComponentLog,
         workload::{AgentSocket, Workload},
     },
     provider::{
@@ -41,6 +41,8 @@ enum KeeperError {
     #[error("{0}")]
     Refused(String),
 }
+
+impl ClusterFault for KeeperError {}
 
 impl KeptCluster {
     /// The cluster of this index in a lab's folder.

@@ -15,10 +15,11 @@ use super::{
 };
 use crate::{
     cluster::Place,
+    ledger::Entry,
     model::{ClusterKind, report::Host},
     plan::Plan,
     provider::Machine,
-    run::{Life, Maker, Recipe, observation::LifeError, progress::Phase},
+    run::{Life, Maker, Owner, Recipe, observation::LifeError, progress::Phase},
 };
 
 /// Clusters that are made at the same time, for each processor: most of their time is waiting.
@@ -37,8 +38,14 @@ pub(super) struct House {
 
 impl House {
     /// Makes every cluster of a plan that the provider can carry.
-    pub(super) async fn make(plan: &Plan, recipe: &Recipe, news: &mpsc::UnboundedSender<News>) -> Result<Self, String> {
-        let maker = Maker::start(recipe).await.map_err(|error| error.to_string())?;
+    pub(super) async fn make(
+        entry: &Arc<Entry>,
+        plan: &Plan,
+        recipe: &Recipe,
+        news: &mpsc::UnboundedSender<News>,
+    ) -> Result<Self, String> {
+        let owner = Owner::Lab(Arc::clone(entry), plan.clone());
+        let maker = Maker::start(recipe, owner).await.map_err(|error| error.to_string())?;
         let host = maker.host().await.map_err(|error| error.to_string())?;
         let jobs = available_parallelism().map_or(1, usize::from) * JOBS_PER_PROCESSOR;
         let (maker, lives) = {

@@ -68,12 +68,11 @@ fn kept(folder: &Utf8PathBuf, planned: impl FnOnce(&Value) -> Result<(Plan, Reci
     let text = |error: &dyn std::error::Error| error.to_string();
     let [lock, client] = [LOCK_FD, CLIENT_FD].map(inherited);
     let (lock, client) = (lock.map_err(|error| text(&error))?, client.map_err(|error| text(&error))?);
-    let entry = Entry::adopt(folder, lock).map_err(|error| text(&error))?;
+    let entry = Arc::new(Entry::adopt(folder, lock).map_err(|error| text(&error))?);
     let own = ProcessId::own().ok_or("this process has no identity")?;
     entry.created(&Resource::Keeper { process: own.clone() }).map_err(|error| text(&error))?;
     let plan = planned(&entry.record().about.details);
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let runtime = runtime.map_err(|error| text(&error))?;
+    let runtime = crate::runtime::start().map_err(|error| text(&error))?;
     runtime.block_on(async {
         let client = StdUnixStream::from(client);
         let client = client.set_nonblocking(true).and_then(|()| UnixStream::from_std(client));
@@ -85,7 +84,10 @@ fn kept(folder: &Utf8PathBuf, planned: impl FnOnce(&Value) -> Result<(Plan, Reci
         // All that was made has ended; what only the ledger knows of is removed now.
         let gone = entry.removed(&Resource::Keeper { process: own });
         let removed = match gone {
-            Ok(()) => entry.take_down(&OwnReaper).await.map_err(|remains| text(&remains)),
+            Ok(()) => match Arc::into_inner(entry) {
+                Some(entry) => entry.take_down(&OwnReaper).await.map_err(|remains| text(&remains)),
+                None => Err("something still uses the lab; `lab gc` removes it".to_owned()),
+            },
             Err(error) => Err(text(&error)),
         };
         match ended {
@@ -115,7 +117,12 @@ fn inherited(descriptor: RawFd) -> io::Result<OwnedFd> {
 }
 
 /// Makes the lab and keeps it. Returns who asked for its end, once it has ended.
-async fn live(entry: &Entry, plan: &Plan, recipe: &Recipe, client: &mut UnixStream) -> Result<Vec<UnixStream>, String> {
+async fn live(
+    entry: &Arc<Entry>,
+    plan: &Plan,
+    recipe: &Recipe,
+    client: &mut UnixStream,
+) -> Result<Vec<UnixStream>, String> {
     let (house, listener) = select! {
         made = make(entry, plan, recipe, client) => made?,
         () = interrupt() => return Err("interrupted".to_owned()),
@@ -148,7 +155,7 @@ async fn live(entry: &Entry, plan: &Plan, recipe: &Recipe, client: &mut UnixStre
 
 /// Makes the lab, and returns once whoever asked for it knows that it is up.
 async fn make(
-    entry: &Entry,
+    entry: &Arc<Entry>,
     plan: &Plan,
     recipe: &Recipe,
     client: &mut UnixStream,
@@ -157,7 +164,7 @@ async fn make(
     let gone = "whoever asked for the lab has gone";
     let (mut reading, mut writing) = client.split();
     let mut making = Box::pin(async {
-        let house = House::make(plan, recipe, &news).await?;
+        let house = House::make(entry, plan, recipe, &news).await?;
         let listener = socket::listen(entry.folder()).map_err(|error| format!("failed to listen: {error}"))?;
         Ok::<_, String>((house, listener))
     });

@@ -6,14 +6,15 @@ use camino::Utf8PathBuf;
 use miette::Diagnostic;
 
 use super::{LabName, ReapError, Resource};
+use crate::folders::NoFolder;
 
 /// Why the ledger could not be used.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum LedgerError {
     /// Nobody says where it is.
-    #[error("found no place for the ledger of labs: neither XDG_STATE_HOME nor HOME is an absolute path")]
+    #[error("found no place for the ledger of labs: {0}")]
     #[diagnostic(help("set HOME to your home folder"))]
-    NoPlace,
+    NoPlace(#[from] NoFolder),
     /// The name is in use.
     #[error("there is a lab `{name}` already ({state})")]
     #[diagnostic(help("{help}"))]

@@ -19,6 +19,7 @@ use super::{
     entry::{read, write},
     lock::Lock,
 };
+use crate::folders;
 
 /// What the folders of labs that are not in the ledger yet start with: no lab's name does.
 const NEW: &str = ".new-";
@@ -32,12 +33,7 @@ pub struct Ledger {
 impl Ledger {
     /// The ledger in the user's state folder.
     pub fn open() -> Result<Self, LedgerError> {
-        let absolute = |name: &str| {
-            let path = Utf8PathBuf::from_os_string(std::env::var_os(name)?).ok()?;
-            path.is_absolute().then_some(path)
-        };
-        let state = absolute("XDG_STATE_HOME").or_else(|| Some(absolute("HOME")?.join(".local/state")));
-        Ok(Self::at(state.ok_or(LedgerError::NoPlace)?.join("pathlab/labs")))
+        Ok(Self::at(folders::state()?.join("labs")))
     }
 
     /// The ledger in this folder.

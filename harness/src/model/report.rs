@@ -139,6 +139,12 @@ pub struct Host {
     /// dnsmasq.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dnsmasq: Option<String>,
+    /// Kubernetes, where its programs run on this host's namespaces.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kubernetes: Option<String>,
+    /// containerd, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub containerd: Option<String>,
 }
 
 /// The result on one distro.
@@ -206,6 +212,9 @@ pub struct MachineReport {
     pub snap: Option<String>,
     /// What the distro's file declares.
     pub declared: Declared,
+    /// What of the distro's policy was found to hold on whole machines, one line each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub verified: Vec<String>,
     /// Parts of the distro's policy that this kind of machine cannot carry.
     #[serde(default)]
     pub not_covered: Vec<String>,
@@ -374,6 +383,9 @@ pub struct RemedyReport {
     pub still_failing: usize,
     /// Whether the outcome is the same after a firewall reload.
     pub survives_reload: bool,
+    /// Whether the outcome is the same after a restart of the machines; absent where machines cannot be restarted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub survives_reboot: Option<bool>,
     /// Node ports that answer from outside with it and did not before.
     pub opens: Vec<u16>,
     /// Node ports that answered from outside before and do not with it.

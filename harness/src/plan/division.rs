@@ -9,7 +9,10 @@ use std::{
 use sha2::{Digest, Sha256};
 
 use super::{Case, ClusterPlan, Plan, Shard};
-use crate::model::{AccessPath, report::ShardReport};
+use crate::{
+    hex,
+    model::{AccessPath, report::ShardReport},
+};
 
 /// What a cluster takes at least, in milliseconds, where nothing is recorded: firewalls, pods, one look.
 const BUILD: u64 = 3_000;
@@ -97,7 +100,7 @@ impl Division {
                 parts.push(part);
             }
         }
-        let digest = digest.finalize().iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
+        let digest = hex::of(digest.finalize());
         Self { count, parts, loads, digest }
     }
 

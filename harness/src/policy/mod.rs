@@ -24,6 +24,11 @@ pub enum HostKind {
     Whole,
 }
 
+/// Switches firewalld on. One that ran already, as an installation leaves it, has read other files.
+const ENABLE_FIREWALLD: &str = "state=$(systemctl is-active firewalld) || :
+systemctl enable --now firewalld
+case $state in inactive | failed | unknown) ;; *) firewall-cmd --reload ;; esac";
+
 /// Applies a policy. Returns what of it this kind of host cannot carry, one line each.
 pub async fn apply(machine: &dyn Machine, policy: &Policy, kind: HostKind) -> Result<Vec<String>, MachineError> {
     let mut not_covered = sysctl::apply(machine, &policy.sysctls).await?;
@@ -31,10 +36,9 @@ pub async fn apply(machine: &dyn Machine, policy: &Policy, kind: HostKind) -> Re
         Firewall::None => {}
         Firewall::Firewalld { default_zone, conf, zones } => {
             firewalld::write_configuration(machine, default_zone, conf, zones).await?;
-            must_run(machine, &["systemctl", "enable", "--now", "firewalld"]).await?;
-            if kind == HostKind::Whole {
-                // It may have been running, as an installation leaves it: then it has read other files.
-                must_run(machine, &["firewall-cmd", "--reload"]).await?;
+            match kind {
+                HostKind::Namespace => must_run(machine, &["systemctl", "enable", "--now", "firewalld"]).await?,
+                HostKind::Whole => must_run(machine, &["sh", "-ec", ENABLE_FIREWALLD]).await?,
             }
         }
         Firewall::Ufw { enabled, rules } => {

@@ -9,6 +9,7 @@ pub mod needs;
 pub mod netns;
 pub mod session;
 pub mod ssh;
+mod this_host;
 mod whole;
 pub mod wire;
 
@@ -22,6 +23,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use self::session::Session;
 pub use self::{
     error::ProviderError,
+    this_host::ThisHost,
     whole::{Machines, Provider, Wanted, WholeMachine},
 };
 

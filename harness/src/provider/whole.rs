@@ -25,6 +25,10 @@ pub trait Provider: Reaper {
 
     /// The machines of a lab that another process made.
     async fn attach(&self, lab: Arc<Entry>) -> Result<Box<dyn Machines>, ProviderError>;
+
+    /// All that the serial consoles of a lab's machines have printed, by the machines' names; also of machines that did
+    /// not come up. Nothing where there are no consoles.
+    async fn consoles(&self, lab: Arc<Entry>) -> Result<Vec<(String, Vec<u8>)>, ProviderError>;
 }
 
 /// The machines of one lab.

@@ -1,12 +1,13 @@
 //! The report's folder, and writing files into it so that a reader sees a whole file or none.
 
-use std::io::{self, ErrorKind, Write};
+use std::io::ErrorKind;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 use jiff::Timestamp;
 
 use super::error::ReportError;
+use crate::whole_file;
 
 /// Makes a new folder below `base`, named by the time: `2026-11-23T19-05-12Z`, with `-2`, `-3`, … if there is one.
 /// Two runs that start at once get a folder each.
@@ -43,24 +44,7 @@ pub fn claim_dir(dir: &Utf8Path) -> Result<(), ReportError> {
 
 /// Writes a file whole: to a temporary file beside it, to the disk, then under its name.
 pub fn write_file(path: &Utf8Path, content: &str) -> Result<(), ReportError> {
-    write_whole(path, content.as_bytes()).map_err(|source| ReportError::Write { path: path.to_owned(), source })
-}
-
-fn write_whole(path: &Utf8Path, content: &[u8]) -> io::Result<()> {
-    let dir = path.parent().filter(|dir| !dir.as_str().is_empty()).unwrap_or(Utf8Path::new("."));
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".report-");
-    #[cfg(unix)]
-    {
-        use std::{fs::Permissions, os::unix::fs::PermissionsExt};
-        // Less the umask, as any other file; a temporary file would be for its owner only.
-        builder.permissions(Permissions::from_mode(0o666));
-    }
-    let mut file = builder.tempfile_in(dir)?;
-    file.write_all(content)?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    fs::File::open(dir)?.sync_all()
+    whole_file::write(path, content.as_bytes()).map_err(|source| ReportError::Write { path: path.to_owned(), source })
 }
 
 #[cfg(test)]

@@ -210,6 +210,10 @@ fn add(known: &mut RemedyReport, other: &RemedyReport) {
     known.fixed += other.fixed;
     known.still_failing += other.still_failing;
     known.survives_reload &= other.survives_reload;
+    known.survives_reboot = match (known.survives_reboot, other.survives_reboot) {
+        (Some(one), Some(another)) => Some(one && another),
+        (one, another) => one.or(another),
+    };
     for (ports, more) in [(&mut known.opens, &other.opens), (&mut known.closes, &other.closes)] {
         ports.extend(more);
         ports.sort_unstable();

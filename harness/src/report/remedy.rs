@@ -39,6 +39,9 @@ impl<'a> Remedied<'a> {
         if self.reload_matters() && !self.remedy.survives_reload {
             parts.push("not after a firewall reload".to_owned());
         }
+        if self.reload_matters() && self.remedy.survives_reboot == Some(false) {
+            parts.push("not after a restart".to_owned());
+        }
         parts.push(format!("opens {}", ports(&self.remedy.opens)));
         if !self.remedy.closes.is_empty() {
             parts.push(format!("closes {}", ports(&self.remedy.closes)));

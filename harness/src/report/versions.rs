@@ -11,6 +11,8 @@ pub(super) fn of_host(host: &Host) -> Vec<(&'static str, &str)> {
         ("ufw", &host.ufw),
         ("nginx", &host.nginx),
         ("dnsmasq", &host.dnsmasq),
+        ("Kubernetes", &host.kubernetes),
+        ("containerd", &host.containerd),
     ];
     let found = tools.into_iter().filter_map(|(name, version)| Some((name, version.as_deref()?)));
     std::iter::once(("kernel", host.kernel.as_str())).chain(found).collect()

@@ -2,12 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sha2::{Digest, Sha256};
-
 use super::observation::{CaseObservation, Moment, Observation, Try};
 use crate::{
     catalog::scenario::Condition,
     diagnose::{Explanation, difference, evidence::Evidence, group},
+    hex,
     model::{
         Difference, Outcome, RemedyVerdict, Verdict,
         report::{
@@ -57,6 +56,9 @@ pub fn cases(cluster: &ClusterPlan, ending: &Ending) -> Vec<CaseReport> {
 }
 
 fn observed_case(cluster: &ClusterPlan, case: &Case, tries: &CaseObservation, seen: &Observation) -> CaseReport {
+    if let Some(reason) = &tries.skipped {
+        return blank(cluster, case, Verdict::Skipped, reason);
+    }
     let Some(last) = tries.deciding().next_back() else {
         let reason = tries.error.as_deref().unwrap_or("no probe was made");
         return blank(cluster, case, Verdict::Error, reason);
@@ -144,6 +146,7 @@ pub fn remedies(plan: &Plan, endings: &[Ending]) -> Vec<RemedyReport> {
             fixed: 0,
             still_failing: 0,
             survives_reload: false,
+            survives_reboot: None,
             opens: Vec::new(),
             closes: Vec::new(),
             title: remedy.title.clone(),
@@ -175,6 +178,7 @@ pub fn remedies(plan: &Plan, endings: &[Ending]) -> Vec<RemedyReport> {
         fixed: 0,
         still_failing: 0,
         survives_reload: true,
+        survives_reboot: None,
         opens: Vec::new(),
         closes: Vec::new(),
         title: not.remedy.title.clone(),
@@ -191,7 +195,7 @@ fn compare(report: &mut RemedyReport, before: Seen<'_>, with: Seen<'_>) {
     let mut notes = Vec::new();
     for (case, tries) in with.0.cases.iter().zip(&with.1.cases) {
         let same = before.0.cases.iter().zip(&before.1.cases).find(|(other, _)| other.spec.path == case.spec.path);
-        let Some((_, tries_before)) = same else { continue };
+        let Some((_, tries_before)) = same.filter(|_| tries.skipped.is_none()) else { continue };
         let met = |tries: &CaseObservation, seen, moments| {
             let last = tries.at(moments).next_back();
             last.map(|one| meets(case.spec.expect, &of_try(one, seen)))
@@ -203,6 +207,14 @@ fn compare(report: &mut RemedyReport, before: Seen<'_>, with: Seen<'_>) {
             // Without a firewall to reload nothing can have changed.
             after_reload: met(tries, with.1, &[Moment::AfterReload]).unwrap_or(now),
         };
+        if let Some(after) = met(tries, with.1, &[Moment::AfterReboot]) {
+            report.survives_reboot = Some(report.survives_reboot.unwrap_or(true) && after == now);
+            if now && !after {
+                let outcome =
+                    tries.at(&[Moment::AfterReboot]).next_back().map_or(Outcome::Error, |one| one.result.outcome);
+                notes.push(format!("{} ends as {outcome} after a restart", case.spec.path));
+            }
+        }
         note(&mut notes, case, tries, path);
         paths.push(path);
     }
@@ -261,9 +273,10 @@ fn distro(cluster: &ClusterPlan, plan: &Plan, endings: &[Ending], cases: &[CaseR
         firewalld: declared.firewalld.clone(),
         nft: declared.nft.clone(),
         selinux: Some(selinux),
-        policy: serde_json::to_vec(&cluster.distro.policy).ok().map(|policy| sha256(&policy)),
+        policy: serde_json::to_vec(&cluster.distro.policy).ok().map(hex::sha256),
     };
-    machine.not_covered = not_covered(&machine, seen.map(|seen| seen.not_covered.as_slice()).unwrap_or_default());
+    machine.verified = seen.map(|seen| seen.hosts.verified.clone()).unwrap_or_default();
+    machine.not_covered = not_covered(&machine, seen.map(|seen| seen.hosts.not_covered.as_slice()).unwrap_or_default());
     DistroReport { id: id.clone(), verdict: worst(&own), counts: Counts::of(own.iter().copied()), machine }
 }
 
@@ -379,10 +392,6 @@ pub fn scenarios(plan: &Plan) -> Vec<ScenarioReport> {
 fn condition(condition: &Condition) -> ConditionReport {
     let Condition { name, on, run, .. } = condition.clone();
     ConditionReport { name, on, run }
-}
-
-fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// How long each cluster that was observed lived.

@@ -51,7 +51,7 @@ pub(super) fn of(
 
 fn outcome_of(plan: &ClusterPlan, seen: &[CaseObservation], wanted: AccessPath) -> Option<Outcome> {
     let index = plan.cases.iter().position(|case| case.spec.path == wanted)?;
-    seen[index].deciding().next_back().map(|one| one.result.outcome)
+    seen[index].outcome()
 }
 
 /// The addresses by which the ingress connects to pods: those of the service's own version of IP.

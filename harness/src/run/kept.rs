@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::observation::Before;
 use crate::{
-    cluster::{Cluster, ClusterError},
+    cluster::{Cluster, ClusterError, ClusterFault},
     model::{ClusterKind, ProviderKind, report::Host},
 };
 
@@ -12,7 +12,7 @@ use crate::{
 pub struct Kept {
     provider: ProviderKind,
     cluster: ClusterKind,
-    host: Host,
+    host: Box<Host>,
     clusters: BTreeMap<String, (Seen, Before)>,
 }
 
@@ -24,11 +24,13 @@ type Seen = Box<dyn Fn() -> Box<dyn Cluster> + Send + Sync>;
 #[error("the lab has no cluster {0}")]
 struct NotThere(String);
 
+impl ClusterFault for NotThere {}
+
 impl Kept {
     /// A lab of this provider and kind of cluster. `host` is what decides results on the host that runs it.
     #[must_use]
-    pub const fn new(provider: ProviderKind, cluster: ClusterKind, host: Host) -> Self {
-        Self { provider, cluster, host, clusters: BTreeMap::new() }
+    pub fn new(provider: ProviderKind, cluster: ClusterKind, host: Host) -> Self {
+        Self { provider, cluster, host: Box::new(host), clusters: BTreeMap::new() }
     }
 
     /// Adds a cluster by the id of its part of the plan.

@@ -9,8 +9,8 @@ use std::{
 use futures_util::future::try_join_all;
 
 use super::{
-    Explain, explaining,
-    maker::Maker,
+    Explain, explaining, hosts,
+    maker::{Installed, Made, Maker},
     observation::{Before, CaseObservation, LifeError, Moment, Observation},
     probing::probe_cases,
     progress::Phase,
@@ -22,14 +22,17 @@ use crate::{
     },
     cluster::Cluster,
     diagnose::evidence::{self, Evidence, Item},
-    model::{Outcome, ProviderKind, report::MachineReport},
+    model::{Outcome, report::MachineReport},
     plan::ClusterPlan,
-    policy::{self, HostKind},
-    provider::{Command, Machine, MachineError},
+    policy::HostKind,
+    provider::{Command, Machine, MachineError, WholeMachine},
 };
 
 /// Time limit of a probe before the proxy's re-sync, at most.
 const BEFORE_RESYNC_LIMIT: Duration = Duration::from_secs(1);
+
+/// How long a machine may take to restart; many times as long where it is emulated.
+const REBOOT_LIMIT: Duration = Duration::from_secs(20 * 60);
 
 /// What all clusters of a run share.
 pub struct Surroundings {
@@ -59,6 +62,8 @@ pub async fn live(
 pub struct Life {
     plan: ClusterPlan,
     cluster: Box<dyn Cluster>,
+    /// Its machines, where they are whole ones of this run's own.
+    whole: Vec<Arc<dyn WholeMachine>>,
     seen: Observation,
     started: Instant,
 }
@@ -73,17 +78,22 @@ impl Life {
         tell: &(impl Fn(Phase) + Sync),
     ) -> Result<Self, LifeError> {
         let started = Instant::now();
-        if let Maker::Kept(kept) = maker {
-            let (cluster, before) = kept.look(&plan.id())?;
-            return Ok(Self::resumed(plan, cluster, before));
-        }
-        tell(Phase::Hosts);
-        let cluster = maker.make(plan, name).await?;
-        let mut life = Self::of(plan, cluster, started);
-        tell(Phase::Policy);
-        life.apply_policy(host_kind(maker.provider())).await?;
-        life.cluster.connect().await?;
-        life.conditions(When::BeforeCluster).await?;
+        let mut life = match maker.make(plan, name, tell).await? {
+            Made::Resumed(cluster, before) => return Ok(Self::resumed(plan, cluster, before)),
+            Made::Installed(Installed { cluster, machines, hosts }) => {
+                let mut life = Self::of(plan, cluster, started);
+                (life.whole, life.seen.hosts) = (machines, hosts);
+                life
+            }
+            Made::Fresh(cluster) => {
+                let mut life = Self::of(plan, cluster, started);
+                tell(Phase::Policy);
+                life.seen.hosts = hosts::apply_policy(&*life.cluster, plan, HostKind::Namespace).await?;
+                life.cluster.connect().await?;
+                life.conditions(When::BeforeCluster).await?;
+                life
+            }
+        };
         tell(Phase::Cluster);
         life.cluster.start().await?;
         life.conditions(When::AfterCluster).await?;
@@ -103,7 +113,7 @@ impl Life {
     #[must_use]
     pub fn resumed(plan: &ClusterPlan, cluster: Box<dyn Cluster>, before: Before) -> Self {
         let mut life = Self::of(plan, cluster, Instant::now());
-        life.seen.not_covered = before.not_covered;
+        life.seen.hosts = before.hosts;
         for (case, seen) in plan.cases.iter().zip(&mut life.seen.cases) {
             if let Some(tries) = before.tries.get(&case.id) {
                 seen.tries.clone_from(tries);
@@ -117,7 +127,7 @@ impl Life {
     pub fn before(&self) -> Before {
         let tries = self.plan.cases.iter().zip(&self.seen.cases);
         Before {
-            not_covered: self.seen.not_covered.clone(),
+            hosts: self.seen.hosts.clone(),
             tries: tries.map(|(case, seen)| (case.id.clone(), seen.tries.clone())).collect(),
         }
     }
@@ -136,7 +146,7 @@ impl Life {
 
     /// Tries every case once, and does nothing else.
     pub async fn try_cases(mut self) -> Observation {
-        let all: Vec<usize> = (0..self.plan.cases.len()).collect();
+        let all = self.possible();
         self.look(&all, Moment::Probe, false).await;
         self.seen
     }
@@ -147,7 +157,7 @@ impl Life {
             node_ips: cluster.node_ips(),
             ..Observation::default()
         };
-        Self { plan: plan.clone(), cluster, seen, started }
+        Self { plan: plan.clone(), cluster, whole: Vec::new(), seen, started }
     }
 
     /// Probes every case, looks for causes, and collects evidence.
@@ -162,6 +172,10 @@ impl Life {
         if self.plan.remedy.is_some() {
             tell(Phase::Reload);
             self.probe_after_reload().await?;
+            if !self.whole.is_empty() {
+                tell(Phase::Reboot);
+                self.probe_after_reboot().await?;
+            }
         } else if surroundings.evidence {
             tell(Phase::Evidence);
             self.seen.evidence = self.evidence().await?;
@@ -173,35 +187,11 @@ impl Life {
 
     /// The machines with their distros, counted from 1.
     fn machines(&self) -> impl Iterator<Item = (u8, &dyn Machine, &Arc<Distro>)> {
-        (1..)
-            .zip(self.cluster.nodes())
-            .zip(&self.plan.machines)
-            .map(|((number, machine), distro)| (number, &**machine, distro))
-    }
-
-    async fn apply_policy(&mut self, kind: HostKind) -> Result<(), LifeError> {
-        let mut not_covered = BTreeSet::new();
-        for (number, machine, distro) in self.machines() {
-            if let Some(firewall) = distro.policy.firewall.kind() {
-                self.cluster.install_firewall(usize::from(number) - 1, firewall).await?;
-            }
-            not_covered.extend(policy::apply(machine, &distro.policy, kind).await?);
-        }
-        self.seen.not_covered.extend(not_covered);
-        Ok(())
+        hosts::machines(&*self.cluster, &self.plan)
     }
 
     async fn conditions(&self, when: When) -> Result<(), LifeError> {
-        for condition in self.plan.scenario.conditions.iter().filter(|condition| condition.when == when) {
-            for (number, machine, distro) in self.machines() {
-                let here = condition.on.is_empty() || condition.on.contains(&distro.id);
-                if here && (condition.machines.is_empty() || condition.machines.contains(&number)) {
-                    let line = |source| LifeError::Line { what: "condition", name: condition.name.clone(), source };
-                    run_lines(machine, &condition.run).await.map_err(line)?;
-                }
-            }
-        }
-        Ok(())
+        hosts::conditions(&*self.cluster, &self.plan, when).await
     }
 
     /// Whether everything is seen before the cluster's proxy has noticed what a condition did to its rules.
@@ -219,23 +209,29 @@ impl Life {
 
     /// Applies a remedy on every machine that it is for, then lets the cluster's proxy notice, as it would.
     async fn apply_remedy(&mut self, remedy: &Remedy) -> Result<(), LifeError> {
-        for (_, machine, distro) in self.machines() {
-            if remedy.applies(distro) {
-                let line = |source| LifeError::Line { what: "remedy", name: remedy.id.clone(), source };
-                run_lines(machine, &remedy.run).await.map_err(line)?;
-            }
-        }
+        hosts::apply_remedy(&*self.cluster, &self.plan, remedy).await?;
         self.cluster.settle().await?;
         if !self.proxy_is_late() && !self.cluster.rules_intact().await? {
-            let all: Vec<usize> = (0..self.plan.cases.len()).collect();
+            let all = self.possible();
             self.look(&all, Moment::BeforeResync, false).await;
             self.cluster.resync().await?;
         }
         Ok(())
     }
 
+    /// The cases that this kind of lab can try; the others are marked with the reason.
+    fn possible(&mut self) -> Vec<usize> {
+        let Observation { cases, hosts, .. } = &mut self.seen;
+        let possible = |index: &usize| {
+            let from = self.plan.cases[*index].spec.path.from;
+            cases[*index].skipped = hosts.absent.get(&from).cloned();
+            cases[*index].skipped.is_none()
+        };
+        (0..self.plan.cases.len()).filter(possible).collect()
+    }
+
     async fn probe(&mut self, retries: u32) {
-        let all: Vec<usize> = (0..self.plan.cases.len()).collect();
+        let all = self.possible();
         self.seen.open_ports = self.look(&all, Moment::Probe, true).await;
         for _ in 0..retries {
             let again: Vec<usize> = all.iter().copied().filter(|index| !self.last_is_expected(*index)).collect();
@@ -247,13 +243,13 @@ impl Life {
 
     fn last_is_expected(&self, index: usize) -> bool {
         let expect = &self.plan.cases[index].spec.expect;
-        self.seen.cases[index].deciding().next_back().is_some_and(|one| expect.allows(one.result.outcome))
+        self.seen.cases[index].outcome().is_some_and(|outcome| expect.allows(outcome))
     }
 
     /// The cases whose cause is to be found. What the lab itself could not do has none.
     fn to_explain(&self, explain: &Explain) -> Vec<usize> {
         let wanted = |index: &usize| {
-            let outcome = self.seen.cases[*index].deciding().next_back().map(|one| one.result.outcome);
+            let outcome = self.seen.cases[*index].outcome();
             let case = &self.plan.cases[*index];
             outcome.is_some_and(|outcome| match explain {
                 Explain::Failing => outcome != Outcome::Error && !case.spec.expect.allows(outcome),
@@ -296,9 +292,18 @@ impl Life {
             if !self.cluster.rules_intact().await? {
                 self.cluster.resync().await?;
             }
-            let all: Vec<usize> = (0..self.plan.cases.len()).collect();
+            let all = self.possible();
             self.look(&all, Moment::AfterReload, false).await;
         }
+        Ok(())
+    }
+
+    /// Restarts every machine at the same time: what a remedy did not write down is lost.
+    async fn probe_after_reboot(&mut self) -> Result<(), LifeError> {
+        try_join_all(self.whole.iter().map(|machine| machine.reboot(REBOOT_LIMIT))).await?;
+        self.cluster.restarted().await?;
+        let all = self.possible();
+        self.look(&all, Moment::AfterReboot, false).await;
         Ok(())
     }
 
@@ -306,7 +311,9 @@ impl Life {
         let limit = match moment {
             // Informs only: what the re-sync will repair has no need of the last second of patience.
             Moment::BeforeResync => self.plan.scenario.probe_timeout.min(BEFORE_RESYNC_LIMIT),
-            Moment::Probe | Moment::Retry | Moment::AfterReload => self.plan.scenario.probe_timeout,
+            Moment::Probe | Moment::Retry | Moment::AfterReload | Moment::AfterReboot => {
+                self.plan.scenario.probe_timeout
+            }
         };
         let timeout_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
         let workload = self.cluster.workload();
@@ -316,24 +323,9 @@ impl Life {
 
     async fn versions(&self) -> Result<MachineReport, LifeError> {
         let Some((_, machine, _)) = self.machines().next() else { return Ok(MachineReport::default()) };
-        Ok(super::versions::of_machine(machine).await?)
+        let (image, snap) = (self.seen.hosts.image.clone(), self.seen.hosts.snap.clone());
+        Ok(MachineReport { image, snap, ..super::versions::of_machine(machine).await? })
     }
-}
-
-const fn host_kind(provider: ProviderKind) -> HostKind {
-    match provider {
-        ProviderKind::Netns => HostKind::Namespace,
-        ProviderKind::Libvirt | ProviderKind::Multipass | ProviderKind::Ssh => HostKind::Whole,
-    }
-}
-
-/// Runs shell lines in order; the first that fails ends them.
-async fn run_lines(machine: &dyn Machine, lines: &[String]) -> Result<(), MachineError> {
-    for line in lines {
-        let command = Command::shell(line);
-        machine.run(&command).await?.success(machine.name(), &command)?;
-    }
-    Ok(())
 }
 
 /// Reloads the machine's firewall if one runs; says whether it did.

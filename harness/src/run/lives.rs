@@ -47,8 +47,8 @@ impl<'a> Lives<'a> {
 
     /// Lives all of them. When this is dropped, what had not ended is cut off.
     pub(super) async fn all(&self) {
-        let lives = self.plan.clusters.iter().enumerate().map(|(index, cluster)| self.one(index, cluster));
-        stream::iter(lives).buffer_unordered(self.options.jobs.max(1)).collect::<()>().await;
+        let queues = self.surroundings.maker.queues(self.plan).into_iter().map(|queue| self.queue(queue));
+        stream::iter(queues).buffer_unordered(self.options.jobs.max(1)).collect::<()>().await;
     }
 
     /// How they ended, and the faults of the lab that a second try got over. `cut` says why those that did not end
@@ -65,6 +65,16 @@ impl<'a> Lives<'a> {
             }
         }
         (endings, self.faults.into_inner().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Lives the clusters that take turns on the same machines, one after the other.
+    async fn queue(&self, queue: Vec<usize>) {
+        for index in &queue {
+            self.one(*index, &self.plan.clusters[*index]).await;
+        }
+        if let Some(first) = queue.first() {
+            self.surroundings.maker.release(&self.plan.clusters[*first]).await;
+        }
     }
 
     async fn one(&self, index: usize, cluster: &ClusterPlan) {
@@ -182,6 +192,5 @@ fn summary(ending: &Ending) -> String {
 }
 
 fn outcomes(seen: &Observation) -> impl Iterator<Item = Outcome> {
-    let last = |case: &super::observation::CaseObservation| case.deciding().next_back().map(|one| one.result.outcome);
-    seen.cases.iter().map(move |case| last(case).unwrap_or(Outcome::Error))
+    seen.cases.iter().map(|case| case.outcome().unwrap_or(Outcome::Error))
 }

@@ -1,18 +1,27 @@
 //! What makes the clusters of a run: one provider with one kind of cluster.
 
+use std::sync::Arc;
+
 use camino::Utf8PathBuf;
 
-use super::kept::Kept;
+use super::{
+    kept::Kept,
+    observation::{Before, HostFacts, LifeError},
+    progress::Phase,
+    whole::{Owner, Whole, WholeRecipe},
+};
 use crate::{
     cluster::{
         Cluster, ClusterError,
         dataplane::Dataplane,
         kubernetes::{self, Kubernetes, KubernetesError},
     },
+    diagnose::evidence::Evidence,
+    ledger::LedgerError,
     model::{ClusterKind, ProviderKind, report::Host},
-    plan::ClusterPlan,
+    plan::{ClusterPlan, Plan},
     provider::{
-        MachineError,
+        MachineError, ProviderError, ThisHost, WholeMachine,
         netns::{NetnsLab, SandboxError},
     },
 };
@@ -26,6 +35,12 @@ pub enum MakerError {
     /// What real Kubernetes needs.
     #[error(transparent)]
     Kubernetes(#[from] KubernetesError),
+    /// What makes whole machines does not answer.
+    #[error(transparent)]
+    Provider(#[from] ProviderError),
+    /// Nothing can be made that cannot be written down before.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
     /// The lab's own tools could not be asked for their versions.
     #[error(transparent)]
     Machine(#[from] MachineError),
@@ -41,24 +56,59 @@ pub enum Recipe {
         /// Folder of its programs.
         programs: Utf8PathBuf,
     },
+    /// Whole machines with MicroK8s.
+    Whole(Box<WholeRecipe>),
 }
 
-/// Makes the clusters of a run. Dropping it ends all that it made.
+/// Makes the clusters of a run. Dropping it ends all that it made on namespace hosts; whole machines need
+/// [`Maker::end`].
 pub enum Maker {
     /// Namespace hosts with the embedded cluster.
     Dataplane(NetnsLab),
     /// Namespace hosts with real Kubernetes.
     Kubernetes(kubernetes::Shared),
+    /// Whole machines with MicroK8s.
+    Whole(Box<Whole>),
     /// Nothing: the clusters are up already, and stay.
     Kept(Kept),
 }
 
+/// A cluster, as far as its maker made it.
+pub enum Made {
+    /// Bare hosts: policy, cluster and workload are to come.
+    Fresh(Box<dyn Cluster>),
+    /// Machines with their policy and an installed cluster that runs: [`Cluster::start`] finds it so.
+    Installed(Installed),
+    /// All of it, and what was seen so far.
+    Resumed(Box<dyn Cluster>, Before),
+}
+
+/// Whole machines on which the cluster is installed.
+pub struct Installed {
+    /// The cluster.
+    pub cluster: Box<dyn Cluster>,
+    /// Its machines, in order.
+    pub machines: Vec<Arc<dyn WholeMachine>>,
+    /// What is known of them.
+    pub hosts: HostFacts,
+}
+
+/// What is left to say when all that was made has ended.
+#[derive(Debug, Default)]
+pub struct Farewell {
+    /// What the consoles of whole machines printed, under names that are unique in the run.
+    pub consoles: Vec<(String, Evidence)>,
+    /// What could not be removed.
+    pub faults: Vec<String>,
+}
+
 impl Maker {
-    /// Starts what the clusters of a run share.
-    pub async fn start(recipe: &Recipe) -> Result<Self, MakerError> {
+    /// Starts what the clusters of a run share. `owner` is who holds what does not end by itself.
+    pub async fn start(recipe: &Recipe, owner: Owner) -> Result<Self, MakerError> {
         Ok(match recipe {
             Recipe::Dataplane => Self::Dataplane(NetnsLab::start().await?),
             Recipe::Kubernetes { programs } => Self::Kubernetes(kubernetes::Shared::start(programs).await?),
+            Recipe::Whole(recipe) => Self::Whole(Box::new(Whole::start((**recipe).clone(), owner).await?)),
         })
     }
 
@@ -67,6 +117,7 @@ impl Maker {
     pub const fn provider(&self) -> ProviderKind {
         match self {
             Self::Dataplane(_) | Self::Kubernetes(_) => ProviderKind::Netns,
+            Self::Whole(whole) => whole.kind(),
             Self::Kept(kept) => kept.provider(),
         }
     }
@@ -77,6 +128,7 @@ impl Maker {
         match self {
             Self::Dataplane(_) => ClusterKind::Dataplane,
             Self::Kubernetes(_) => ClusterKind::Kubernetes,
+            Self::Whole(_) => ClusterKind::Microk8s,
             Self::Kept(kept) => kept.cluster(),
         }
     }
@@ -85,20 +137,51 @@ impl Maker {
     pub async fn host(&self) -> Result<Host, MakerError> {
         let lab = match self {
             Self::Dataplane(lab) => lab,
-            Self::Kubernetes(shared) => shared.lab(),
+            Self::Kubernetes(shared) => {
+                return Ok(super::versions::of_kubernetes_host(&shared.lab().machine("versions", "lab").await?).await?);
+            }
+            Self::Whole(_) => return Ok(super::versions::of_host(&ThisHost).await?),
             Self::Kept(kept) => return Ok(kept.host().clone()),
         };
         Ok(super::versions::of_host(&lab.machine("versions", "lab").await?).await?)
     }
 
-    /// Makes the hosts of a cluster of the plan. `name` is unique in the run.
-    pub async fn make(&self, plan: &ClusterPlan, name: &str) -> Result<Box<dyn Cluster>, ClusterError> {
+    /// Which clusters of a plan (by index) must be made one after the other, in this order; clusters of different
+    /// queues may live at the same time.
+    #[must_use]
+    pub fn queues(&self, plan: &Plan) -> Vec<Vec<usize>> {
         match self {
-            Self::Dataplane(lab) => Ok(Box::new(Dataplane::hosts(lab, plan, name).await.map_err(ClusterError::new)?)),
-            Self::Kubernetes(shared) => {
-                Ok(Box::new(Kubernetes::hosts(shared, plan, name).await.map_err(ClusterError::new)?))
+            Self::Whole(whole) => whole.queues(plan),
+            Self::Dataplane(_) | Self::Kubernetes(_) | Self::Kept(_) => {
+                (0..plan.clusters.len()).map(|index| vec![index]).collect()
             }
-            Self::Kept(kept) => kept.look(&plan.id()).map(|(cluster, _)| cluster),
+        }
+    }
+
+    /// Makes a cluster of the plan, or as much of it as this maker does. `name` is unique in the run; `tell` hears of
+    /// each phase as it starts.
+    pub async fn make(
+        &self,
+        plan: &ClusterPlan,
+        name: &str,
+        tell: &(impl Fn(Phase) + Sync),
+    ) -> Result<Made, LifeError> {
+        match self {
+            Self::Dataplane(lab) => {
+                tell(Phase::Hosts);
+                let hosts = Dataplane::hosts(lab, plan, name).await.map_err(ClusterError::new)?;
+                Ok(Made::Fresh(Box::new(hosts)))
+            }
+            Self::Kubernetes(shared) => {
+                tell(Phase::Hosts);
+                let hosts = Kubernetes::hosts(shared, plan, name).await.map_err(ClusterError::new)?;
+                Ok(Made::Fresh(Box::new(hosts)))
+            }
+            Self::Whole(whole) => Ok(Made::Installed(whole.make(plan, tell).await?)),
+            Self::Kept(kept) => {
+                let (cluster, before) = kept.look(&plan.id())?;
+                Ok(Made::Resumed(cluster, before))
+            }
         }
     }
 
@@ -107,8 +190,23 @@ impl Maker {
         let lab = match self {
             Self::Dataplane(lab) => lab,
             Self::Kubernetes(shared) => shared.lab(),
-            Self::Kept(_) => return Ok(()),
+            Self::Whole(_) | Self::Kept(_) => return Ok(()),
         };
         lab.remove(&format!("{name}.")).await.map_err(ClusterError::new)
+    }
+
+    /// Gives back what the clusters of a queue shared, once the last of them has ended.
+    pub async fn release(&self, plan: &ClusterPlan) {
+        if let Self::Whole(whole) = self {
+            whole.release(plan).await;
+        }
+    }
+
+    /// Ends all that was made and is this maker's own.
+    pub async fn end(self) -> Farewell {
+        match self {
+            Self::Whole(whole) => whole.end().await,
+            Self::Dataplane(_) | Self::Kubernetes(_) | Self::Kept(_) => Farewell::default(),
+        }
     }
 }

@@ -4,6 +4,7 @@ pub mod assemble;
 mod contexts;
 mod explaining;
 mod exposure;
+mod hosts;
 mod kept;
 mod life;
 mod lives;
@@ -13,7 +14,8 @@ mod probing;
 pub mod progress;
 mod stages;
 pub mod trials;
-mod versions;
+pub mod versions;
+mod whole;
 
 use std::{
     sync::Arc,
@@ -29,6 +31,7 @@ pub use self::{
     kept::Kept,
     life::Life,
     maker::{Maker, MakerError, Recipe},
+    whole::{BootImage, Owner, Size, WholeProvider, WholeRecipe},
 };
 use crate::{
     cluster::Cluster,
@@ -102,9 +105,10 @@ pub async fn run(plan: &Plan, maker: Maker, options: &RunOptions) -> Result<Fini
     progress.finish();
     let limit = options.run_limit.unwrap_or_default();
     let cut = (end == End::TimeOver).then(|| format!("the run's time limit of {limit:?} was over before it ended"));
-    let (endings, faults) = lives.ended(cut.as_deref());
+    let (endings, mut faults) = lives.ended(cut.as_deref());
     // Everything that was made ends here.
-    drop(surroundings);
+    let farewell = surroundings.maker.end().await;
+    faults.extend(farewell.faults);
     let head = Run {
         id: options.id.clone(),
         started_at,
@@ -127,7 +131,9 @@ pub async fn run(plan: &Plan, maker: Maker, options: &RunOptions) -> Result<Fini
         interrupted,
         counts: Counts::of(&report.cases),
     });
-    Ok(Finished { report, explanations, evidence: assemble::evidence(plan, endings), interrupted })
+    let mut evidence = assemble::evidence(plan, endings);
+    evidence.extend(farewell.consoles);
+    Ok(Finished { report, explanations, evidence, interrupted })
 }
 
 /// Tries the cases of a cluster that is up, once each, and does nothing else.

@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     diagnose::{Explanation, evidence::Evidence},
-    model::report::TryReport,
-    provider::MachineError,
+    ledger::LedgerError,
+    model::{Outcome, Vantage, report::TryReport},
+    provider::{MachineError, ProviderError},
 };
 
 /// When in a cluster's life a try was made.
@@ -25,6 +26,8 @@ pub enum Moment {
     BeforeResync,
     /// With a remedy, after a reload of the firewall.
     AfterReload,
+    /// With a remedy, after a restart of whole machines.
+    AfterReboot,
 }
 
 /// One try of a case.
@@ -43,13 +46,30 @@ pub struct CaseObservation {
     pub tries: Vec<Try>,
     /// Why there is no try.
     pub error: Option<String>,
+    /// Why none was to be made: this kind of lab lacks what it takes.
+    pub skipped: Option<String>,
+}
+
+/// What is known of a cluster's hosts beside what they show.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostFacts {
+    /// What of their policy could not be applied.
+    pub not_covered: Vec<String>,
+    /// What of their policy was found to hold, on whole machines: one line each.
+    pub verified: Vec<String>,
+    /// SHA-256 of the image that the first was made from.
+    pub image: Option<String>,
+    /// Revision of the snap that the cluster is.
+    pub snap: Option<String>,
+    /// Vantages that the cluster lacks, with the reason: cases from there are skipped.
+    pub absent: BTreeMap<Vantage, String>,
 }
 
 /// What was seen of a cluster while it was made.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Before {
-    /// What of the hosts' policy could not be applied.
-    pub not_covered: Vec<String>,
+    /// What is known of the hosts.
+    pub hosts: HostFacts,
     /// Tries by the id of their case.
     pub tries: BTreeMap<String, Vec<Try>>,
 }
@@ -63,8 +83,8 @@ pub struct Observation {
     pub open_ports: BTreeSet<u16>,
     /// Addresses of the nodes, to recognise sources.
     pub node_ips: Vec<std::net::IpAddr>,
-    /// What of the hosts' policy could not be applied.
-    pub not_covered: Vec<String>,
+    /// What is known of the hosts.
+    pub hosts: HostFacts,
     /// Versions on the machine.
     pub versions: crate::model::report::MachineReport,
     /// Why cases ended as they did, where it was looked for.
@@ -94,6 +114,33 @@ pub enum LifeError {
     /// The cluster.
     #[error(transparent)]
     Cluster(#[from] crate::cluster::ClusterError),
+    /// What makes whole machines.
+    #[error(transparent)]
+    Provider(#[from] ProviderError),
+    /// What is made could not be written down.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// A machine is not what its distro's file says, although its policy was applied.
+    #[error("{machine} is not the {distro} that its file declares: {}", drift.join("; "))]
+    Drift {
+        /// Machine name.
+        machine: String,
+        /// Distro id.
+        distro: String,
+        /// What differs, one line each.
+        drift: Vec<String>,
+    },
+    /// A step on the way to an installed cluster.
+    #[error("{step} failed: {source}")]
+    Step {
+        /// Which.
+        step: super::progress::Phase,
+        /// Why.
+        source: Box<LifeError>,
+    },
+    /// Machines that several clusters share one after the other could not be made, and are not tried again.
+    #[error("its machines could not be made: {0}")]
+    Hopeless(String),
 }
 
 impl LifeError {
@@ -101,8 +148,13 @@ impl LifeError {
     #[must_use]
     pub fn is_transport(&self) -> bool {
         match self {
-            Self::Machine(error) | Self::Line { source: error, .. } => error.is_transport(),
+            Self::Machine(error) | Self::Line { source: error, .. } | Self::Provider(ProviderError::Machine(error)) => {
+                error.is_transport()
+            }
             Self::Cluster(error) => error.is_transport(),
+            Self::Provider(error) => matches!(error, ProviderError::Boot { .. } | ProviderError::TimedOut { .. }),
+            Self::Step { source, .. } => source.is_transport(),
+            Self::Ledger(_) | Self::Drift { .. } | Self::Hopeless(_) => false,
         }
     }
 }
@@ -116,6 +168,7 @@ impl Moment {
             Self::Retry => "retry",
             Self::BeforeResync => "before-resync",
             Self::AfterReload => "after-reload",
+            Self::AfterReboot => "after-reboot",
         }
     }
 }
@@ -131,6 +184,12 @@ impl CaseObservation {
     #[must_use]
     pub fn deciding(&self) -> impl DoubleEndedIterator<Item = &Try> {
         self.at(&[Moment::Probe, Moment::Retry])
+    }
+
+    /// How the last try that decides ended; none when there was none.
+    #[must_use]
+    pub fn outcome(&self) -> Option<Outcome> {
+        self.deciding().next_back().map(|one| one.result.outcome)
     }
 }
 

@@ -20,6 +20,10 @@ pub enum Phase {
     Policy,
     /// The cluster starts.
     Cluster,
+    /// The state of its machines is remembered.
+    Checkpoint,
+    /// Its machines return to the remembered state.
+    Restore,
     /// The manifests are deployed.
     Deploy,
     /// The remedy is applied.
@@ -28,6 +32,8 @@ pub enum Phase {
     Probe,
     /// The firewall is reloaded, and the cases are probed again.
     Reload,
+    /// The machines are restarted, and the cases are probed again.
+    Reboot,
     /// Evidence is collected from the machines.
     Evidence,
     /// The causes of failures are looked for.
@@ -42,10 +48,13 @@ impl Phase {
             Self::Hosts => "hosts",
             Self::Policy => "policy",
             Self::Cluster => "cluster",
+            Self::Checkpoint => "checkpoint",
+            Self::Restore => "restore",
             Self::Deploy => "deploy",
             Self::Remedy => "remedy",
             Self::Probe => "probe",
             Self::Reload => "reload",
+            Self::Reboot => "reboot",
             Self::Evidence => "evidence",
             Self::Explain => "explain",
         }
@@ -58,10 +67,13 @@ impl fmt::Display for Phase {
             Self::Hosts => "making hosts",
             Self::Policy => "applying the host policy",
             Self::Cluster => "starting the cluster",
+            Self::Checkpoint => "remembering the machines' state",
+            Self::Restore => "returning to the machines' remembered state",
             Self::Deploy => "deploying",
             Self::Remedy => "applying the remedy",
             Self::Probe => "probing",
             Self::Reload => "reloading the firewall and probing again",
+            Self::Reboot => "restarting the machines and probing again",
             Self::Evidence => "collecting evidence",
             Self::Explain => "looking for causes",
         })

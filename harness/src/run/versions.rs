@@ -2,7 +2,7 @@
 
 use crate::{
     model::report::{Host, MachineReport},
-    provider::{Command, Machine, MachineError},
+    provider::{Command, Machine, MachineError, netns::PROGRAMS},
 };
 
 /// Versions on this host of the programs that a namespace lab runs. `machine` is any space of the lab.
@@ -15,6 +15,17 @@ pub async fn of_host(machine: &dyn Machine) -> Result<Host, MachineError> {
         ufw: None,
         nginx: version(machine, &["nginx", "-v"]).await?,
         dnsmasq: version(machine, &["dnsmasq", "--version"]).await?,
+        kubernetes: None,
+        containerd: None,
+    })
+}
+
+/// The same where real Kubernetes runs on namespace hosts, with the versions of its programs.
+pub async fn of_kubernetes_host(machine: &dyn Machine) -> Result<Host, MachineError> {
+    Ok(Host {
+        kubernetes: version(machine, &[&format!("{PROGRAMS}/kube-apiserver"), "--version"]).await?,
+        containerd: version(machine, &["containerd", "--version"]).await?,
+        ..of_host(machine).await?
     })
 }
 

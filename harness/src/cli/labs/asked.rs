@@ -8,13 +8,13 @@ use serde_json::Value;
 use super::super::{
     args::SelectionArgs,
     failure::Failure,
+    lab_args::LabArgs,
     run::recipe,
     select::{Selected, select_in},
 };
 use crate::{
     catalog::Catalog,
     lab::Lab,
-    model::{ClusterKind, ProviderKind},
     plan::{ClusterPlan, Plan},
     run::Recipe,
 };
@@ -30,11 +30,9 @@ pub(in crate::cli) struct Asked {
     filters: Vec<String>,
     shard: Option<String>,
     times: Option<Utf8PathBuf>,
-    provider: ProviderKind,
-    cluster: Option<ClusterKind>,
-    /// Folder of the programs of Kubernetes, when one was named.
-    #[serde(default)]
-    kube_bin: Option<Utf8PathBuf>,
+    /// What it is made of.
+    #[serde(flatten)]
+    lab: LabArgs,
     /// One cluster per scenario and distro, with the remedy where it is for the distro.
     one_state: bool,
 }
@@ -76,19 +74,14 @@ impl Asked {
             filters: args.filters.clone(),
             shard: args.shard.map(|shard| shard.to_string()),
             times: args.times.as_ref().map(|file| file.canonicalize_utf8().unwrap_or_else(|_| file.clone())),
-            provider: args.provider,
-            cluster: args.cluster,
-            kube_bin: args
-                .kube_bin
-                .as_ref()
-                .map(|folder| folder.canonicalize_utf8().unwrap_or_else(|_| folder.clone())),
+            lab: args.lab.absolute(),
             one_state,
         })
     }
 
     /// What makes its clusters.
     pub(in crate::cli) fn recipe(&self, selected: &Selected) -> Result<Recipe, Failure> {
-        recipe(selected, self.kube_bin.as_deref())
+        recipe(selected, &self.lab)
     }
 
     /// Makes the plan.
@@ -96,9 +89,7 @@ impl Asked {
         let args = SelectionArgs {
             distros: self.distros.clone(),
             scenarios: self.scenarios.clone(),
-            provider: self.provider,
-            cluster: self.cluster,
-            kube_bin: self.kube_bin.clone(),
+            lab: self.lab.clone(),
             remedies: self.remedies.clone(),
             filters: self.filters.clone(),
             shard: self.shard.as_ref().and_then(|shard| shard.parse().ok()),

@@ -39,7 +39,8 @@ fn named(ledger: &Ledger, name: &str) -> Result<LabName, Failure> {
     }
 }
 
-async fn end(ledger: &Ledger, name: &LabName) -> Result<&'static str, Failure> {
+/// Ends a lab, and says how it was.
+pub(super) async fn end(ledger: &Ledger, name: &LabName) -> Result<&'static str, Failure> {
     let ledger_error = |error| Failure::lab(LabError::from(error));
     let mut said = "was gone already; its remains are removed";
     if let Some((record, true)) = ledger.read(name).map_err(ledger_error)? {

@@ -9,18 +9,23 @@ use super::{
         args::{SelectionArgs, UpArgs},
         exit::Exit,
         failure::Failure,
-        run::{check, check_programs},
+        lock::Locking,
+        run::{check, check_programs, known},
         select::Selected,
     },
     asked::Asked,
-    open, runtime,
+    down::end,
+    open, runtime, wait,
 };
 use crate::{
     cluster::kubernetes::KUBECONFIG,
     lab::{Lab, StartError, Starting, start},
     ledger::{About, LabName, Ledger, LedgerError},
-    model::{ClusterKind, ProviderKind},
-    run::progress::Progress,
+    lock::Used,
+    model::{ClusterKind, ProviderKind, report::MachineReport},
+    plan::AS_INSTALLED,
+    provider::MachineError,
+    run::{observation::HostFacts, progress::Progress, versions},
 };
 
 /// A lab that cannot be.
@@ -35,14 +40,17 @@ enum UpError {
     NotApplicable { remedy: String },
 }
 
+/// A machine of the new lab did not answer.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+#[error(transparent)]
+struct MachineProblem(#[from] MachineError);
+
 /// Makes the lab.
 pub fn run(args: &UpArgs, out: &mut dyn Write) -> Result<ExitCode, Failure> {
     let selection = SelectionArgs {
         distros: args.distros.clone(),
         scenarios: args.scenarios.clone(),
-        provider: args.provider,
-        cluster: args.cluster,
-        kube_bin: args.kube_bin.clone(),
+        lab: args.lab.clone(),
         remedies: vec![args.remedy.clone().unwrap_or_else(|| "none".to_owned())],
         filters: Vec::new(),
         shard: None,
@@ -61,9 +69,13 @@ pub fn run(args: &UpArgs, out: &mut dyn Write) -> Result<ExitCode, Failure> {
             return Err(Failure::input(UpError::NotCarried { provider, scenario, reason: reason.to_string() }));
         }
     }
+    let locking = Locking::new(&args.lock)?;
+    check(&selected)?;
+    locking.before(|| known(&selected, &args.lab))?;
     let started = Instant::now();
     match make(&args.name, &asked, &selected) {
         Ok(lab) => {
+            lock(locking, &lab, &args.name)?;
             let machines: usize = lab.described.clusters.iter().map(|cluster| cluster.machines.len()).sum();
             let clusters = lab.described.clusters.len();
             let plural = if clusters == 1 { "" } else { "s" };
@@ -78,6 +90,37 @@ pub fn run(args: &UpArgs, out: &mut dyn Write) -> Result<ExitCode, Failure> {
         }
         Err(unmade) => unmade.ended().map(Into::into),
     }
+}
+
+/// Records what the lab is made of, or refuses it: then it does not stay.
+fn lock(locking: Locking, lab: &Lab, name: &LabName) -> Result<(), Failure> {
+    if let Locking::Off = locking {
+        return Ok(());
+    }
+    let refused = match wait(used(lab))?.map_err(Failure::lab).map(|used| locking.after(&used)) {
+        Ok(Ok(())) => return Ok(()),
+        Ok(Err(refused)) => Failure::lab(refused),
+        Err(failure) => failure,
+    };
+    let ledger = Ledger::open().map_err(Failure::lab)?;
+    wait(end(&ledger, name))??;
+    Err(refused)
+}
+
+/// What the lab is made of, as its machines say.
+async fn used(lab: &Lab) -> Result<Used, MachineProblem> {
+    let described = &lab.described;
+    let mut used = Used::of_lab(described.provider.as_str(), described.cluster.as_str()).on_host(&described.host);
+    // A remedy may have taken away what the distro has.
+    for cluster in described.clusters.iter().filter(|cluster| cluster.state == AS_INSTALLED) {
+        let Some((_, made)) = lab.cluster(&cluster.id) else { continue };
+        if let Some(machine) = made.nodes().first() {
+            let HostFacts { image, snap, .. } = cluster.before.hosts.clone();
+            let machine = MachineReport { image, snap, ..versions::of_machine(&**machine).await? };
+            used = used.on_machine(&cluster.distro, &machine);
+        }
+    }
+    Ok(used)
 }
 
 /// Why there is no lab.
@@ -107,7 +150,7 @@ impl From<Failure> for Unmade {
 /// Makes a lab of this name, showing how far it has come.
 pub(in crate::cli) fn make(name: &LabName, asked: &Asked, selected: &Selected) -> Result<Lab, Unmade> {
     check(selected)?;
-    check_programs()?;
+    check_programs(selected.provider)?;
     asked.recipe(selected)?;
     let details = serde_json::to_value(asked).map_err(|error| Failure::Output(error.into()))?;
     let about = About::new(selected.provider.as_str()).details(details);

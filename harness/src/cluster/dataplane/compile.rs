@@ -3,7 +3,6 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use miette::Diagnostic;
-use sha2::{Digest, Sha256};
 
 use super::{
     generate,
@@ -14,13 +13,13 @@ use super::{
     services::Allocator,
     state::{ClusterState, HostPort, Pod, PodRole},
     system::{self, SystemPod},
-    text::hex,
 };
 use crate::{
     catalog::scenario::{Backend, Manifest, Underlay},
     cluster::manifest::{
         self, ManifestError, ManifestErrors, Objects, Service as ServiceObject, Workload, WorkloadKind,
     },
+    hex,
     model::IpFamily,
 };
 
@@ -194,8 +193,8 @@ fn pod_name(workload: &Workload, index: usize) -> String {
         WorkloadKind::Pod => name.clone(),
         WorkloadKind::DaemonSet => format!("{name}-{own}"),
         WorkloadKind::Deployment { .. } => {
-            let template = Sha256::digest(format!("{} {:?}", workload.meta.full_name(), workload.template.labels));
-            format!("{name}-{}-{own}", generate::suffix(&hex(&template), 9))
+            let template = hex::sha256(format!("{} {:?}", workload.meta.full_name(), workload.template.labels));
+            format!("{name}-{}-{own}", generate::suffix(&template, 9))
         }
     }
 }

@@ -4,8 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use sha2::{Digest, Sha256};
 
-use super::text::hex;
-use crate::model::IpFamily;
+use crate::{hex, model::IpFamily};
 
 /// The host outside of the cluster, on the underlay. The nodes' default route leads to it.
 pub const OUTSIDE_IP: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
@@ -104,7 +103,7 @@ impl Node {
         let number = u8::try_from(index + 1).unwrap_or(u8::MAX - 10);
         let mac = |seed: &str| {
             let hash = Sha256::digest(format!("{seed} {}", spec.name));
-            let bytes: Vec<String> = hash[..5].iter().map(|byte| hex(&[*byte])).collect();
+            let bytes: Vec<String> = hash[..5].iter().map(|byte| hex::of([*byte])).collect();
             format!("66:{}", bytes.join(":"))
         };
         Self {
@@ -175,9 +174,7 @@ impl Node {
 /// Name of the node's end of a pod's link: `cali` and 11 hexadecimal digits, as long as a name may be.
 #[must_use]
 pub fn pod_interface(namespace: &str, pod: &str) -> String {
-    let hash = Sha256::digest(format!("{namespace}.{pod}"));
-    let digits = hex(&hash);
-    format!("cali{}", &digits[..11])
+    format!("cali{}", &hex::sha256(format!("{namespace}.{pod}"))[..11])
 }
 
 /// MTU of the pod network on an underlay of this MTU. Where there is IPv6, its larger header decides.

@@ -8,10 +8,10 @@ use sha2::{Digest, Sha512};
 use super::{
     iptables::{IptablesProgram, JumpRule, Position, Table},
     state::{ClusterState, HostPort, Pod},
-    text::hex,
 };
 use crate::{
     cluster::manifest::{Cidr, Transport},
+    hex,
     model::IpFamily,
 };
 
@@ -108,5 +108,5 @@ fn add_port(program: &mut IptablesProgram, chain: &str, ip: IpAddr, port: &HostP
 }
 
 fn hash(text: &str) -> String {
-    hex(&Sha512::digest(text))
+    hex::of(Sha512::digest(text))
 }

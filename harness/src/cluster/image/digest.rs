@@ -1,9 +1,8 @@
 //! What the OCI image format names by its SHA-256.
 
-use std::fmt::Write as _;
-
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
+
+use crate::hex;
 
 /// A blob of an image: bytes that are known by their digest.
 pub(super) struct Blob {
@@ -15,10 +14,7 @@ pub(super) struct Blob {
 
 impl Blob {
     pub(super) fn new(media_type: &'static str, bytes: Vec<u8>) -> Self {
-        let sha256 = Sha256::digest(&bytes).iter().fold(String::new(), |mut digits, byte| {
-            write!(digits, "{byte:02x}").expect("a String takes all");
-            digits
-        });
+        let sha256 = hex::sha256(&bytes);
         Self { media_type, bytes, sha256 }
     }
 

@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use miette::Diagnostic;
 
 use super::reason::Reasons;
-use crate::{cluster::manifest::ManifestErrors, provider::MachineError};
+use crate::{causes, cluster::manifest::ManifestErrors, provider::MachineError};
 
 /// Why a cluster could not do what was asked.
 #[derive(Debug, thiserror::Error, Diagnostic)]
@@ -87,6 +87,12 @@ impl fmt::Display for Listed<'_> {
 }
 
 impl KubeError {
+    /// Whether the way to a machine failed, which says nothing about the cluster.
+    #[must_use]
+    pub const fn is_transport(&self) -> bool {
+        matches!(self, Self::Machine(error) if error.is_transport())
+    }
+
     /// A failed request, as a value for `map_err`.
     pub(super) fn request(what: impl Into<String>) -> impl FnOnce(kube::Error) -> Self {
         let what = what.into();
@@ -101,17 +107,7 @@ pub(super) fn said(error: &kube::Error) -> String {
         let message = if status.message.is_empty() { &status.reason } else { &status.message };
         return format!("{message}{code}");
     }
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(inner) = cause {
-        let inner_text = inner.to_string();
-        if !text.contains(&inner_text) {
-            text.push_str(": ");
-            text.push_str(&inner_text);
-        }
-        cause = inner.source();
-    }
-    text
+    causes::line(error)
 }
 
 /// The HTTP status of an answer; none when there was no answer.

@@ -8,6 +8,7 @@ mod addresses;
 mod api;
 mod applied;
 mod apply;
+mod back;
 mod delete;
 mod dial;
 mod document;

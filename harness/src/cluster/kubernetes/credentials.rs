@@ -1,7 +1,5 @@
 //! Keys and tokens of one cluster. They are made anew for each, and are worth nothing outside of its sandbox.
 
-use std::fmt::Write as _;
-
 use k8s_openapi::ByteString;
 use ring::{
     rand::{SecureRandom as _, SystemRandom},
@@ -9,6 +7,7 @@ use ring::{
 };
 
 use super::error::KubernetesError;
+use crate::hex;
 
 /// What a cluster's components know each other by.
 pub struct Credentials {
@@ -26,11 +25,7 @@ impl Credentials {
         let mut bytes = [0; 24];
         random.fill(&mut bytes).map_err(failed)?;
         let key = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &random).map_err(failed)?;
-        let token = bytes.iter().fold(String::new(), |mut token, byte| {
-            write!(token, "{byte:02x}").expect("a String takes all");
-            token
-        });
-        Ok(Self { token, service_account_key: pem(&sec1(key.as_ref())?) })
+        Ok(Self { token: hex::of(bytes), service_account_key: pem(&sec1(key.as_ref())?) })
     }
 
     /// The file of the API server's `--token-auth-file`.

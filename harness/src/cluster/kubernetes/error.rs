@@ -3,7 +3,7 @@
 use std::{io, time::Duration};
 
 use crate::{
-    cluster::{dataplane::CompileError, kube::KubeError, manifest::ManifestErrors},
+    cluster::{ClusterFault, dataplane::CompileError, kube::KubeError, manifest::ManifestErrors},
     probe::ProbeError,
     provider::{MachineError, netns::SandboxError},
 };
@@ -69,12 +69,13 @@ pub enum KubernetesError {
     },
 }
 
-impl KubernetesError {
-    /// Whether the way to a machine failed, or a node never came up, rather than what was deployed.
-    #[must_use]
-    pub fn is_transport(&self) -> bool {
+impl ClusterFault for KubernetesError {
+    fn is_transport(&self) -> bool {
         match self {
-            Self::Machine(error) | Self::Kube(KubeError::Machine(error)) => error.is_transport(),
+            Self::Sandbox(error) => error.is_transport(),
+            Self::Machine(error) => error.is_transport(),
+            Self::Kube(error) => error.is_transport(),
+            // A node that never came up is one that could not be made.
             Self::Component { source: KubeError::NodesNotReady { .. }, .. } => true,
             _ => false,
         }

@@ -13,17 +13,15 @@ use super::{
     stand_ins, worker,
 };
 use crate::{
-    cluster::dataplane::{Node, calico},
+    cluster::dataplane::{
+        Node,
+        runtime::network::{self, identity},
+    },
     provider::{
         Command, Machine as _,
-        netns::{BIN, NetnsMachine, PROGRAMS, underlay::links},
+        netns::{BIN, NetnsMachine, PROGRAMS, underlay::must},
     },
 };
-
-/// The kernel sends one ICMP error a second to a peer, so that many probes at once would see silence where one
-/// sees a reject. What decides about a packet stays as it is.
-const UNLIMITED_ICMP: [&str; 3] =
-    ["net.ipv4.icmp_ratelimit=0", "net.ipv4.icmp_msgs_per_sec=100000", "net.ipv4.icmp_msgs_burst=100000"];
 
 /// Ports on which a MicroK8s node listens and plain Kubernetes has nobody: dqlite and the cluster agent. An echo stands
 /// in for each, as in the embedded cluster, so that exposure means the same.
@@ -41,7 +39,7 @@ impl Kubernetes {
     /// The network, the files, containerd with its images, and the host's agent: all that needs no API server.
     pub(super) async fn prepare_node(&self, index: usize) -> Result<(), KubernetesError> {
         let (node, machine) = (&self.state.nodes[index], &self.hosts.nodes[index]);
-        self.network(index, machine).await?;
+        network::connect(&self.state, index, machine).await?;
         self.files(node, machine).await?;
         start(machine, &worker::containerd(), &[]).await?;
         let identity = identity(&node.name, node);
@@ -50,21 +48,6 @@ impl Kubernetes {
         let argv: Vec<&str> = ["lab-agent", "echo"].into_iter().chain(ports.iter().map(String::as_str)).collect();
         machine.daemon(&argv, &identity, "node-daemons").await?;
         self.images(machine).await
-    }
-
-    async fn network(&self, index: usize, machine: &NetnsMachine) -> Result<(), KubernetesError> {
-        must(machine, Command::new(["sysctl", "-q", "-e", "-w"].into_iter().chain(UNLIMITED_ICMP))).await?;
-        let setup = calico::node_links(&self.state, index, "eth0");
-        links(machine, &setup.ip_batch).await?;
-        if !setup.bridge_batch.is_empty() {
-            must(machine, Command::new(["bridge", "-batch", "-"]).stdin(setup.bridge_batch)).await?;
-        }
-        let settings = setup.sysctls.iter().map(|sysctl| format!("{}={}", sysctl.path, sysctl.value));
-        must(machine, Command::new(["sysctl", "-q", "-w"].map(str::to_owned).into_iter().chain(settings))).await?;
-        for argv in setup.commands {
-            must(machine, Command::new(argv)).await?;
-        }
-        Ok(())
     }
 
     async fn files(&self, node: &Node, machine: &NetnsMachine) -> Result<(), KubernetesError> {
@@ -83,7 +66,7 @@ impl Kubernetes {
             CNI_PLUGINS.iter().filter_map(|name| Some(format!("ln -s {} {CNI_BIN}/{name}", programs::plugin(name)?)));
         let own = format!("ln -s {BIN}/lab {CNI_BIN}/{}", cni::NAME);
         let lines: Vec<String> = [format!("mkdir -p {CNI_BIN}"), own].into_iter().chain(plugins).collect();
-        must(machine, Command::shell(&lines.join("\n"))).await
+        Ok(must(machine, Command::shell(&lines.join("\n"))).await?)
     }
 
     async fn images(&self, machine: &NetnsMachine) -> Result<(), KubernetesError> {
@@ -106,7 +89,7 @@ impl Kubernetes {
             let command = Command::new(worker::CTR.into_iter().chain(import)).stdin(archive.clone());
             must(machine, command)
         });
-        try_join_all(imports).await.map(drop)
+        Ok(try_join_all(imports).await.map(drop)?)
     }
 
     /// The kubelet, once there is an API server to talk to.
@@ -132,17 +115,4 @@ pub(super) async fn start(
 ) -> Result<(), KubernetesError> {
     let argv: Vec<&str> = component.argv.iter().map(String::as_str).collect();
     Ok(machine.daemon(&argv, environment, component.name).await?)
-}
-
-/// Who an agent is, as environment.
-fn identity(pod: &str, node: &Node) -> Vec<(String, String)> {
-    [("PATHLAB_POD", pod), ("PATHLAB_NODE", &node.name), ("PATHLAB_DISTRO", &node.distro_id)]
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .to_vec()
-}
-
-/// Runs a program that must succeed.
-pub(super) async fn must(machine: &NetnsMachine, command: Command) -> Result<(), KubernetesError> {
-    machine.run(&command).await?.success(machine.name(), &command)?;
-    Ok(())
 }

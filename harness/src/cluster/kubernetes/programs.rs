@@ -2,6 +2,8 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use crate::folders;
+
 /// What `just kube-binaries` builds.
 pub const BUILT: [&str; 5] = ["kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy"];
 
@@ -33,9 +35,7 @@ pub fn folder(named: Option<&Utf8Path>) -> Option<Utf8PathBuf> {
     if let Some(named) = named {
         return Some(std::path::absolute(named).ok().and_then(|path| path.try_into().ok()).unwrap_or(named.to_owned()));
     }
-    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty()).map(Utf8PathBuf::from);
-    let caches = variable("XDG_CACHE_HOME").or_else(|| Some(variable("HOME")?.join(".cache")))?;
-    Some(caches.join("pathlab").join(RELEASE))
+    Some(folders::cache().ok()?.join(RELEASE))
 }
 
 /// The folder when all is there that a cluster needs, and this is root.

@@ -11,6 +11,7 @@ use super::{
     logs::logs,
     members::{Member, MicroK8sOptions},
     node::Node,
+    snap_list::InstalledSnap,
 };
 use crate::{
     catalog::{
@@ -46,6 +47,8 @@ pub struct MicroK8s {
     pub(super) workload: Workload,
     /// Agents and the relay, as long as the cluster lives.
     pub(super) running: Mutex<Vec<Box<dyn Running>>>,
+    /// MicroK8s as it was found or installed on the first machine.
+    pub(super) installed: Option<InstalledSnap>,
     machines: Vec<Arc<dyn Machine>>,
 }
 
@@ -63,6 +66,7 @@ impl MicroK8s {
             applied: Applied::default(),
             workload: Workload { addresses: Addresses::default(), agents: BTreeMap::new() },
             running: Mutex::default(),
+            installed: None,
         }
     }
 
@@ -78,6 +82,23 @@ impl MicroK8s {
     #[must_use]
     pub fn added(&self) -> &[Vec<Added>] {
         &self.added
+    }
+
+    /// MicroK8s as it was found or installed on the first machine; none before it was started.
+    #[must_use]
+    pub const fn installed(&self) -> Option<&InstalledSnap> {
+        self.installed.as_ref()
+    }
+
+    /// Ends what runs beside the cluster for the harness: agents and the relay. The cluster goes on, and another
+    /// [`Cluster::start`] finds it.
+    pub async fn disconnect(&mut self) -> Result<(), ClusterError> {
+        self.workload.agents.clear();
+        self.api = None;
+        for running in self.running.lock().await.drain(..) {
+            running.stop().await.map_err(ClusterError::new)?;
+        }
+        Ok(())
     }
 
     /// Takes away what the cluster added to its machines: objects, agents, addons, snaps, packages. Goes on after what
@@ -188,5 +209,9 @@ impl Cluster for MicroK8s {
 
     async fn settle(&mut self) -> Result<(), ClusterError> {
         self.look_again().await.map_err(ClusterError::new)
+    }
+
+    async fn restarted(&mut self) -> Result<(), ClusterError> {
+        self.come_back().await.map_err(ClusterError::new)
     }
 }

@@ -5,6 +5,7 @@ use std::{
     sync::Arc,
 };
 
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, api::ListParams};
 
@@ -59,6 +60,36 @@ impl MicroK8s {
     /// Waits for the ingress controllers, where there are any.
     async fn ingress_up(&self) -> Result<(), MicroK8sError> {
         wait_for_pods(self.api()?, INGRESS, self.options.limits.addon).await
+    }
+
+    /// After a restart of its machines: nothing that was started there for the harness runs any more, and what the API
+    /// says of pods is old until each kubelet has looked.
+    pub(super) async fn come_back(&mut self) -> Result<(), MicroK8sError> {
+        self.workload.agents.clear();
+        self.running.lock().await.clear();
+        self.start_all().await?;
+        let limit = self.options.limits.ready;
+        for index in 0..self.members.len() {
+            let (node, since) = (self.node(index).name(), self.booted(index).await?);
+            self.api()?.restarted_on(node, since, limit).await?;
+        }
+        self.api()?.rolled_out(&self.applied, limit).await?;
+        self.ingress_up().await?;
+        self.read_back().await?;
+        for index in 0..self.members.len() {
+            self.node_agent(index).await?;
+        }
+        let probers = self.probers();
+        self.aim(&probers).await
+    }
+
+    /// When a machine started, by its own clock.
+    async fn booted(&self, index: usize) -> Result<Timestamp, MicroK8sError> {
+        let understand = |text: &str| {
+            let seconds = text.lines().find_map(|line| line.strip_prefix("btime ")?.trim().parse().ok());
+            seconds.and_then(|seconds| Timestamp::from_second(seconds).ok()).ok_or_else(|| "no btime".to_owned())
+        };
+        self.node(index).ask(&["cat", "/proc/stat"], understand).await
     }
 
     fn api(&self) -> Result<&KubeApi, MicroK8sError> {

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use camino::Utf8PathBuf;
 
-use crate::{cluster::kube::KubeError, provider::MachineError};
+use crate::{
+    cluster::{ClusterFault, kube::KubeError},
+    provider::MachineError,
+};
 
 /// Why MicroK8s is not there, or does not do what it is asked.
 #[derive(Debug, thiserror::Error)]
@@ -100,10 +103,12 @@ pub enum MicroK8sError {
     },
 }
 
-impl MicroK8sError {
-    /// Whether the way to a machine failed, which says nothing about MicroK8s.
-    #[must_use]
-    pub fn is_transport(&self) -> bool {
-        matches!(self, Self::Machine(error) | Self::Kube(KubeError::Machine(error)) if error.is_transport())
+impl ClusterFault for MicroK8sError {
+    fn is_transport(&self) -> bool {
+        match self {
+            Self::Machine(error) => error.is_transport(),
+            Self::Kube(error) => error.is_transport(),
+            _ => false,
+        }
     }
 }

@@ -16,6 +16,7 @@ use super::{
     members::{Member, MicroK8sOptions},
     node::Node,
     ready::{enable, ready},
+    snap_list::InstalledSnap,
     snapd::prepare,
     source::Source,
 };
@@ -42,7 +43,8 @@ impl MicroK8s {
         let (members, options) = (&self.members, &self.options);
         let steps = members.iter().zip(&mut self.added).map(|(member, added)| node(member, options, added));
         // All come to their end: a download that is cut off on one machine is begun anew, and says nothing of another.
-        join_all(steps).await.into_iter().collect::<Result<(), _>>()?;
+        let installed = join_all(steps).await.into_iter().collect::<Result<Vec<_>, _>>()?;
+        self.installed = installed.into_iter().next();
         let first = self.members[0].ip;
         for (index, member) in self.members.iter().enumerate().skip(1) {
             join(self.node(0), first, self.node(index), member.machine.name(), Role::ControlPlane).await?;
@@ -78,7 +80,11 @@ impl MicroK8s {
 }
 
 /// One machine, until MicroK8s runs on it by itself.
-async fn node(member: &Member, options: &MicroK8sOptions, added: &mut Vec<Added>) -> Result<(), MicroK8sError> {
+async fn node(
+    member: &Member,
+    options: &MicroK8sOptions,
+    added: &mut Vec<Added>,
+) -> Result<InstalledSnap, MicroK8sError> {
     let node = Node::new(&*member.machine, &options.limits);
     if options.source != Source::Present {
         prepare(node, member.distro.family, options.epel.as_deref(), added).await?;
@@ -90,5 +96,5 @@ async fn node(member: &Member, options: &MicroK8sOptions, added: &mut Vec<Added>
     import(node, &Image::agent(), added).await?;
     added.extend(FOLDERS.map(|folder| Added::Folder(folder.to_owned())));
     node.machine().write_file(AGENT.into(), LAB_AGENT, 0o755).await?;
-    Ok(())
+    Ok(installed)
 }

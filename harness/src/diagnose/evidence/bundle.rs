@@ -1,17 +1,13 @@
 //! One archive per machine: the collected files and a manifest.
 
-use std::{
-    fmt::Write as _,
-    io::{self, Write},
-};
+use std::io::{self, Write};
 
 use camino::Utf8Path;
 use flate2::{Compression, write::GzEncoder};
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
 use super::collect::{Collected, Evidence};
-use crate::model::EvidenceFile;
+use crate::{hex, model::EvidenceFile};
 
 /// Why an archive could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -81,16 +77,12 @@ fn write_archive(evidence: &Evidence, path: &Utf8Path) -> io::Result<u64> {
 }
 
 fn entry(one: &Collected) -> Entry<'_> {
-    let mut sha256 = String::new();
-    for byte in Sha256::digest(one.text.as_bytes()) {
-        let _ = write!(sha256, "{byte:02x}");
-    }
     Entry {
         path: &one.path,
         command: &one.command,
         status: one.status,
         bytes: one.text.len(),
-        sha256,
+        sha256: hex::sha256(&one.text),
         redacted: one.redacted,
     }
 }

@@ -13,13 +13,14 @@ use super::{
     accelerator::Accelerator,
     domain,
     lab::LibvirtLab,
-    names::{self, Names},
+    names::Names,
     network,
     seed::Seed,
     state::{LabState, MachineState, key_files},
     storage::Pool,
 };
 use crate::{
+    hex,
     ledger::{Entry, Resource},
     provider::{
         ProviderError, Wanted,
@@ -65,7 +66,7 @@ fn check_image(path: &Utf8Path, expected: Option<&str>) -> Result<(), ProviderEr
             length => hasher.update(&buffer[..length]),
         }
     }
-    let found = names::hex(&hasher.finalize());
+    let found = hex::of(hasher.finalize());
     if found == expected.to_ascii_lowercase() {
         return Ok(());
     }
@@ -132,7 +133,8 @@ impl Libvirt {
         let name = names.domain(&wanted.name);
         let host = KeyPair::ed25519(&wanted.name)?;
         let instance = format!("{}-{}", names.id, wanted.name);
-        let seed = Seed { wanted, instance, mac: &machine.mac, login: login.public(), host: &host };
+        let own_network = self.options.network.is_none();
+        let seed = Seed { wanted, instance, mac: &machine.mac, login: login.public(), host: &host, own_network };
         let image = seed.write(lab.folder()).await?;
         pool.upload(&image, &machine.seed()).await?;
         fs::remove_file(&image).map_err(ProviderError::file("failed to remove a seed"))?;

@@ -8,7 +8,8 @@ use tokio::time::{Instant, sleep};
 
 use super::{accelerator::Accelerator, domain, storage::Pool, virsh::Virsh};
 use crate::provider::{
-    Command, Machine, MachineError, Output, ProviderError, Running, Stream, WholeMachine, ssh::SshMachine,
+    Command, Machine, MachineError, Output, ProviderError, Running, Stream, WholeMachine, session::Session,
+    ssh::SshMachine,
 };
 
 /// How many lines of a console an error shows.
@@ -23,7 +24,7 @@ const BOOT: Duration = Duration::from_secs(300);
 /// Waits until cloud-init has done all that it does at a first boot: until then it may change the machine under
 /// everybody's hands, and keeps the package manager to itself.
 const SETTLED: &str = "command -v cloud-init >/dev/null || exit 0
-until [ -e /var/lib/cloud/instance/boot-finished ]; do sleep 0.3; done";
+until [ -e /var/lib/cloud/instance/boot-finished ]; do sleep 1; done";
 
 /// A virtual machine.
 pub(super) struct LibvirtMachine {
@@ -97,6 +98,10 @@ impl Machine for LibvirtMachine {
 
     async fn connect(&self, socket: &Utf8Path) -> Result<Box<dyn Stream>, MachineError> {
         self.ssh.connect(socket).await
+    }
+
+    async fn session(&self, session: &Session) -> Result<Box<dyn Stream>, MachineError> {
+        self.ssh.session(session).await
     }
 }
 

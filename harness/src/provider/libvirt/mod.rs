@@ -69,6 +69,16 @@ impl Provider for Libvirt {
         lab.boot().await?;
         Ok(Box::new(lab))
     }
+
+    async fn consoles(&self, lab: Arc<Entry>) -> Result<Vec<(String, Vec<u8>)>, ProviderError> {
+        let state = LabState::read(&lab)?;
+        let lab = LibvirtLab::new(lab, self.virsh.clone(), &self.options, state);
+        let mut all = Vec::new();
+        for machine in lab.all() {
+            all.push((machine.name().to_owned(), machine.console().await?));
+        }
+        Ok(all)
+    }
 }
 
 #[async_trait]

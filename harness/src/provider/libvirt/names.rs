@@ -3,11 +3,11 @@
 //! libvirt's UUIDs carry the identity: one that follows from the lab's id cannot be anybody else's, whatever the
 //! name. Domains hold the lab's id in their metadata, too.
 
-use std::{fmt::Write as _, net::Ipv4Addr};
+use std::net::Ipv4Addr;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::ledger::Record;
+use crate::{hex, ledger::Record};
 
 /// XML namespace of the metadata.
 pub(super) const NAMESPACE: &str = "https://pathlab.dev/xmlns/libvirt/1";
@@ -47,7 +47,7 @@ impl Names {
 
     /// The bridge of the network: an interface's name has 15 characters at most.
     pub(super) fn bridge(&self) -> String {
-        format!("pl{}", hex(&self.hash("bridge")[..5]))
+        format!("pl{}", hex::of(&self.hash("bridge")[..5]))
     }
 
     /// UUID of something, in the form of a random one.
@@ -55,7 +55,7 @@ impl Names {
         let mut bytes = self.hash(&format!("{kind} {name}"));
         bytes[6] = bytes[6] & 0x0f | 0x40;
         bytes[8] = bytes[8] & 0x3f | 0x80;
-        let text = hex(&bytes[..16]);
+        let text = hex::of(&bytes[..16]);
         format!("{}-{}-{}-{}-{}", &text[..8], &text[8..12], &text[12..16], &text[16..20], &text[20..])
     }
 
@@ -80,14 +80,6 @@ impl Names {
 pub(super) fn address(subnet: u8, number: usize) -> Ipv4Addr {
     let host = u8::try_from(number).unwrap_or(u8::MAX).saturating_add(FIRST_HOST);
     Ipv4Addr::new(192, 168, subnet, host)
-}
-
-/// Hexadecimal digits, lower case.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("a String takes everything");
-        text
-    })
 }
 
 #[cfg(test)]

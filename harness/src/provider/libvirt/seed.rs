@@ -24,6 +24,8 @@ pub(super) struct Seed<'a> {
     pub login: &'a str,
     /// Its own host key.
     pub host: &'a KeyPair,
+    /// Whether the network is the lab's: nobody in it announces a router for IPv6.
+    pub own_network: bool,
 }
 
 impl Seed<'_> {
@@ -68,7 +70,11 @@ impl Seed<'_> {
     }
 
     fn network_config(&self) -> Value {
-        let interface = json!({ "match": { "macaddress": self.mac }, "set-name": "eth0", "dhcp4": true });
+        let mut interface = json!({ "match": { "macaddress": self.mac }, "set-name": "eth0", "dhcp4": true });
+        if self.own_network {
+            // A boot would wait ten seconds for what never comes.
+            interface["accept-ra"] = false.into();
+        }
         json!({ "version": 2, "ethernets": { "eth0": interface } })
     }
 }
@@ -113,7 +119,8 @@ mod tests {
         };
         let host = KeyPair::ed25519("rhel").expect("a key");
         let (mac, login) = ("52:54:00:01:02:03", "ssh-ed25519 AAAA lab\n");
-        let seed = Seed { wanted: &wanted, instance: "demo-1-rhel".to_owned(), mac, login, host: &host };
+        let seed =
+            Seed { wanted: &wanted, instance: "demo-1-rhel".to_owned(), mac, login, host: &host, own_network: true };
         let user = seed.user_data();
         assert_eq!(user["users"][0]["ssh_authorized_keys"][0], "ssh-ed25519 AAAA lab");
         assert_eq!(user["users"][0]["name"], "cloud-user");
@@ -121,8 +128,10 @@ mod tests {
         assert_eq!(user["locale"], false);
         insta::assert_snapshot!(
             seed.network_config(),
-            @r#"{"ethernets":{"eth0":{"dhcp4":true,"match":{"macaddress":"52:54:00:01:02:03"},"set-name":"eth0"}},"version":2}"#
+            @r#"{"ethernets":{"eth0":{"accept-ra":false,"dhcp4":true,"match":{"macaddress":"52:54:00:01:02:03"},"set-name":"eth0"}},"version":2}"#
         );
+        let network = Seed { own_network: false, ..seed }.network_config();
+        assert_eq!(network["ethernets"]["eth0"]["accept-ra"], serde_json::Value::Null);
         insta::assert_snapshot!(seed.meta_data(), @r#"{"instance-id":"demo-1-rhel","local-hostname":"rhel"}"#);
     }
 }

@@ -53,7 +53,8 @@ pub async fn connect(
     Ok(())
 }
 
-async fn must(machine: &NetnsMachine, command: Command) -> Result<(), MachineError> {
+/// Runs a program that must succeed.
+pub async fn must(machine: &NetnsMachine, command: Command) -> Result<(), MachineError> {
     machine.run(&command).await?.success(machine.name(), &command).map(drop)
 }
 

@@ -10,9 +10,10 @@ use super::{
     connection::Connection,
     forward,
     process::{Process, Whose},
+    session,
     target::SshTarget,
 };
-use crate::provider::{Command, Machine, MachineError, Output, Running, Stream};
+use crate::provider::{Command, Machine, MachineError, Output, Running, Stream, session::Session};
 
 /// How long connecting may take.
 const CONNECTING: Duration = Duration::from_secs(30);
@@ -143,5 +144,9 @@ impl Machine for SshMachine {
         let connection = self.connection(CONNECTING).await?;
         let stream = forward::connect(&connection, socket).await;
         stream.map_err(|reason| self.file(socket, reason))
+    }
+
+    async fn session(&self, session: &Session) -> Result<Box<dyn Stream>, MachineError> {
+        Ok(session::start(&self.target, session))
     }
 }

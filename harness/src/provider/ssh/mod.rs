@@ -13,6 +13,7 @@ mod machine;
 mod marks;
 mod process;
 mod remote;
+mod session;
 mod target;
 
 pub use self::{

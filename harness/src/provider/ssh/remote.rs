@@ -8,7 +8,8 @@
 use std::{fmt::Write as _, time::Duration};
 
 /// The search path of root, which is what `sudo`, a login and a systemd unit agree on, and snaps.
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin:/var/lib/snapd/snap/bin";
+pub(super) const PATH: &str =
+    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin:/var/lib/snapd/snap/bin";
 
 /// Status by which the watcher says that the time was over.
 const OVERDUE: u8 = 42;
@@ -101,7 +102,7 @@ if [ $? = {OVERDUE} ]; then say overdue; else say ended $s; fi"#
 }
 
 /// A word that any POSIX shell takes as it is.
-fn quoted(word: &str) -> String {
+pub(super) fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 

@@ -4,6 +4,7 @@
 //! start, pods and rules follow. Whoever flushes the rules afterwards is noticed as kube-proxy notices it.
 
 mod addresses;
+pub mod network;
 mod pods;
 mod ready;
 mod rules;
@@ -15,9 +16,9 @@ use async_trait::async_trait;
 use futures_util::future::{try_join, try_join_all};
 use miette::Diagnostic;
 
-use self::pods::PodSpace;
+use self::{network::identity, pods::PodSpace};
 use super::{
-    calico, compile,
+    compile,
     compile::Input,
     layout::{self, Node, NodeSpec, OUTSIDE_IP},
     state::{ClusterState, PodRole},
@@ -25,7 +26,7 @@ use super::{
 use crate::{
     catalog::{distro::FirewallKind, scenario::Underlay},
     cluster::{
-        Cluster, ClusterError, ComponentLog, Place, PlaceKind,
+        Cluster, ClusterError, ClusterFault, ComponentLog, Place, PlaceKind,
         workload::{AgentSocket, Workload},
     },
     model::{IpFamily, ProviderKind, Vantage},
@@ -46,15 +47,6 @@ const AGENT_SOCKET: &str = "/run/agent.sock";
 /// Ports on which a MicroK8s node listens beside the workload's own: API server, kubelet, controller-manager,
 /// scheduler, dqlite and the cluster agent. An echo stands in for each, so that exposure can be measured.
 const NODE_DAEMON_PORTS: [u16; 7] = [16443, 10250, 10257, 10259, 12379, 19001, 25000];
-
-/// The kernel sends one ICMP error a second to a peer, so that many probes at once would see silence where one
-/// sees a reject. What decides about a packet stays as it is.
-const UNLIMITED_ICMP: [&str; 4] = [
-    "net.ipv4.icmp_ratelimit=0",
-    "net.ipv6.icmp.ratelimit=0",
-    "net.ipv4.icmp_msgs_per_sec=100000",
-    "net.ipv4.icmp_msgs_burst=100000",
-];
 
 /// Is there when the kernel has IPv6.
 const KERNEL_HAS_IPV6: &str = "/proc/net/if_inet6";
@@ -88,13 +80,10 @@ pub enum RuntimeError {
     },
 }
 
-impl RuntimeError {
-    /// Whether the way to a machine failed, or the making of one, rather than the cluster.
-    #[must_use]
-    pub const fn is_transport(&self) -> bool {
+impl ClusterFault for RuntimeError {
+    fn is_transport(&self) -> bool {
         match self {
-            // A sandbox that is gone cannot be asked again.
-            Self::Sandbox(error) => matches!(error, SandboxError::Refused(_)),
+            Self::Sandbox(error) => error.is_transport(),
             Self::Machine(error) => error.is_transport(),
             Self::Compile(_) | Self::NoIpv6 | Self::NotReady { .. } => false,
         }
@@ -178,16 +167,7 @@ impl Dataplane {
     }
 
     async fn start_node(&self, index: usize, machine: &NetnsMachine) -> Result<(), RuntimeError> {
-        must(machine, Command::new(["sysctl", "-q", "-e", "-w"].into_iter().chain(UNLIMITED_ICMP))).await?;
-        let setup = calico::node_links(&self.state, index, "eth0");
-        links(machine, &setup.ip_batch).await?;
-        if !setup.bridge_batch.is_empty() {
-            must(machine, Command::new(["bridge", "-batch", "-"]).stdin(setup.bridge_batch)).await?;
-        }
-        set_sysctls(machine, &setup.sysctls).await?;
-        for argv in setup.commands {
-            must(machine, Command::new(argv)).await?;
-        }
+        network::connect(&self.state, index, machine).await?;
         let identity = identity(&self.state.nodes[index].name, &self.state.nodes[index]);
         machine.daemon(&["lab-agent", "serve", "--socket", AGENT_SOCKET], &identity, "agent").await?;
         let ports: Vec<String> = NODE_DAEMON_PORTS.iter().map(|port| format!("--http={port}")).collect();
@@ -319,25 +299,4 @@ impl Cluster for Dataplane {
     async fn settle(&mut self) -> Result<(), ClusterError> {
         Ok(())
     }
-}
-
-/// Who an agent is, as environment.
-fn identity(pod: &str, node: &super::Node) -> Vec<(String, String)> {
-    [("PATHLAB_POD", pod), ("PATHLAB_NODE", &node.name), ("PATHLAB_DISTRO", &node.distro_id)]
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .to_vec()
-}
-
-async fn set_sysctls(machine: &NetnsMachine, sysctls: &[calico::Sysctl]) -> Result<(), RuntimeError> {
-    if sysctls.is_empty() {
-        return Ok(());
-    }
-    let settings = sysctls.iter().map(|sysctl| format!("{}={}", sysctl.path, sysctl.value));
-    must(machine, Command::new(["sysctl", "-q", "-w"].map(str::to_owned).into_iter().chain(settings))).await
-}
-
-/// Runs a program that must succeed.
-async fn must(machine: &NetnsMachine, command: Command) -> Result<(), RuntimeError> {
-    machine.run(&command).await?.success(machine.name(), &command)?;
-    Ok(())
 }

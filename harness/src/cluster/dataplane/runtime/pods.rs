@@ -4,7 +4,10 @@ use std::fmt::Write as _;
 
 use futures_util::future::try_join_all;
 
-use super::{AGENT_SOCKET, RuntimeError, identity, set_sysctls};
+use super::{
+    AGENT_SOCKET, RuntimeError,
+    network::{identity, set_sysctls},
+};
 use crate::{
     cluster::dataplane::{
         calico::{self, PodLink},

@@ -11,14 +11,13 @@ use std::fmt::Write as _;
 
 use camino::Utf8PathBuf;
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 
 pub use self::{
     dns::{Dns, dns},
     ingress::{IngressNode, ingress},
     prober::{Prober, probers},
 };
-use crate::catalog::scenario::Manifest;
+use crate::{catalog::scenario::Manifest, hex};
 
 /// Below this folder of a node, every own pod with an agent has a folder of its name.
 const SOCKETS: &str = "/run/pathlab/pods";
@@ -52,14 +51,7 @@ fn manifest(name: &str, objects: &[Value]) -> Manifest {
         write!(text, "---\n{object:#}\n").expect("a String takes all");
         text
     });
-    Manifest { path: Utf8PathBuf::from("pathlab").join(name), sha256: hash(&text), text: text.into() }
-}
-
-fn hash(text: &str) -> String {
-    Sha256::digest(text).iter().fold(String::new(), |mut digits, byte| {
-        write!(digits, "{byte:02x}").expect("a String takes all");
-        digits
-    })
+    Manifest { path: Utf8PathBuf::from("pathlab").join(name), sha256: hex::sha256(&text), text: text.into() }
 }
 
 fn namespace(name: &str) -> Value {
@@ -124,7 +116,7 @@ fn container(name: &str, program: &Program<'_>, ports: &Value) -> Value {
 
 /// A Deployment of one pod, which is made anew when the program's files change.
 fn deployment(namespace: &str, name: &str, labels: &Value, program: &Program<'_>, spec: &Value) -> Value {
-    let annotations = json!({"pathlab/files": hash(&format!("{:?}", program.files))});
+    let annotations = json!({"pathlab/files": hex::sha256(format!("{:?}", program.files))});
     json!({
         "apiVersion": "apps/v1",
         "kind": "Deployment",

@@ -1,0 +1,108 @@
+//! What a lab is made of, on the command line: the same for every command that makes one.
+
+use camino::Utf8PathBuf;
+use clap::{ArgAction, Args};
+use serde::{Deserialize, Serialize};
+
+use super::args::{OwnImageArg, cluster, provider};
+use crate::model::{ClusterKind, ProviderKind};
+
+/// What a lab is made of.
+#[derive(Clone, Debug, Args, Serialize, Deserialize)]
+pub struct LabArgs {
+    /// What makes the machines.
+    #[arg(long, value_name = "P", default_value = "netns", value_parser = provider())]
+    pub provider: ProviderKind,
+    /// What runs the manifests; the provider decides when it is not given.
+    #[arg(long, value_name = "C", value_parser = cluster())]
+    pub cluster: Option<ClusterKind>,
+    /// Folder of the Kubernetes programs, for `--cluster kubernetes`; where `just kube-binaries` left them when it is
+    /// not given.
+    #[arg(long, value_name = "DIR", env = "PATHLAB_KUBE_BIN", hide_env_values = true)]
+    #[serde(default)]
+    pub kube_bin: Option<Utf8PathBuf>,
+    /// What is only for whole machines.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub whole: WholeArgs,
+}
+
+/// Whole machines and the MicroK8s on them.
+#[derive(Clone, Debug, Default, Args, Serialize, Deserialize)]
+#[serde(default)]
+#[command(next_help_heading = "Whole machines")]
+pub struct WholeArgs {
+    /// Which libvirt; `qemu:///system` when it is not given.
+    #[arg(long, value_name = "URI", env = "PATHLAB_LIBVIRT_URI", hide_env_values = true)]
+    pub libvirt_uri: Option<String>,
+    /// A network of libvirt that exists; machines get one of their own when it is not given.
+    #[arg(long, value_name = "NAME")]
+    pub libvirt_network: Option<String>,
+    /// Folder, on libvirt's host, for the machines' disks.
+    #[arg(long, value_name = "DIR")]
+    pub libvirt_storage: Option<Utf8PathBuf>,
+    /// Your own file in the place of a distro's image, for instance `rhel=FILE`; may be repeated.
+    #[arg(long = "image", value_name = "DISTRO=FILE", action = ArgAction::Append)]
+    pub images: Vec<OwnImageArg>,
+    /// Processors of each machine, instead of what its distro's file says.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=255))]
+    pub cpus: Option<u16>,
+    /// Memory of each machine, in GiB.
+    #[arg(long, value_name = "GIB", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub memory: Option<u32>,
+    /// Disk of each machine, in GiB.
+    #[arg(long, value_name = "GIB", value_parser = clap::value_parser!(u32).range(1..=65536))]
+    pub disk: Option<u32>,
+    /// Channel that MicroK8s comes from; `1.32/stable` when it is not given.
+    #[arg(long, value_name = "CHANNEL")]
+    pub channel: Option<String>,
+    /// One revision of MicroK8s.
+    #[arg(long, value_name = "N")]
+    pub revision: Option<u32>,
+    /// MicroK8s from files, for machines without network: those of microk8s, its base and snapd, as `snap download`
+    /// writes them; may be repeated.
+    #[arg(long = "snap", value_name = "FILE", num_args = 1.., conflicts_with_all = ["channel", "revision"])]
+    pub snaps: Vec<Utf8PathBuf>,
+    /// File or URL of the package that brings EPEL, where a machine's repositories do not know it (RHEL).
+    #[arg(long, value_name = "PACKAGE", env = "PATHLAB_EPEL", hide_env_values = true)]
+    pub epel: Option<String>,
+}
+
+impl LabArgs {
+    /// A lab of this provider, all else as without arguments.
+    #[must_use]
+    pub fn of(provider: ProviderKind, cluster: Option<ClusterKind>) -> Self {
+        Self { provider, cluster, kube_bin: None, whole: WholeArgs::default() }
+    }
+
+    /// The same with paths that hold in every folder.
+    #[must_use]
+    pub fn absolute(&self) -> Self {
+        let absolute = |path: &Utf8PathBuf| path.canonicalize_utf8().unwrap_or_else(|_| path.clone());
+        let mut all = self.clone();
+        all.kube_bin = all.kube_bin.as_ref().map(absolute);
+        all.whole.images.iter_mut().for_each(|image| image.file = absolute(&image.file));
+        all.whole.snaps = all.whole.snaps.iter().map(absolute).collect();
+        all
+    }
+}
+
+impl WholeArgs {
+    /// The arguments that were given and mean nothing where machines are no whole ones. What the environment may name
+    /// is for whoever needs it.
+    #[must_use]
+    pub fn given(&self) -> Vec<&'static str> {
+        let all = [
+            ("--libvirt-network", self.libvirt_network.is_some()),
+            ("--libvirt-storage", self.libvirt_storage.is_some()),
+            ("--image", !self.images.is_empty()),
+            ("--cpus", self.cpus.is_some()),
+            ("--memory", self.memory.is_some()),
+            ("--disk", self.disk.is_some()),
+            ("--channel", self.channel.is_some()),
+            ("--revision", self.revision.is_some()),
+            ("--snap", !self.snaps.is_empty()),
+        ];
+        all.into_iter().filter(|(_, given)| *given).map(|(name, _)| name).collect()
+    }
+}

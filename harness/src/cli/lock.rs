@@ -1,0 +1,49 @@
+//! `--lock` and `--locked`: how commands record what they used, and insist on it.
+
+use camino::Utf8PathBuf;
+
+use super::{args::LockArgs, failure::Failure};
+use crate::lock::{LockError, LockFile, Used};
+
+/// What a command does with `pathlab.lock`.
+#[derive(Debug)]
+pub(super) enum Locking {
+    /// Nothing: a file that nobody asked for is neither written nor read.
+    Off,
+    /// Record what was used.
+    Record(Utf8PathBuf, LockFile),
+    /// Refuse whatever differs.
+    Insist(Utf8PathBuf, LockFile),
+}
+
+impl Locking {
+    /// As the command line says. The file is read now: one that cannot be is told before anything is done.
+    pub(super) fn new(args: &LockArgs) -> Result<Self, Failure> {
+        let path = || args.lock_file.clone();
+        Ok(match (args.lock, args.locked) {
+            (true, _) => Self::Record(path(), LockFile::read_or_new(&args.lock_file).map_err(Failure::input)?),
+            (_, true) => Self::Insist(path(), LockFile::read(&args.lock_file).map_err(Failure::input)?),
+            _ => Self::Off,
+        })
+    }
+
+    /// Refuses what is known to differ before anything is made; `used` is looked for only where that matters.
+    pub(super) fn before(&self, used: impl FnOnce() -> Result<Used, Failure>) -> Result<(), Failure> {
+        match self {
+            Self::Insist(path, lock) => lock.insist(path, &used()?).map_err(Failure::input),
+            Self::Off | Self::Record(..) => Ok(()),
+        }
+    }
+
+    /// Refuses or records what was used.
+    pub(super) fn after(self, used: &Used) -> Result<(), LockError> {
+        match self {
+            Self::Off => Ok(()),
+            Self::Insist(path, lock) => lock.insist(&path, used),
+            Self::Record(path, mut lock) => {
+                lock.record(used);
+                lock.write(&path)
+            }
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! From the command line to the recipe of whole machines: images are proven before anything is made.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use miette::Diagnostic;
+
+use super::{failure::Failure, lab_args::WholeArgs, select::Selected};
+use crate::{
+    catalog::distro::Distro,
+    cluster::microk8s::{Addon, MicroK8sError, SnapFiles, Source},
+    image::{OwnImages, Store},
+    model::ProviderKind,
+    provider::libvirt::LibvirtOptions,
+    run::{BootImage, Recipe, Size, WholeProvider, WholeRecipe},
+};
+
+/// Where MicroK8s comes from when nothing is said.
+const CHANNEL: &str = "1.32/stable";
+
+/// Arguments that whole machines cannot be made of.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+enum WholeError {
+    /// An image for a distro that is not in it.
+    #[error("`--image {0}=` is for none of the distros of this lab")]
+    #[diagnostic(help("name a distro that is selected, by its id or alias"))]
+    Image(String),
+    /// Snaps that do not belong together.
+    #[error("{0}")]
+    Snaps(#[from] MicroK8sError),
+    /// A provider whose machines this version cannot make yet.
+    #[error("this version has no provider {0} with cluster microk8s")]
+    #[diagnostic(help("use `--provider libvirt`, or `--provider netns`, the default"))]
+    Provider(ProviderKind),
+}
+
+/// Refuses what cannot be, before anything is looked for.
+pub(super) fn check(provider: ProviderKind) -> Result<(), Failure> {
+    match provider {
+        ProviderKind::Netns | ProviderKind::Libvirt => Ok(()),
+        ProviderKind::Multipass | ProviderKind::Ssh => Err(Failure::lab(WholeError::Provider(provider))),
+    }
+}
+
+/// The recipe of the selected clusters. Every image is read to its end, and is the right one.
+pub(super) fn recipe(selected: &Selected, args: &WholeArgs) -> Result<Recipe, Failure> {
+    let provider = match selected.provider {
+        ProviderKind::Libvirt => WholeProvider::Libvirt(libvirt(args)),
+        other => return Err(Failure::lab(WholeError::Provider(other))),
+    };
+    let source = match args.snaps.as_slice() {
+        [] => {
+            let channel = args.channel.clone().unwrap_or_else(|| CHANNEL.to_owned());
+            Source::Store { channel, revision: args.revision }
+        }
+        files => Source::Files(SnapFiles::find(files).map_err(|error| Failure::input(WholeError::from(error)))?),
+    };
+    Ok(Recipe::Whole(Box::new(WholeRecipe {
+        provider,
+        images: images(selected, args)?,
+        size: Size { cpus: args.cpus, memory_mib: args.memory.map(|gib| gib << 10), disk_gib: args.disk },
+        source,
+        addons: vec![Addon::Dns, Addon::Ingress],
+        epel: args.epel.clone(),
+    })))
+}
+
+fn libvirt(args: &WholeArgs) -> LibvirtOptions {
+    let default = LibvirtOptions::default();
+    LibvirtOptions {
+        uri: args.libvirt_uri.clone().unwrap_or(default.uri),
+        network: args.libvirt_network.clone(),
+        storage: args.libvirt_storage.clone(),
+    }
+}
+
+/// The image of every distro that a machine of the plan has.
+fn images(selected: &Selected, args: &WholeArgs) -> Result<BTreeMap<String, BootImage>, Failure> {
+    let carried = selected.plan.clusters.iter().filter(|one| one.scenario.lacking(selected.provider).is_none());
+    let distros: BTreeMap<&str, &Arc<Distro>> =
+        carried.flat_map(|cluster| &cluster.machines).map(|distro| (distro.id.as_str(), distro)).collect();
+    for image in &args.images {
+        let name = &image.distro;
+        if !distros.values().any(|distro| distro.id == *name || distro.aliases.contains(name)) {
+            return Err(Failure::input(WholeError::Image(name.clone())));
+        }
+    }
+    let own = args.images.iter().map(|image| (image.distro.clone(), image.file.clone()));
+    let store = Store::open(OwnImages::new(own)).map_err(Failure::lab)?;
+    let (mut images, mut problems): (_, Vec<Box<dyn Diagnostic + Send + Sync>>) = (BTreeMap::new(), Vec::new());
+    for (id, distro) in distros {
+        match store.checked(distro) {
+            Ok(base) => {
+                images.insert(id.to_owned(), BootImage { path: base.path, sha256: base.sha256.to_string() });
+            }
+            Err(error) => problems.push(Box::new(error)),
+        }
+    }
+    if problems.is_empty() { Ok(images) } else { Err(Failure::Lab(problems)) }
+}

@@ -1,0 +1,32 @@
+//! Bytes as hexadecimal digits, and the SHA-256 sums that are written so.
+
+use sha2::{Digest as _, Sha256};
+
+/// Two digits for each byte, in lower case.
+#[must_use]
+pub fn of(bytes: impl AsRef<[u8]>) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |value: u8| char::from(DIGITS[usize::from(value)]);
+    bytes.as_ref().iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
+
+/// The SHA-256 sum of some bytes.
+#[must_use]
+pub fn sha256(bytes: impl AsRef<[u8]>) -> String {
+    of(Sha256::digest(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{of, sha256};
+
+    #[test]
+    fn every_byte_has_two_digits() {
+        assert_eq!(of([0, 10, 255]), "000aff");
+    }
+
+    #[test]
+    fn a_sum_has_64_digits() {
+        assert_eq!(sha256("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    }
+}

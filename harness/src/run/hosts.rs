@@ -1,0 +1,81 @@
+//! What is done to a cluster's hosts beside the cluster itself: their policy, and the lines of conditions and remedies.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use super::observation::{HostFacts, LifeError};
+use crate::{
+    catalog::{
+        distro::Distro,
+        scenario::{Remedy, When},
+    },
+    cluster::Cluster,
+    plan::ClusterPlan,
+    policy::{self, HostKind},
+    provider::{Command, Machine, MachineError},
+};
+
+/// The machines with their distros, counted from 1.
+pub(super) fn machines<'a>(
+    cluster: &'a dyn Cluster,
+    plan: &'a ClusterPlan,
+) -> impl Iterator<Item = (u8, &'a dyn Machine, &'a Arc<Distro>)> {
+    (1..).zip(cluster.nodes()).zip(&plan.machines).map(|((number, machine), distro)| (number, &**machine, distro))
+}
+
+/// Makes the hosts what normal installations of their distros are. A whole machine is asked afterwards whether it is.
+pub(super) async fn apply_policy(
+    cluster: &dyn Cluster,
+    plan: &ClusterPlan,
+    kind: HostKind,
+) -> Result<HostFacts, LifeError> {
+    let (mut not_covered, mut verified) = (BTreeSet::new(), Vec::new());
+    for (number, machine, distro) in machines(cluster, plan) {
+        if let Some(firewall) = distro.policy.firewall.kind() {
+            cluster.install_firewall(usize::from(number) - 1, firewall).await?;
+        }
+        not_covered.extend(policy::apply(machine, &distro.policy, kind).await?);
+        if kind == HostKind::Whole {
+            let found = policy::verify(machine, &distro.policy).await?;
+            if !found.drift.is_empty() {
+                let machine = machine.name().to_owned();
+                return Err(LifeError::Drift { machine, distro: distro.id.clone(), drift: found.drift });
+            }
+            verified.extend(found.holds.into_iter().map(|line| format!("{}: {line}", machine.name())));
+        }
+    }
+    Ok(HostFacts { not_covered: not_covered.into_iter().collect(), verified, ..HostFacts::default() })
+}
+
+/// Runs the lines of the scenario's conditions of one moment, where they are for a host.
+pub(super) async fn conditions(cluster: &dyn Cluster, plan: &ClusterPlan, when: When) -> Result<(), LifeError> {
+    for condition in plan.scenario.conditions.iter().filter(|condition| condition.when == when) {
+        for (number, machine, distro) in machines(cluster, plan) {
+            let here = condition.on.is_empty() || condition.on.contains(&distro.id);
+            if here && (condition.machines.is_empty() || condition.machines.contains(&number)) {
+                let line = |source| LifeError::Line { what: "condition", name: condition.name.clone(), source };
+                run_lines(machine, &condition.run).await.map_err(line)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Runs the lines of a remedy on every machine that it is for.
+pub(super) async fn apply_remedy(cluster: &dyn Cluster, plan: &ClusterPlan, remedy: &Remedy) -> Result<(), LifeError> {
+    for (_, machine, distro) in machines(cluster, plan) {
+        if remedy.applies(distro) {
+            let line = |source| LifeError::Line { what: "remedy", name: remedy.id.clone(), source };
+            run_lines(machine, &remedy.run).await.map_err(line)?;
+        }
+    }
+    Ok(())
+}
+
+/// Runs shell lines in order; the first that fails ends them.
+pub(super) async fn run_lines(machine: &dyn Machine, lines: &[String]) -> Result<(), MachineError> {
+    for line in lines {
+        let command = Command::shell(line);
+        machine.run(&command).await?.success(machine.name(), &command)?;
+    }
+    Ok(())
+}

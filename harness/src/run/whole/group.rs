@@ -1,0 +1,167 @@
+//! Machines that several clusters use one after the other: made and installed once, remembered, and returned to.
+
+use std::sync::{Arc, Mutex as StdMutex, PoisonError};
+
+use async_trait::async_trait;
+use tokio::sync::Mutex;
+
+use super::{outside::Outside, tools::Tools};
+use crate::{
+    cluster::workload::AgentSocket,
+    ledger::Entry,
+    provider::{Machines, Wanted, WholeMachine},
+    run::{
+        observation::{HostFacts, LifeError},
+        progress::Phase,
+    },
+};
+
+/// How often the machines are made when that fails for a reason that may pass.
+const TRIES: u32 = 2;
+
+/// What is done to fresh machines before their state is remembered.
+#[async_trait]
+pub(super) trait Prepare: Sync {
+    /// Does it. What was started for it has ended when this returns.
+    async fn prepare(&self, machines: &[Arc<dyn WholeMachine>]) -> Result<HostFacts, LifeError>;
+}
+
+/// Machines as a cluster gets them.
+#[derive(Clone)]
+pub(super) struct Clean {
+    pub(super) machines: Vec<Arc<dyn WholeMachine>>,
+    pub(super) hosts: HostFacts,
+    pub(super) outside: Option<AgentSocket>,
+}
+
+/// Machines that several clusters use one after the other.
+pub(super) struct Group {
+    wanted: Vec<Wanted>,
+    state: Mutex<State>,
+    /// What holds them in the ledger. Beside the state, so that it is found when the making is cut off.
+    entry: StdMutex<Option<Arc<Entry>>>,
+}
+
+enum State {
+    /// There are none; how often they were begun, and how that ended.
+    Nothing { tries: u32, last: Option<LastTry> },
+    /// They are there.
+    Made { machines: Box<dyn Machines>, hosts: HostFacts, outside: Option<Outside>, touched: bool },
+}
+
+struct LastTry {
+    reason: String,
+    may_pass: bool,
+}
+
+impl Group {
+    pub(super) fn new(wanted: Vec<Wanted>) -> Self {
+        let state = State::Nothing { tries: 0, last: None };
+        Self { wanted, state: Mutex::new(state), entry: StdMutex::default() }
+    }
+
+    /// The machines as they were when `prepare` had ended: made now, or returned to that state.
+    ///
+    /// A try that was cut off, or failed for a reason that may pass, is made once more; after that every cluster that
+    /// asks hears why there are none.
+    pub(super) async fn clean(
+        &self,
+        tools: &Tools,
+        tell: &(impl Fn(Phase) + Sync),
+        prepare: &dyn Prepare,
+    ) -> Result<Clean, LifeError> {
+        let mut state = self.state.lock().await;
+        if let State::Made { machines, touched, .. } = &mut *state {
+            if std::mem::replace(touched, true) {
+                tell(Phase::Restore);
+                if let Err(error) = machines.restore().await {
+                    *state = State::Nothing { tries: 0, last: None };
+                    self.take_down(tools).await;
+                    return Err(LifeError::Step { step: Phase::Restore, source: Box::new(error.into()) });
+                }
+            }
+            return Ok(state.clean());
+        }
+        let tries = state.begin()?;
+        // What an earlier try has left when it was cut off.
+        self.take_down(tools).await;
+        match self.make(tools, tell, prepare).await {
+            Ok(made) => {
+                *state = made;
+                Ok(state.clean())
+            }
+            Err(error) => {
+                self.take_down(tools).await;
+                let last = LastTry { reason: error.to_string(), may_pass: error.is_transport() };
+                *state = State::Nothing { tries, last: Some(last) };
+                Err(error)
+            }
+        }
+    }
+
+    async fn make(
+        &self,
+        tools: &Tools,
+        tell: &(impl Fn(Phase) + Sync),
+        prepare: &dyn Prepare,
+    ) -> Result<State, LifeError> {
+        let step = |step: Phase| move |source: LifeError| LifeError::Step { step, source: Box::new(source) };
+        tell(Phase::Hosts);
+        let entry = tools.entry()?;
+        *self.entry() = Some(Arc::clone(&entry));
+        let made = tools.provider.create(Arc::clone(&entry), &self.wanted).await;
+        let machines = made.map_err(|error| step(Phase::Hosts)(error.into()))?;
+        let hosts = prepare.prepare(machines.all()).await?;
+        tell(Phase::Checkpoint);
+        machines.checkpoint().await.map_err(|error| step(Phase::Checkpoint)(error.into()))?;
+        let outside = match (tools.outside, machines.all().first()) {
+            (true, Some(first)) => Some(Outside::start(entry.folder(), first.address()).await?),
+            _ => None,
+        };
+        Ok(State::Made { machines, hosts, outside, touched: true })
+    }
+
+    /// Ends the machines.
+    pub(super) async fn end(&self, tools: &Tools) {
+        *self.state.lock().await = State::Nothing { tries: 0, last: None };
+        self.take_down(tools).await;
+    }
+
+    async fn take_down(&self, tools: &Tools) {
+        let entry = self.entry().take();
+        if let Some(entry) = entry {
+            tools.take_down(entry).await;
+        }
+    }
+
+    fn entry(&self) -> std::sync::MutexGuard<'_, Option<Arc<Entry>>> {
+        self.entry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Another try to make the machines begins; its number. Refused when there is no hope.
+    fn begin(&mut self) -> Result<u32, LifeError> {
+        let Self::Nothing { tries, last } = self else { return Ok(0) };
+        match last {
+            Some(last) if *tries >= TRIES || !last.may_pass => return Err(LifeError::Hopeless(last.reason.clone())),
+            _ => {}
+        }
+        *tries += 1;
+        let number = *tries;
+        // Holds unless this try comes to an end of its own.
+        *last = Some(LastTry { reason: "it was cut off before it ended".to_owned(), may_pass: true });
+        Ok(number)
+    }
+
+    fn clean(&self) -> Clean {
+        match self {
+            Self::Nothing { .. } => Clean { machines: Vec::new(), hosts: HostFacts::default(), outside: None },
+            Self::Made { machines, hosts, outside, .. } => Clean {
+                machines: machines.all().to_vec(),
+                hosts: hosts.clone(),
+                outside: outside.as_ref().map(Outside::agent),
+            },
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! The order in which a group's machines are made, returned to and given up, with machines that only write down what
+//! is done to them.
+
+use std::{
+    net::IpAddr,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use camino::{Utf8Path, Utf8PathBuf};
+use tempfile::TempDir;
+
+use super::{
+    super::{
+        observation::{HostFacts, LifeError},
+        progress::Phase,
+    },
+    group::{Group, Prepare},
+    tools::Tools,
+};
+use crate::{
+    catalog::distro::Hardware,
+    ledger::{About, Entry, Ledger, ReapError, Reaper, Record, Resource},
+    provider::{
+        Command, Machine, MachineError, Machines, Output, Provider, ProviderError, Running, Stream, Wanted,
+        WholeMachine,
+    },
+};
+
+type Log = Arc<Mutex<Vec<String>>>;
+
+/// A provider whose machines do nothing. The first so many of its labs do not boot.
+struct Scripted {
+    log: Log,
+    unbootable: AtomicUsize,
+}
+
+struct Written {
+    log: Log,
+    machines: Vec<Arc<dyn WholeMachine>>,
+    _lab: Arc<Entry>,
+}
+
+struct Idle(String);
+
+#[async_trait]
+impl Provider for Scripted {
+    async fn check(&self) -> Result<Vec<String>, ProviderError> {
+        Ok(Vec::new())
+    }
+
+    async fn create(&self, lab: Arc<Entry>, wanted: &[Wanted]) -> Result<Box<dyn Machines>, ProviderError> {
+        self.log.lock().expect("a log").push("create".to_owned());
+        lab.will_create(&Resource::LibvirtPool { uri: "test".to_owned(), name: "pool".to_owned() })?;
+        if self.unbootable.load(Ordering::Relaxed) > 0 {
+            self.unbootable.fetch_sub(1, Ordering::Relaxed);
+            let (machine, reason) = (wanted[0].name.clone(), "it sleeps".to_owned());
+            return Err(ProviderError::Boot { machine, reason, console: "zzz".to_owned() });
+        }
+        let machine = |one: &Wanted| Arc::new(Idle(one.name.clone())) as Arc<dyn WholeMachine>;
+        let machines = wanted.iter().map(machine).collect();
+        Ok(Box::new(Written { log: Arc::clone(&self.log), machines, _lab: lab }))
+    }
+
+    async fn attach(&self, _: Arc<Entry>) -> Result<Box<dyn Machines>, ProviderError> {
+        Err(ProviderError::Refused("not here".to_owned()))
+    }
+
+    async fn consoles(&self, _: Arc<Entry>) -> Result<Vec<(String, Vec<u8>)>, ProviderError> {
+        Ok(vec![("rhel-1".to_owned(), b"zzz\npassword=hunter2".to_vec())])
+    }
+}
+
+#[async_trait]
+impl Reaper for Scripted {
+    async fn reap(&self, _: &Record, resource: &Resource) -> Result<(), ReapError> {
+        self.log.lock().expect("a log").push(format!("remove {resource}"));
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Machines for Written {
+    fn all(&self) -> &[Arc<dyn WholeMachine>] {
+        &self.machines
+    }
+
+    async fn checkpoint(&self) -> Result<(), ProviderError> {
+        self.log.lock().expect("a log").push("checkpoint".to_owned());
+        Ok(())
+    }
+
+    async fn restore(&self) -> Result<(), ProviderError> {
+        self.log.lock().expect("a log").push("restore".to_owned());
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Machine for Idle {
+    fn name(&self) -> &str {
+        &self.0
+    }
+
+    async fn run(&self, _: &Command) -> Result<Output, MachineError> {
+        Ok(Output::default())
+    }
+
+    async fn start(&self, command: &Command) -> Result<Box<dyn Running>, MachineError> {
+        let (machine, command) = (self.0.clone(), command.display());
+        Err(MachineError::NotStarted { machine, command, reason: "idle".to_owned() })
+    }
+
+    async fn write_file(&self, _: &Utf8Path, _: &[u8], _: u32) -> Result<(), MachineError> {
+        Ok(())
+    }
+
+    async fn connect(&self, _: &Utf8Path) -> Result<Box<dyn Stream>, MachineError> {
+        Err(MachineError::Lost { machine: self.0.clone(), reason: "idle".to_owned() })
+    }
+}
+
+#[async_trait]
+impl WholeMachine for Idle {
+    fn address(&self) -> IpAddr {
+        [192, 0, 2, 1].into()
+    }
+
+    async fn reboot(&self, _: Duration) -> Result<(), MachineError> {
+        Ok(())
+    }
+
+    async fn console(&self) -> Result<Vec<u8>, ProviderError> {
+        Ok(Vec::new())
+    }
+}
+
+/// Prepares machines by writing it down; the first so many times in vain, and for ever where it is told so.
+struct Preparing {
+    log: Log,
+    ending: Ending,
+}
+
+#[derive(Clone, Copy)]
+enum Ending {
+    Well,
+    Drift,
+    Never,
+}
+
+#[async_trait]
+impl Prepare for Preparing {
+    async fn prepare(&self, machines: &[Arc<dyn WholeMachine>]) -> Result<HostFacts, LifeError> {
+        self.log.lock().expect("a log").push(format!("prepare {}", machines[0].name()));
+        match self.ending {
+            Ending::Well => Ok(HostFacts::default()),
+            Ending::Drift => Err(LifeError::Drift {
+                machine: "rhel-1".to_owned(),
+                distro: "rhel".to_owned(),
+                drift: vec!["SELinux is disabled, not enforcing".to_owned()],
+            }),
+            Ending::Never => std::future::pending().await,
+        }
+    }
+}
+
+/// A group of one machine, its provider, and what was done.
+struct Test {
+    _folder: TempDir,
+    ledger: Ledger,
+    tools: Tools,
+    group: Group,
+    log: Log,
+}
+
+impl Test {
+    fn new(unbootable: usize) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = Utf8PathBuf::from_path_buf(folder.path().join("labs")).expect("UTF-8");
+        let (log, ledger) = (Log::default(), Ledger::at(root));
+        let provider = Scripted { log: Arc::clone(&log), unbootable: unbootable.into() };
+        let tools = Tools {
+            provider: Arc::new(provider),
+            ledger: ledger.clone(),
+            about: About::new("libvirt"),
+            outside: false,
+            distros: Mutex::default(),
+            farewell: Mutex::default(),
+        };
+        let (image, user) = ("/dev/null".into(), "root".to_owned());
+        let hardware = Hardware::default();
+        let group = Group::new(vec![Wanted { name: "rhel-1".to_owned(), image, sha256: None, user, hardware }]);
+        Self { _folder: folder, ledger, tools, group, log }
+    }
+
+    async fn clean(&self, ending: Ending) -> Result<usize, String> {
+        let preparing = Preparing { log: Arc::clone(&self.log), ending };
+        let clean = self.group.clean(&self.tools, &|_: Phase| (), &preparing).await;
+        clean.map(|clean| clean.machines.len()).map_err(|error| error.to_string())
+    }
+
+    /// What was done since the last look.
+    fn done(&self) -> Vec<String> {
+        std::mem::take(&mut *self.log.lock().expect("a log"))
+    }
+}
+
+const REMOVED: &str = "remove libvirt storage pool pool (test)";
+
+#[tokio::test]
+async fn machines_are_installed_once_and_every_further_cluster_returns_to_the_checkpoint() {
+    let test = Test::new(0);
+    assert_eq!(test.clean(Ending::Well).await, Ok(1));
+    assert_eq!(test.done(), ["create", "prepare rhel-1", "checkpoint"]);
+    assert_eq!(test.ledger.labs().expect("readable").len(), 1, "it is in the ledger while it lives");
+    for _ in 0..2 {
+        assert_eq!(test.clean(Ending::Well).await, Ok(1));
+        assert_eq!(test.done(), ["restore"]);
+    }
+    test.group.end(&test.tools).await;
+    assert_eq!(test.done(), [REMOVED]);
+    assert_eq!(test.ledger.labs().expect("readable"), []);
+    let farewell = test.tools.farewell();
+    let console = &farewell.consoles[0].1.collected[0];
+    assert!(console.text.starts_with("zzz") && !console.text.contains("hunter2"), "{}", console.text);
+    assert_eq!(farewell.faults, [""; 0]);
+}
+
+#[tokio::test]
+async fn machines_that_do_not_come_up_are_made_once_more() {
+    let test = Test::new(1);
+    let error = test.clean(Ending::Well).await.expect_err("it does not boot");
+    assert!(error.starts_with("making hosts failed: machine rhel-1 did not come up: it sleeps"), "{error}");
+    assert_eq!(test.done(), ["create", REMOVED]);
+    assert_eq!(test.clean(Ending::Well).await, Ok(1));
+    assert_eq!(test.done(), ["create", "prepare rhel-1", "checkpoint"]);
+
+    let test = Test::new(9);
+    for _ in 0..2 {
+        test.clean(Ending::Well).await.expect_err("it does not boot");
+        assert_eq!(test.done(), ["create", REMOVED]);
+    }
+    let error = test.clean(Ending::Well).await.expect_err("no third time");
+    assert!(error.starts_with("its machines could not be made: making hosts failed"), "{error}");
+    assert_eq!(test.done(), [""; 0]);
+    assert_eq!(test.ledger.labs().expect("readable"), []);
+}
+
+#[tokio::test]
+async fn what_cannot_pass_is_every_cluster_s_error_at_once() {
+    let test = Test::new(0);
+    for _ in 0..2 {
+        let error = test.clean(Ending::Drift).await.expect_err("drift");
+        assert!(error.ends_with("SELinux is disabled, not enforcing"), "{error}");
+    }
+    assert_eq!(test.done(), ["create", "prepare rhel-1", REMOVED]);
+}
+
+#[tokio::test]
+async fn what_was_cut_off_is_removed_before_it_is_made_again() {
+    let test = Test::new(0);
+    let cut = tokio::time::timeout(Duration::from_millis(50), test.clean(Ending::Never)).await;
+    cut.expect_err("it never ends");
+    assert_eq!(test.done(), ["create", "prepare rhel-1"]);
+    assert_eq!(test.clean(Ending::Well).await, Ok(1));
+    assert_eq!(test.done(), [REMOVED, "create", "prepare rhel-1", "checkpoint"]);
+    // And in the end, when nobody comes after it.
+    let test = Test::new(0);
+    drop(tokio::time::timeout(Duration::from_millis(50), test.clean(Ending::Never)).await);
+    test.group.end(&test.tools).await;
+    assert_eq!(test.done().last().map(String::as_str), Some(REMOVED));
+    assert_eq!(test.ledger.labs().expect("readable"), []);
+}

@@ -1,0 +1,171 @@
+//! Whole machines with MicroK8s: the machines of a run in groups, or those of a lab that stays up.
+
+mod group;
+#[cfg(test)]
+mod group_tests;
+mod outside;
+mod prepare;
+mod recipe;
+mod resident;
+mod tools;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use serde_json::json;
+
+pub use self::recipe::{BootImage, Size, WholeProvider, WholeRecipe};
+use self::{
+    group::{Clean, Group, Prepare as _},
+    prepare::{Preparation, cluster},
+    resident::Residents,
+    tools::Tools,
+};
+use super::{
+    maker::{Farewell, Installed, MakerError},
+    observation::LifeError,
+    progress::Phase,
+};
+use crate::{
+    catalog::scenario::When,
+    ledger::{About, Entry, Ledger},
+    model::{ProviderKind, Vantage},
+    plan::{ClusterPlan, Plan},
+};
+
+/// Who holds the machines that are made.
+pub enum Owner {
+    /// The run, in ledger entries of its own: they go with it.
+    Run,
+    /// A lab that stays up, with all clusters of this plan at the same time.
+    Lab(Arc<Entry>, Plan),
+}
+
+/// Makes whole machines with MicroK8s.
+pub struct Whole {
+    recipe: WholeRecipe,
+    stock: Stock,
+}
+
+enum Stock {
+    /// Clusters whose machines are the same take turns on them.
+    Groups { tools: Box<Tools>, groups: Mutex<HashMap<Key, Arc<Group>>> },
+    /// Every cluster has its own.
+    Residents(Box<Residents>),
+}
+
+/// What must be the same for clusters to share machines: the distros, and all that happens before the cluster is
+/// installed.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Key {
+    distros: Vec<String>,
+    conditions: Vec<String>,
+}
+
+impl Key {
+    fn of(plan: &ClusterPlan) -> Self {
+        let before = plan.scenario.conditions.iter().filter(|condition| condition.when == When::BeforeCluster);
+        Self {
+            distros: plan.machines.iter().map(|distro| distro.id.clone()).collect(),
+            // The whole of it: on which machines, and the lines.
+            conditions: before.map(|condition| format!("{condition:?}")).collect(),
+        }
+    }
+}
+
+impl Whole {
+    /// Asks the provider whether it can make machines; nothing is made yet.
+    pub(super) async fn start(recipe: WholeRecipe, owner: Owner) -> Result<Self, MakerError> {
+        let provider = recipe.provider.connect();
+        for notice in provider.check().await? {
+            tracing::warn!("{notice}");
+        }
+        let outside = recipe.provider.why_not_outside().is_none();
+        let stock = match owner {
+            Owner::Run => {
+                let about = About::new(recipe.provider.kind().as_str()).details(json!({ "of": "run" }));
+                let ledger = Ledger::open()?;
+                let (distros, farewell) = (Mutex::default(), Mutex::default());
+                let tools = Box::new(Tools { provider, ledger, about, outside, distros, farewell });
+                Stock::Groups { tools, groups: Mutex::default() }
+            }
+            Owner::Lab(entry, plan) => {
+                Stock::Residents(Box::new(Residents::new(provider, entry, &recipe, &plan, outside)))
+            }
+        };
+        Ok(Self { recipe, stock })
+    }
+
+    pub(super) const fn kind(&self) -> ProviderKind {
+        self.recipe.provider.kind()
+    }
+
+    /// Clusters of one group take turns; groups do not wait for each other.
+    pub(super) fn queues(&self, plan: &Plan) -> Vec<Vec<usize>> {
+        if let Stock::Residents(_) = self.stock {
+            return (0..plan.clusters.len()).map(|index| vec![index]).collect();
+        }
+        let mut queues: Vec<(Key, Vec<usize>)> = Vec::new();
+        for (index, cluster) in plan.clusters.iter().enumerate() {
+            let key = Key::of(cluster);
+            match queues.iter_mut().find(|(known, _)| *known == key) {
+                Some((_, queue)) => queue.push(index),
+                None => queues.push((key, vec![index])),
+            }
+        }
+        queues.into_iter().map(|(_, queue)| queue).collect()
+    }
+
+    /// Machines of a cluster, clean, with MicroK8s installed.
+    pub(super) async fn make(
+        &self,
+        plan: &ClusterPlan,
+        tell: &(impl Fn(Phase) + Sync),
+    ) -> Result<Installed, LifeError> {
+        let recipe = &self.recipe;
+        let clean = match &self.stock {
+            Stock::Groups { tools, groups } => {
+                let group = {
+                    let mut groups = groups.lock().unwrap_or_else(PoisonError::into_inner);
+                    let new = || Arc::new(Group::new(recipe.wanted(plan, "")));
+                    Arc::clone(groups.entry(Key::of(plan)).or_insert_with(new))
+                };
+                let names = recipe.wanted(plan, "").into_iter().map(|wanted| wanted.name);
+                tools.distros().extend(names.zip(plan.machines.iter().map(|distro| distro.id.clone())));
+                group.clean(tools, tell, &Preparation { recipe, plan, tell }).await?
+            }
+            Stock::Residents(residents) => {
+                let (machines, outside) = residents.of(plan, tell).await?;
+                let hosts = Preparation { recipe, plan, tell }.prepare(&machines).await?;
+                Clean { machines, hosts, outside }
+            }
+        };
+        let mut hosts = clean.hosts;
+        hosts.absent = self.absent();
+        let cluster = Box::new(cluster(recipe, plan, &clean.machines, clean.outside));
+        Ok(Installed { cluster, machines: clean.machines, hosts })
+    }
+
+    /// Ends the machines of a group whose last cluster has ended.
+    pub(super) async fn release(&self, plan: &ClusterPlan) {
+        let Stock::Groups { tools, groups } = &self.stock else { return };
+        let group = groups.lock().unwrap_or_else(PoisonError::into_inner).remove(&Key::of(plan));
+        if let Some(group) = group {
+            group.end(tools).await;
+        }
+    }
+
+    /// Ends all machines that are the run's own; those of a lab go with its ledger.
+    pub(super) async fn end(self) -> Farewell {
+        let Stock::Groups { tools, groups } = self.stock else { return Farewell::default() };
+        let groups = groups.into_inner().unwrap_or_else(PoisonError::into_inner);
+        futures_util::future::join_all(groups.values().map(|group| group.end(&tools))).await;
+        std::mem::take(&mut *tools.farewell())
+    }
+
+    fn absent(&self) -> BTreeMap<Vantage, String> {
+        self.recipe.provider.why_not_outside().map(|reason| (Vantage::Outside, reason)).into_iter().collect()
+    }
+}

@@ -1,0 +1,97 @@
+//! From fresh machines to an installed cluster: packages, policy, MicroK8s.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+
+use super::{group::Prepare, recipe::WholeRecipe};
+use crate::{
+    catalog::scenario::When,
+    cluster::{
+        Cluster as _,
+        microk8s::{Limits, Member, MicroK8s, MicroK8sOptions},
+        workload::AgentSocket,
+    },
+    plan::ClusterPlan,
+    policy::HostKind,
+    provider::{Command, Machine, MachineError, WholeMachine},
+    run::{
+        hosts,
+        observation::{HostFacts, LifeError},
+        progress::Phase,
+    },
+};
+
+/// How long one line that prepares a machine's packages may take.
+const PACKAGES: Duration = Duration::from_secs(20 * 60);
+
+/// A cluster on these machines, whether MicroK8s is installed there already or not.
+pub(super) fn cluster(
+    recipe: &WholeRecipe,
+    plan: &ClusterPlan,
+    machines: &[Arc<dyn WholeMachine>],
+    outside: Option<AgentSocket>,
+) -> MicroK8s {
+    let member = |(machine, distro): (&Arc<dyn WholeMachine>, &Arc<_>)| Member {
+        machine: Arc::clone(machine) as Arc<dyn Machine>,
+        ip: machine.address(),
+        distro: Arc::clone(distro),
+    };
+    let options = MicroK8sOptions {
+        source: recipe.source.clone(),
+        addons: recipe.addons.clone(),
+        epel: recipe.epel.clone(),
+        limits: Limits::default(),
+        outside,
+    };
+    let members = machines.iter().zip(&plan.machines).map(member).collect();
+    MicroK8s::new(members, Arc::clone(&plan.scenario), options)
+}
+
+/// Makes fresh machines what normal installations are, and installs the cluster of a plan.
+pub(super) struct Preparation<'a, T> {
+    pub(super) recipe: &'a WholeRecipe,
+    pub(super) plan: &'a ClusterPlan,
+    pub(super) tell: &'a T,
+}
+
+#[async_trait]
+impl<T: Fn(Phase) + Sync> Prepare for Preparation<'_, T> {
+    async fn prepare(&self, machines: &[Arc<dyn WholeMachine>]) -> Result<HostFacts, LifeError> {
+        let Self { recipe, plan, tell } = self;
+        let step = |step: Phase| move |source: LifeError| LifeError::Step { step, source: Box::new(source) };
+        let mut cluster = cluster(recipe, plan, machines, None);
+        tell(Phase::Policy);
+        let facts = policy(&cluster, plan, machines).await.map_err(step(Phase::Policy))?;
+        tell(Phase::Cluster);
+        let started = match cluster.start().await {
+            Ok(()) => cluster.disconnect().await,
+            Err(error) => Err(error),
+        };
+        started.map_err(|error| step(Phase::Cluster)(error.into()))?;
+        let image = plan.machines.first().and_then(|distro| recipe.images.get(&distro.id));
+        let snap = cluster.installed().map(|snap| snap.revision.clone());
+        Ok(HostFacts { image: image.map(|image| image.sha256.clone()), snap, ..facts })
+    }
+}
+
+async fn policy(
+    cluster: &MicroK8s,
+    plan: &ClusterPlan,
+    machines: &[Arc<dyn WholeMachine>],
+) -> Result<HostFacts, LifeError> {
+    for (machine, distro) in machines.iter().zip(&plan.machines) {
+        lines(&**machine, &distro.prepare).await?;
+    }
+    let facts = hosts::apply_policy(cluster, plan, HostKind::Whole).await?;
+    hosts::conditions(cluster, plan, When::BeforeCluster).await?;
+    Ok(facts)
+}
+
+async fn lines(machine: &dyn WholeMachine, lines: &[String]) -> Result<(), MachineError> {
+    for line in lines {
+        let command = Command::shell(line).limit(PACKAGES);
+        machine.run(&command).await?.success(machine.name(), &command)?;
+    }
+    Ok(())
+}

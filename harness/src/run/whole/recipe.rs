@@ -1,0 +1,120 @@
+//! What whole machines and their clusters are made of: data only.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use camino::Utf8PathBuf;
+
+use crate::{
+    catalog::distro::{Distro, Hardware},
+    cluster::microk8s::{Addon, Source},
+    model::ProviderKind,
+    plan::ClusterPlan,
+    provider::{
+        Provider, Wanted,
+        libvirt::{Libvirt, LibvirtOptions},
+    },
+};
+
+/// What whole machines and their clusters are made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WholeRecipe {
+    /// What makes the machines.
+    pub provider: WholeProvider,
+    /// The image of each distro, by its id.
+    pub images: BTreeMap<String, BootImage>,
+    /// What is not as the distros' files say of the machines' sizes.
+    pub size: Size,
+    /// Where MicroK8s comes from.
+    pub source: Source,
+    /// Its addons.
+    pub addons: Vec<Addon>,
+    /// The package that brings EPEL, where the machines' own repositories do not know it.
+    pub epel: Option<String>,
+}
+
+/// What makes whole machines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WholeProvider {
+    /// Virtual machines of libvirt.
+    Libvirt(LibvirtOptions),
+}
+
+/// The image that a distro's machines start from, proven to be the right one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BootImage {
+    /// A qcow2 file that stands alone.
+    pub path: Utf8PathBuf,
+    /// Its SHA-256, in hexadecimal.
+    pub sha256: String,
+}
+
+/// Sizes of machines that were asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Size {
+    /// Virtual processors.
+    pub cpus: Option<u16>,
+    /// Memory, in MiB.
+    pub memory_mib: Option<u32>,
+    /// Disk, in GiB.
+    pub disk_gib: Option<u32>,
+}
+
+impl Size {
+    fn of(self, declared: Hardware) -> Hardware {
+        Hardware {
+            cpus: self.cpus.unwrap_or(declared.cpus),
+            memory_mib: self.memory_mib.unwrap_or(declared.memory_mib),
+            disk_gib: self.disk_gib.unwrap_or(declared.disk_gib),
+        }
+    }
+}
+
+impl WholeProvider {
+    /// Its kind.
+    #[must_use]
+    pub const fn kind(&self) -> ProviderKind {
+        match self {
+            Self::Libvirt(_) => ProviderKind::Libvirt,
+        }
+    }
+
+    /// It, ready to be asked.
+    pub(super) fn connect(&self) -> Arc<dyn Provider> {
+        match self {
+            Self::Libvirt(options) => Arc::new(Libvirt::new(options.clone())),
+        }
+    }
+
+    /// Why this host is not outside of the machines' network, and can be no vantage; none when it is.
+    pub(super) fn why_not_outside(&self) -> Option<String> {
+        match self {
+            Self::Libvirt(options) if options.is_local() => None,
+            Self::Libvirt(options) => Some(format!(
+                "the machines' network is that of another host ({}), and nothing of the lab is outside of it there",
+                options.uri
+            )),
+        }
+    }
+}
+
+impl WholeRecipe {
+    /// The machines of a cluster. `prefix` sets them apart from those of other clusters in the same lab.
+    pub(super) fn wanted(&self, plan: &ClusterPlan, prefix: &str) -> Vec<Wanted> {
+        let one = |(number, distro): (u32, &Arc<Distro>)| {
+            let image = self.images.get(&distro.id);
+            Wanted {
+                name: format!("{prefix}{}-{number}", distro.id.to_lowercase().replace(|c| !plain(c), "-")),
+                image: image.map(|image| image.path.clone()).unwrap_or_default(),
+                sha256: image.map(|image| image.sha256.clone()),
+                user: distro.image.user.clone(),
+                hardware: self.size.of(distro.machine),
+            }
+        };
+        (1..).zip(&plan.machines).map(one).collect()
+    }
+}
+
+/// What a host's name may be made of.
+const fn plain(letter: char) -> bool {
+    letter.is_ascii_lowercase() || letter.is_ascii_digit()
+}

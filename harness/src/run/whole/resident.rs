@@ -1,0 +1,73 @@
+//! The machines of a lab that stays up: every cluster has its own, and all are made at the same time.
+
+use std::{collections::BTreeMap, ops::Range, sync::Arc};
+
+use tokio::sync::OnceCell;
+
+use super::{outside::Outside, recipe::WholeRecipe};
+use crate::{
+    cluster::workload::AgentSocket,
+    ledger::Entry,
+    plan::{ClusterPlan, Plan},
+    provider::{Machines, Provider, Wanted, WholeMachine},
+    run::{observation::LifeError, progress::Phase},
+};
+
+/// The machines of a lab.
+pub(super) struct Residents {
+    provider: Arc<dyn Provider>,
+    entry: Arc<Entry>,
+    wanted: Vec<Wanted>,
+    /// Which of them are a cluster's, by its id.
+    whose: BTreeMap<String, Range<usize>>,
+    with_outside: bool,
+    made: OnceCell<Made>,
+}
+
+struct Made {
+    machines: Box<dyn Machines>,
+    outside: Option<Outside>,
+}
+
+impl Residents {
+    pub(super) fn new(
+        provider: Arc<dyn Provider>,
+        entry: Arc<Entry>,
+        recipe: &WholeRecipe,
+        plan: &Plan,
+        with_outside: bool,
+    ) -> Self {
+        let (mut wanted, mut whose) = (Vec::new(), BTreeMap::new());
+        let kind = recipe.provider.kind();
+        let carried = plan.clusters.iter().filter(|cluster| cluster.scenario.lacking(kind).is_none());
+        for (number, cluster) in (1..).zip(carried) {
+            let prefix = if plan.clusters.len() == 1 { String::new() } else { format!("c{number}-") };
+            let first = wanted.len();
+            wanted.extend(recipe.wanted(cluster, &prefix));
+            whose.insert(cluster.id(), first..wanted.len());
+        }
+        Self { provider, entry, wanted, whose, with_outside, made: OnceCell::new() }
+    }
+
+    /// The machines of a cluster; the first that asks has all of them made.
+    pub(super) async fn of(
+        &self,
+        plan: &ClusterPlan,
+        tell: &(impl Fn(Phase) + Sync),
+    ) -> Result<(Vec<Arc<dyn WholeMachine>>, Option<AgentSocket>), LifeError> {
+        tell(Phase::Hosts);
+        let made = self.made.get_or_try_init(|| self.make()).await?;
+        let own = self.whose.get(&plan.id()).cloned().unwrap_or_default();
+        let machines = made.machines.all().get(own).unwrap_or_default().to_vec();
+        Ok((machines, made.outside.as_ref().map(Outside::agent)))
+    }
+
+    async fn make(&self) -> Result<Made, LifeError> {
+        let machines = self.provider.create(Arc::clone(&self.entry), &self.wanted).await?;
+        let outside = match (self.with_outside, machines.all().first()) {
+            (true, Some(first)) => Some(Outside::start(self.entry.folder(), first.address()).await?),
+            _ => None,
+        };
+        Ok(Made { machines, outside })
+    }
+}

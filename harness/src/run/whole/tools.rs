@@ -1,0 +1,87 @@
+//! What makes and removes the machines of a run, and remembers what is to be said of it in the end.
+
+use std::{
+    collections::BTreeMap,
+    process,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use crate::{
+    diagnose::evidence::{Area, Collected, Evidence, redact},
+    ledger::{About, Entry, Ledger, LedgerError},
+    provider::Provider,
+    run::maker::Farewell,
+};
+
+/// What makes and removes the machines of a run.
+pub(super) struct Tools {
+    pub(super) provider: Arc<dyn Provider>,
+    pub(super) ledger: Ledger,
+    pub(super) about: About,
+    /// Whether this host is outside of the machines' network.
+    pub(super) outside: bool,
+    /// The distro of machines by their names.
+    pub(super) distros: Mutex<BTreeMap<String, String>>,
+    pub(super) farewell: Mutex<Farewell>,
+}
+
+impl Tools {
+    /// A new lab in the ledger, for some machines of this run.
+    pub(super) fn entry(&self) -> Result<Arc<Entry>, LedgerError> {
+        let mut number = 1_u32;
+        loop {
+            let name = format!("run-{}-{number}", process::id()).parse().expect("letters, digits and hyphens");
+            match self.ledger.create(&name, self.about.clone()) {
+                // Of this run, or of one that was killed and whose number this process has got.
+                Err(LedgerError::Taken { .. }) => number += 1,
+                created => return created.map(Arc::new),
+            }
+        }
+    }
+
+    /// Removes all that a lab of this run holds. What its consoles printed is kept for the evidence; what cannot be
+    /// removed is a fault of the run, and stays in the ledger.
+    pub(super) async fn take_down(&self, entry: Arc<Entry>) {
+        let lab = entry.record().name.to_string();
+        match self.provider.consoles(Arc::clone(&entry)).await {
+            Ok(consoles) => self.keep_consoles(&lab, consoles),
+            // There may be none yet: its machines were not even begun.
+            Err(error) => tracing::debug!("{lab}: no consoles: {error}"),
+        }
+        let removed = match Arc::into_inner(entry) {
+            Some(entry) => entry.take_down(&*self.provider).await.map_err(|remains| remains.to_string()),
+            None => Err(format!("the machines of the lab `{lab}` are still in use; `lab gc` removes them")),
+        };
+        if let Err(fault) = removed {
+            tracing::warn!("{fault}");
+            self.farewell().faults.push(fault);
+        }
+    }
+
+    fn keep_consoles(&self, lab: &str, consoles: Vec<(String, Vec<u8>)>) {
+        for (machine, printed) in consoles {
+            let distro = self.distros().get(&machine).cloned().unwrap_or_default();
+            let (text, redacted) = redact(&String::from_utf8_lossy(&printed));
+            let console = Collected {
+                area: Area::Logs,
+                name: "console".to_owned(),
+                path: "logs/console.txt".to_owned(),
+                command: "serial console".to_owned(),
+                status: Some(0),
+                text,
+                redacted,
+            };
+            let name = format!("console.{lab}.{machine}");
+            let evidence = Evidence { machine, distro, collected: vec![console] };
+            self.farewell().consoles.push((name, evidence));
+        }
+    }
+
+    pub(super) fn distros(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
+        self.distros.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn farewell(&self) -> MutexGuard<'_, Farewell> {
+        self.farewell.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
