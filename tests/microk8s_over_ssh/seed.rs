@@ -19,7 +19,10 @@ use crate::{
 };
 
 pub fn trials() -> Vec<Trial> {
-    crate::trials![the_seed_fails_behind_firewalld_and_a_remedy_repairs_it]
+    crate::trials![
+        the_seed_fails_behind_firewalld_and_a_remedy_repairs_it,
+        an_ingress_with_a_service_keeps_its_port_over_a_reload,
+    ]
 }
 
 /// What the ingress needs after a reload of firewalld, whose loss of host ports is for good.
@@ -82,15 +85,7 @@ async fn on_rhel(world: &World, outside_host: &Host, host: &Host) {
     }
     assert_eq!(outcomes(&cluster, &cases).await, expected);
 
-    let remedy = world.scenario.remedies.iter().find(|remedy| remedy.id == "trusted-source").expect("there");
-    for line in &remedy.run {
-        host.sh(line).await;
-    }
-    cluster.settle().await.expect("settled");
-    assert!(!cluster.rules_intact().await.expect("seen"), "firewalld flushed them");
-    let began = Instant::now();
-    cluster.resync().await.expect("kube-proxy looks again");
-    println!("rhel: kube-proxy wrote its rules again after {:?}", began.elapsed());
+    trust_pods(&mut cluster, &world.scenario, host).await;
     // Rules of host ports are nobody's to write again: a reload has cost the ingress its port.
     let mut without_host_port = all_ok(&cases);
     without_host_port.insert("outside-to-ingress".to_owned(), Outcome::Rejected);
@@ -101,6 +96,40 @@ async fn on_rhel(world: &World, outside_host: &Host, host: &Host) {
 
     host.sh("firewall-cmd --permanent --zone=trusted --remove-source=10.1.0.0/16 && firewall-cmd --reload").await;
     leave(cluster, host, &before).await;
+}
+
+/// Applies the recommended remedy, and waits for what follows.
+async fn trust_pods(cluster: &mut MicroK8s, scenario: &Scenario, host: &Host) {
+    let remedy = scenario.remedies.iter().find(|remedy| remedy.id == "trusted-source").expect("there");
+    for line in &remedy.run {
+        host.sh(line).await;
+    }
+    cluster.settle().await.expect("settled");
+    assert!(!cluster.rules_intact().await.expect("seen"), "firewalld flushed them");
+    let began = Instant::now();
+    cluster.resync().await.expect("kube-proxy looks again");
+    println!("rhel: kube-proxy wrote its rules again after {:?}", began.elapsed());
+}
+
+fn an_ingress_with_a_service_keeps_its_port_over_a_reload() {
+    run(async {
+        let bundle = bundle();
+        bundle.keep_ingress_port().expect("written");
+        let mut catalog = catalog();
+        let scenario = catalog.scenario("pod-ip-502").expect("the seed");
+        let distro = Arc::clone(catalog.distros().named("rhel").expect("there"));
+        let lan = Lan::new(0);
+        let outside_host = Host::start(lan, "outside", 1).await;
+        let host = Host::start(lan, "rhel", 11).await;
+        bundle.install_into(&*host.machine).await.expect("installed");
+        policy::apply(&*host.machine, &distro.policy, HostKind::Whole).await.expect("applied");
+        let (agent, _running) = outside(&outside_host, &host).await;
+        let mut cluster = cluster(&[(&host, &distro)], &scenario, Some(agent));
+        bring_up(&mut cluster, "rhel").await;
+        trust_pods(&mut cluster, &scenario, &host).await;
+        let cases = cases(&scenario, &distro);
+        assert_eq!(outcomes(&cluster, &cases).await, all_ok(&cases));
+    });
 }
 
 /// Everything is taken away, and the host is as it was.

@@ -15,7 +15,7 @@ use super::{Failure, HERE, NAME};
 const PROGRAMS: [&str; 5] = programs::BUILT;
 
 /// What `tests` has for it, with the place in the bundle.
-const TEXTS: [(&str, &str); 11] = [
+const TEXTS: [(&str, &str); 12] = [
     ("vm_stand_ins/fail.sh", "fail.sh"),
     ("vm_stand_ins/host/snap", "host/snap"),
     ("vm_stand_ins/host/microk8s", "host/microk8s"),
@@ -26,6 +26,7 @@ const TEXTS: [(&str, &str); 11] = [
     ("microk8s_stand_in/set-up", "set-up"),
     ("microk8s_stand_in/addons/dns.yaml", "addons/dns.yaml"),
     ("microk8s_stand_in/addons/ingress.yaml", "addons/ingress.yaml"),
+    ("microk8s_stand_in/addons/ingress-service.yaml", "addons/ingress-service.yaml"),
     ("microk8s_stand_in/snapd.control", "snapd/DEBIAN/control"),
 ];
 
@@ -43,8 +44,8 @@ impl Bundle {
         if let Err(lacking) = programs::find(None) {
             return Some(format!("{lacking}; {}", lacking.help.replace('\n', "; ")));
         }
-        let program = ["dpkg-deb", "tar", "gzip"].into_iter();
-        let missing = program.filter(|name| pathlab::provider::needs::find_program(name).is_none()).next()?;
+        let mut programs = ["dpkg-deb", "tar", "gzip"].into_iter();
+        let missing = programs.find(|name| pathlab::provider::needs::find_program(name).is_none())?;
         Some(format!("there is no {missing}"))
     }
 
@@ -72,6 +73,12 @@ impl Bundle {
         }
         snapd(folder)?;
         Ok(Self { folder: folder.to_owned() })
+    }
+
+    /// The addon ingress gets a Service beside its host ports, so that a reload of firewalld does not cost it its port
+    /// for good. To be called before the bundle is installed anywhere.
+    pub fn keep_ingress_port(&self) -> Result<(), Failure> {
+        Ok(fs::write(self.folder.join("ingress-service"), "")?)
     }
 
     /// Where it is on this machine.

@@ -1,6 +1,6 @@
 //! The bundle in the image of a machine, for programs that make their machines themselves.
 
-use std::process::Command as Process;
+use std::{fmt::Write as _, process::Command as Process};
 
 use camino::Utf8Path;
 use fs_err as fs;
@@ -36,8 +36,9 @@ impl Bundle {
         let file_system = format!("{disk}?offset={ROOT}");
         let said = program("debugfs", &["-w", "-f", commands.as_str(), &file_system])?;
         // It goes on after an error, and ends well.
-        let wrong = said.lines().filter(|line| !line.starts_with("debugfs") && !line.starts_with("Allocated inode"));
-        if let Some(line) = wrong.filter(|line| !line.trim().is_empty()).next() {
+        let mut wrong =
+            said.lines().filter(|line| !line.starts_with("debugfs") && !line.starts_with("Allocated inode"));
+        if let Some(line) = wrong.find(|line| !line.trim().is_empty()) {
             return Err(format!("debugfs: {line}").into());
         }
         program("qemu-img", &["convert", "-O", "qcow2", disk.as_str(), to.as_str()]).map(drop)
@@ -50,16 +51,16 @@ impl Bundle {
         for line in listed.lines().filter(|line| !line.contains(" snapd/") && !line.ends_with(" snapd")) {
             let (kind, path) = line.split_once(' ').ok_or("find")?;
             if kind == "d" {
-                commands.push_str(&format!("mkdir {HERE}/{path}\n"));
+                writeln!(commands, "mkdir {HERE}/{path}")?;
             } else {
                 let own = self.folder().join(path).canonicalize_utf8()?;
-                commands.push_str(&format!("write {own} {HERE}/{path}\nsif {HERE}/{path} mode 0100755\n"));
-                commands.push_str(&format!("sif {HERE}/{path} uid 0\nsif {HERE}/{path} gid 0\n"));
+                writeln!(commands, "write {own} {HERE}/{path}\nsif {HERE}/{path} mode 0100755")?;
+                writeln!(commands, "sif {HERE}/{path} uid 0\nsif {HERE}/{path} gid 0")?;
             }
         }
         let unit = "/etc/systemd/system/stand-ins.service";
-        commands.push_str(&format!("write {work}/unit {unit}\nsif {unit} mode 0100644\n"));
-        commands.push_str(&format!("symlink /etc/systemd/system/multi-user.target.wants/stand-ins.service {unit}\n"));
+        writeln!(commands, "write {work}/unit {unit}\nsif {unit} mode 0100644")?;
+        writeln!(commands, "symlink /etc/systemd/system/multi-user.target.wants/stand-ins.service {unit}")?;
         Ok(commands)
     }
 }

@@ -14,6 +14,10 @@
 //! machine needs what `lab image build debian-12` puts on one: etcd, containerd, runc, the CNI plugins, iptables,
 //! conntrack, ethtool. It needs no network. `/opt/stand-ins/set-up remove` takes the stand-ins away again.
 //!
+//! The ingress has host ports, whose rules a reload of firewalld before 2.0 removes for good (rancher/rke2#10469), so that a
+//! remedy that ends in one does not repair `outside-to-ingress`. After [`Bundle::keep_ingress_port`] it has a Service as
+//! well, as in `--cluster kubernetes`, and the verdicts are the same as there.
+//!
 //! # What is real
 //! * etcd, kube-apiserver, controller manager, scheduler, kubelet, kube-proxy (1.20), containerd, runc, `host-local` and
 //!   `portmap`: started with the arguments and files of `--cluster kubernetes`, from the same code. So are the network

@@ -79,19 +79,11 @@ impl Facts {
         fs::write(own("resolv.conf"), "nameserver 127.0.0.1\n")?;
         let (_, mtu) = network::underlay(self.ip)?;
         fs::write(own("cni-network/10-calico.conflist"), moved(&cni::conflist(&self.node(), mtu - 50)))?;
-        self.plugins()?;
+        plugins()?;
         if self.has_control_plane() {
             credentials()?;
         }
         self.components().iter().try_for_each(script)
-    }
-
-    fn plugins(&self) -> Result<(), Failure> {
-        for name in CNI_PLUGINS {
-            let file = plugin(name).ok_or_else(|| format!("there is no CNI plugin {name}"))?;
-            link(file.as_str(), name)?;
-        }
-        link(&format!("{HERE}/bin/{NAME}"), cni::NAME)
     }
 
     fn components(&self) -> Vec<Component> {
@@ -145,6 +137,14 @@ fn containerd_config() -> String {
     format!("{version}\n{folders}{}", moved(rest))
 }
 
+fn plugins() -> Result<(), Failure> {
+    for name in CNI_PLUGINS {
+        let file = plugin(name).ok_or_else(|| format!("there is no CNI plugin {name}"))?;
+        link(file.as_str(), name)?;
+    }
+    link(&format!("{HERE}/bin/{NAME}"), cni::NAME)
+}
+
 fn credentials() -> Result<(), Failure> {
     let tokens = format!("{DATA}/tokens.csv");
     if fs::exists(&tokens)? {
@@ -167,9 +167,9 @@ pub fn secret(path: &str, content: &str) -> Result<(), Failure> {
 /// `run/NAME` becomes the component.
 fn script(component: &Component) -> Result<(), Failure> {
     let words: Vec<String> = component.argv.iter().map(|word| format!("'{}'", moved(word))).collect();
-    let environment: String =
-        worker::environment().iter().map(|(name, value)| format!("export {name}={value}\n")).collect();
-    let text = format!("#!/bin/sh\n{environment}exec {}\n", words.join(" "));
+    let environment: Vec<String> =
+        worker::environment().iter().map(|(name, value)| format!("export {name}={value}")).collect();
+    let text = format!("#!/bin/sh\n{}\nexec {}\n", environment.join("\n"), words.join(" "));
     Ok(fs::write(format!("{DATA}/run/{}", component.name), text)?)
 }
 

@@ -69,26 +69,16 @@ fn nobody() -> Service {
 
 /// Ingresses and network policies, whoever applied them.
 async fn objects(api: &KubeApi) -> Result<Objects, Failure> {
-    let mut text = String::new();
-    for object in documents::<Namespace>(api, "v1", "Namespace").await? {
-        push(&mut text, &object);
-    }
-    for object in documents::<Ingress>(api, "networking.k8s.io/v1", "Ingress").await? {
-        push(&mut text, &object);
-    }
-    for object in documents::<NetworkPolicy>(api, "networking.k8s.io/v1", "NetworkPolicy").await? {
-        push(&mut text, &object);
-    }
+    let mut all = documents::<Namespace>(api, "v1", "Namespace").await?;
+    all.extend(documents::<Ingress>(api, "networking.k8s.io/v1", "Ingress").await?);
+    all.extend(documents::<NetworkPolicy>(api, "networking.k8s.io/v1", "NetworkPolicy").await?);
+    let text: Vec<String> = all.iter().map(|object| format!("---\n{object:#}\n")).collect();
+    let text = text.concat();
     if text.is_empty() {
         return Ok(Objects::default());
     }
     let manifest = Manifest { path: "cluster.yaml".into(), text: text.into(), sha256: String::new() };
     Ok(manifest::parse(&[manifest]).map_err(|error| error.to_string())?)
-}
-
-fn push(text: &mut String, object: &Value) {
-    text.push_str("---\n");
-    text.push_str(&format!("{object:#}\n"));
 }
 
 /// All objects of a kind as somebody would have written them.

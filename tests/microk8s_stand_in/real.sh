@@ -25,7 +25,12 @@ stop_node() {
 
 switch_on() {
     manifest=/opt/stand-ins/addons/$1.yaml
-    [ ! -e "$manifest" ] || $program apply "$manifest"
+    [ ! -e "$manifest" ] || $program apply "$manifest" || return
+    if [ "$1" = ingress ] && [ -e /opt/stand-ins/ingress-service ]; then
+        # shellcheck disable=SC2154 # set by who reads this
+        sed "s/ADDRESSES/$(members | paste -s -d ,)/" /opt/stand-ins/addons/ingress-service.yaml >"$data/ingress-service.yaml"
+        $program apply "$data/ingress-service.yaml"
+    fi
 }
 
 switch_off() {

@@ -7,7 +7,7 @@ use pathlab::{
     catalog::distro::Family,
     cluster::{
         image::Image,
-        microk8s::{self, Limits, Node},
+        microk8s::{self, Limits, Node, Role},
     },
     provider::Machine as _,
 };
@@ -26,6 +26,7 @@ pub fn trials() -> Vec<Trial> {
         passing_failures_pass,
         an_image_that_is_not_imported_is_noticed,
         an_addon_that_is_late_is_waited_for,
+        a_node_that_registers_late_joins_once,
     ]
 }
 
@@ -212,5 +213,22 @@ fn an_addon_that_is_late_is_waited_for() {
             .expect_err("fails")
             .to_string();
         assert!(error.contains("status 1: the server could not find the requested resource"), "{error}");
+    });
+}
+
+fn a_node_that_registers_late_joins_once() {
+    run(async {
+        let (first, second) = (Host::launch("early-1").await, Host::launch("late-2").await);
+        let limits = limits();
+        let nodes = [Node::new(&first.machine, &limits), Node::new(&second.machine, &limits)];
+        for node in nodes {
+            microk8s::prepare_snapd(node, Family::Debian, None, &mut Vec::new()).await.expect("ready");
+            microk8s::install(node, &store(), &config(), &mut Vec::new()).await.expect("installed");
+        }
+        second.order("microk8s-join", &["late"]).await;
+        let ip = "192.0.2.10".parse().expect("an address");
+        microk8s::join(nodes[0], ip, nodes[1], "late-2", Role::ControlPlane).await.expect("joined");
+        assert_eq!(first.sh("grep -lx early-1 /cluster/token-* | wc -l").await, "1");
+        assert_eq!(microk8s::nodes(nodes[0]).await.expect("answers"), ["early-1", "late-2"]);
     });
 }

@@ -27,6 +27,7 @@ impl Component {
 }
 
 /// The store. Nothing of it survives the lab, so nothing is forced to disk.
+#[must_use]
 pub fn etcd() -> Component {
     let clients = format!("http://0.0.0.0:{ETCD_PORT}");
     let (own, peers) = (format!("http://127.0.0.1:{ETCD_PORT}"), format!("http://127.0.0.1:{ETCD_PEER_PORT}"));
@@ -72,6 +73,7 @@ pub fn api_server(programs: &str, node: &Node) -> Component {
 }
 
 /// The controller manager.
+#[must_use]
 pub fn controller_manager(programs: &str) -> Component {
     let (certificates, key) = (format!("--cert-dir={FOLDER}/pki"), format!("{FOLDER}/service-account.key"));
     let (kubeconfig, key) = (format!("--kubeconfig={KUBECONFIG}"), format!("--service-account-private-key-file={key}"));
@@ -80,6 +82,7 @@ pub fn controller_manager(programs: &str) -> Component {
 }
 
 /// The scheduler.
+#[must_use]
 pub fn scheduler(programs: &str) -> Component {
     let (certificates, kubeconfig) = (format!("--cert-dir={FOLDER}/pki"), format!("--kubeconfig={KUBECONFIG}"));
     let arguments = [kubeconfig.as_str(), &certificates, "--leader-elect=false", "--profiling=false"];

@@ -21,6 +21,7 @@ pub const CTR: [&str; 5] = ["ctr", "--address", CONTAINERD, "--namespace", "k8s.
 pub const SNAPSHOTTER: &str = "overlayfs";
 
 /// containerd.
+#[must_use]
 pub fn containerd() -> Component {
     let config = format!("{FOLDER}/containerd.toml");
     Component::new("containerd", "containerd", &["--config", &config, "--log-level", "warn"])

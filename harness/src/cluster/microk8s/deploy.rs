@@ -57,6 +57,11 @@ impl MicroK8s {
         self.aim(&probers).await
     }
 
+    /// Waits for the ingress controllers, where there are any.
+    async fn ingress_up(&self) -> Result<(), MicroK8sError> {
+        wait_for_pods(self.api()?, INGRESS, self.options.limits.addon).await
+    }
+
     /// After a restart of its machines: nothing that was started there for the harness runs any more, and what the API
     /// says of pods is old until each kubelet has looked.
     pub(super) async fn come_back(&mut self) -> Result<(), MicroK8sError> {
@@ -85,11 +90,6 @@ impl MicroK8s {
             seconds.and_then(|seconds| Timestamp::from_second(seconds).ok()).ok_or_else(|| "no btime".to_owned())
         };
         self.node(index).ask(&["cat", "/proc/stat"], understand).await
-    }
-
-    /// Waits for the ingress controllers, where there are any.
-    async fn ingress_up(&self) -> Result<(), MicroK8sError> {
-        wait_for_pods(self.api()?, INGRESS, self.options.limits.addon).await
     }
 
     fn api(&self) -> Result<&KubeApi, MicroK8sError> {
