@@ -32,9 +32,13 @@ pub struct LabArgs {
 #[serde(default)]
 #[command(next_help_heading = "Whole machines")]
 pub struct WholeArgs {
-    /// Which libvirt; `qemu:///system` when it is not given.
-    #[arg(long, value_name = "URI", env = "PATHLAB_LIBVIRT_URI", hide_env_values = true)]
-    pub libvirt_uri: Option<String>,
+    /// Which libvirt; `qemu:///system` when it is not given. May be repeated: machines are spread over the hosts.
+    #[arg(long = "libvirt-uri", value_name = "URI", env = "PATHLAB_LIBVIRT_URI", hide_env_values = true, action = ArgAction::Append)]
+    pub libvirt_uris: Vec<String>,
+    /// Machines that each host of libvirt may have at the same time; clusters wait for their places. As many as
+    /// `--jobs` makes when it is not given.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub machines_per_host: Option<u16>,
     /// A network of libvirt that exists; machines get one of their own when it is not given.
     #[arg(long, value_name = "NAME")]
     pub libvirt_network: Option<String>,
@@ -93,6 +97,7 @@ impl WholeArgs {
     #[must_use]
     pub fn given(&self) -> Vec<&'static str> {
         let all = [
+            ("--machines-per-host", self.machines_per_host.is_some()),
             ("--libvirt-network", self.libvirt_network.is_some()),
             ("--libvirt-storage", self.libvirt_storage.is_some()),
             ("--image", !self.images.is_empty()),

@@ -140,7 +140,7 @@ pub fn run(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
         retries: args.retries,
         explain: Explain::Failing,
         evidence: true,
-        jobs: args.jobs.map_or_else(|| default_jobs(selected.provider), |jobs| jobs as usize),
+        jobs: args.jobs.map_or_else(|| default_jobs(selected.provider, &args.selection.lab), |jobs| jobs as usize),
         phase_limit: args.phase_timeout.unwrap_or(default_phase_limit(selected.provider)),
         run_limit: args.timeout,
         events: Arc::new(events),
@@ -280,10 +280,11 @@ fn report_dir(named: Option<&Utf8Path>) -> Result<Utf8PathBuf, Failure> {
     }
 }
 
-fn default_jobs(provider: ProviderKind) -> usize {
+fn default_jobs(provider: ProviderKind, args: &LabArgs) -> usize {
     match provider {
         ProviderKind::Netns => available_parallelism().map_or(1, usize::from) * JOBS_PER_PROCESSOR,
-        ProviderKind::Libvirt | ProviderKind::Multipass | ProviderKind::Ssh => WHOLE_JOBS,
+        ProviderKind::Libvirt => WHOLE_JOBS * args.whole.libvirt_uris.len().max(1),
+        ProviderKind::Multipass | ProviderKind::Ssh => WHOLE_JOBS,
     }
 }
 

@@ -10,8 +10,8 @@ use crate::{
     cluster::microk8s::{Addon, MicroK8sError, SnapFiles, Source},
     image::{OwnImages, Store},
     model::ProviderKind,
-    provider::libvirt::LibvirtOptions,
-    run::{BootImage, Recipe, Size, WholeProvider, WholeRecipe},
+    provider::{HostPool, PoolError, libvirt::LibvirtOptions},
+    run::{BootImage, LibvirtHosts, Recipe, Size, WholeProvider, WholeRecipe},
 };
 
 /// Where MicroK8s comes from when nothing is said.
@@ -27,6 +27,10 @@ enum WholeError {
     /// Snaps that do not belong together.
     #[error("{0}")]
     Snaps(#[from] MicroK8sError),
+    /// Hosts of libvirt that make no sense together.
+    #[error("{0}")]
+    #[diagnostic(help("`--libvirt-uri` names each host once"))]
+    Hosts(PoolError),
     /// A provider whose machines this version cannot make yet.
     #[error("this version has no provider {0} with cluster microk8s")]
     #[diagnostic(help("use `--provider libvirt`, or `--provider netns`, the default"))]
@@ -44,7 +48,7 @@ pub(super) fn check(provider: ProviderKind) -> Result<(), Failure> {
 /// The recipe of the selected clusters. Every image is read to its end, and is the right one.
 pub(super) fn recipe(selected: &Selected, args: &WholeArgs) -> Result<Recipe, Failure> {
     let provider = match selected.provider {
-        ProviderKind::Libvirt => WholeProvider::Libvirt(libvirt(args)),
+        ProviderKind::Libvirt => WholeProvider::Libvirt(libvirt(args)?),
         other => return Err(Failure::lab(WholeError::Provider(other))),
     };
     let source = match args.snaps.as_slice() {
@@ -64,13 +68,17 @@ pub(super) fn recipe(selected: &Selected, args: &WholeArgs) -> Result<Recipe, Fa
     })))
 }
 
-fn libvirt(args: &WholeArgs) -> LibvirtOptions {
-    let default = LibvirtOptions::default();
-    LibvirtOptions {
-        uri: args.libvirt_uri.clone().unwrap_or(default.uri),
-        network: args.libvirt_network.clone(),
-        storage: args.libvirt_storage.clone(),
-    }
+fn libvirt(args: &WholeArgs) -> Result<LibvirtHosts, Failure> {
+    let uris = match args.libvirt_uris.as_slice() {
+        [] => vec![LibvirtOptions::default().uri],
+        named => named.to_vec(),
+    };
+    let limit = args.machines_per_host.map(usize::from);
+    HostPool::new(uris.clone(), limit.unwrap_or(usize::MAX))
+        .map_err(|error| Failure::input(WholeError::Hosts(error)))?;
+    let (network, storage) = (args.libvirt_network.clone(), args.libvirt_storage.clone());
+    let host = |uri| LibvirtOptions { uri, network: network.clone(), storage: storage.clone() };
+    Ok(LibvirtHosts { hosts: uris.into_iter().map(host).collect(), limit })
 }
 
 /// The image of every distro that a machine of the plan has.

@@ -97,6 +97,12 @@ impl Lease {
     pub fn uri(&self) -> &str {
         &self.shared.uris[self.host]
     }
+
+    /// Which of the pool's hosts it is, in the order in which they were named.
+    #[must_use]
+    pub const fn host(&self) -> usize {
+        self.host
+    }
 }
 
 impl Drop for Lease {

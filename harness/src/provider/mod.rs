@@ -2,7 +2,7 @@
 
 pub mod command_log;
 mod error;
-pub mod hosts;
+mod hosts;
 pub mod libvirt;
 pub mod multipass;
 pub mod needs;
@@ -23,6 +23,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use self::session::Session;
 pub use self::{
     error::ProviderError,
+    hosts::{HostPool, Lease, PoolError},
     this_host::ThisHost,
     whole::{Machines, Provider, Wanted, WholeMachine},
 };

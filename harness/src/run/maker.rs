@@ -21,7 +21,7 @@ use crate::{
     model::{ClusterKind, ProviderKind, report::Host},
     plan::{ClusterPlan, Plan},
     provider::{
-        MachineError, ProviderError, ThisHost, WholeMachine,
+        MachineError, PoolError, ProviderError, ThisHost, WholeMachine,
         netns::{NetnsLab, SandboxError},
     },
 };
@@ -38,6 +38,9 @@ pub enum MakerError {
     /// What makes whole machines does not answer.
     #[error(transparent)]
     Provider(#[from] ProviderError),
+    /// The hosts of whole machines.
+    #[error(transparent)]
+    Pool(#[from] PoolError),
     /// Nothing can be made that cannot be written down before.
     #[error(transparent)]
     Ledger(#[from] LedgerError),

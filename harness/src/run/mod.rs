@@ -31,7 +31,7 @@ pub use self::{
     kept::Kept,
     life::Life,
     maker::{Maker, MakerError, Recipe},
-    whole::{BootImage, Owner, Size, WholeProvider, WholeRecipe},
+    whole::{BootImage, LibvirtHosts, Owner, Size, WholeProvider, WholeRecipe},
 };
 use crate::{
     cluster::Cluster,

@@ -12,7 +12,7 @@ use crate::{
     diagnose::{Explanation, evidence::Evidence},
     ledger::LedgerError,
     model::{Outcome, Vantage, report::TryReport},
-    provider::{MachineError, ProviderError},
+    provider::{MachineError, PoolError, ProviderError},
 };
 
 /// When in a cluster's life a try was made.
@@ -117,6 +117,9 @@ pub enum LifeError {
     /// What makes whole machines.
     #[error(transparent)]
     Provider(#[from] ProviderError),
+    /// The hosts of whole machines have too few places.
+    #[error(transparent)]
+    Places(#[from] PoolError),
     /// What is made could not be written down.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -154,7 +157,7 @@ impl LifeError {
             Self::Cluster(error) => error.is_transport(),
             Self::Provider(error) => matches!(error, ProviderError::Boot { .. } | ProviderError::TimedOut { .. }),
             Self::Step { source, .. } => source.is_transport(),
-            Self::Ledger(_) | Self::Drift { .. } | Self::Hopeless(_) => false,
+            Self::Places(_) | Self::Ledger(_) | Self::Drift { .. } | Self::Hopeless(_) => false,
         }
     }
 }

@@ -44,6 +44,10 @@ enum AskedError {
     #[error("the ledger does not say how the lab `{0}` was asked for")]
     #[diagnostic(help("end it with `lab down`, and make it again"))]
     Details(String),
+    /// Its machines would be on several hosts.
+    #[error("a lab that stays up lives on one host: `--libvirt-uri` names several")]
+    #[diagnostic(help("name one; `lab run` without `--keep` uses all"))]
+    Hosts,
     /// The manifests have changed.
     #[error("{file} has changed since the lab `{lab}` was made")]
     #[diagnostic(help("make the lab again: `lab down {lab}`, then `lab up {lab}`"))]
@@ -58,6 +62,9 @@ enum AskedError {
 impl Asked {
     /// What the command line selects.
     pub(in crate::cli) fn new(args: &SelectionArgs, one_state: bool) -> Result<Self, Failure> {
+        if args.lab.whole.libvirt_uris.len() > 1 {
+            return Err(Failure::input(AskedError::Hosts));
+        }
         let catalog = Catalog::open().map_err(Failure::input)?;
         let shipped = catalog.scenario_ids().map_err(Failure::input)?;
         let absolute = |name: &String| {

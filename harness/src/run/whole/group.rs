@@ -9,7 +9,7 @@ use super::{outside::Outside, tools::Tools};
 use crate::{
     cluster::workload::AgentSocket,
     ledger::Entry,
-    provider::{Machines, Wanted, WholeMachine},
+    provider::{Lease, Machines, Wanted, WholeMachine},
     run::{
         observation::{HostFacts, LifeError},
         progress::Phase,
@@ -32,6 +32,8 @@ pub(super) struct Clean {
     pub(super) machines: Vec<Arc<dyn WholeMachine>>,
     pub(super) hosts: HostFacts,
     pub(super) outside: Option<AgentSocket>,
+    /// Why there is nothing outside; none where there is.
+    pub(super) not_outside: Option<String>,
 }
 
 /// Machines that several clusters use one after the other.
@@ -39,14 +41,27 @@ pub(super) struct Group {
     wanted: Vec<Wanted>,
     state: Mutex<State>,
     /// What holds them in the ledger. Beside the state, so that it is found when the making is cut off.
-    entry: StdMutex<Option<Arc<Entry>>>,
+    held: StdMutex<Option<Held>>,
+}
+
+/// What holds the machines of a group.
+struct Held {
+    entry: Arc<Entry>,
+    /// Their places on a host.
+    lease: Lease,
 }
 
 enum State {
     /// There are none; how often they were begun, and how that ended.
     Nothing { tries: u32, last: Option<LastTry> },
     /// They are there.
-    Made { machines: Box<dyn Machines>, hosts: HostFacts, outside: Option<Outside>, touched: bool },
+    Made {
+        machines: Box<dyn Machines>,
+        hosts: HostFacts,
+        outside: Option<Outside>,
+        not_outside: Option<String>,
+        touched: bool,
+    },
 }
 
 struct LastTry {
@@ -57,7 +72,7 @@ struct LastTry {
 impl Group {
     pub(super) fn new(wanted: Vec<Wanted>) -> Self {
         let state = State::Nothing { tries: 0, last: None };
-        Self { wanted, state: Mutex::new(state), entry: StdMutex::default() }
+        Self { wanted, state: Mutex::new(state), held: StdMutex::default() }
     }
 
     /// The machines as they were when `prepare` had ended: made now, or returned to that state.
@@ -106,19 +121,22 @@ impl Group {
         prepare: &dyn Prepare,
     ) -> Result<State, LifeError> {
         let step = |step: Phase| move |source: LifeError| LifeError::Step { step, source: Box::new(source) };
+        // Others may have all the places for a long time: that is before any phase, and has no limit.
+        let lease = tools.pool.acquire(self.wanted.len()).await?;
+        let host = &tools.hosts[lease.host()];
         tell(Phase::Hosts);
         let entry = tools.entry()?;
-        *self.entry() = Some(Arc::clone(&entry));
-        let made = tools.provider.create(Arc::clone(&entry), &self.wanted).await;
+        *self.held() = Some(Held { entry: Arc::clone(&entry), lease });
+        let made = host.provider.create(Arc::clone(&entry), &self.wanted).await;
         let machines = made.map_err(|error| step(Phase::Hosts)(error.into()))?;
         let hosts = prepare.prepare(machines.all()).await?;
         tell(Phase::Checkpoint);
         machines.checkpoint().await.map_err(|error| step(Phase::Checkpoint)(error.into()))?;
-        let outside = match (tools.outside, machines.all().first()) {
-            (true, Some(first)) => Some(Outside::start(entry.folder(), first.address()).await?),
+        let outside = match (&host.not_outside, machines.all().first()) {
+            (None, Some(first)) => Some(Outside::start(entry.folder(), first.address()).await?),
             _ => None,
         };
-        Ok(State::Made { machines, hosts, outside, touched: true })
+        Ok(State::Made { machines, hosts, outside, not_outside: host.not_outside.clone(), touched: true })
     }
 
     /// Ends the machines.
@@ -128,14 +146,14 @@ impl Group {
     }
 
     async fn take_down(&self, tools: &Tools) {
-        let entry = self.entry().take();
-        if let Some(entry) = entry {
-            tools.take_down(entry).await;
+        let held = self.held().take();
+        if let Some(Held { entry, lease }) = held {
+            tools.take_down(entry, &lease).await;
         }
     }
 
-    fn entry(&self) -> std::sync::MutexGuard<'_, Option<Arc<Entry>>> {
-        self.entry.lock().unwrap_or_else(PoisonError::into_inner)
+    fn held(&self) -> std::sync::MutexGuard<'_, Option<Held>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -156,11 +174,14 @@ impl State {
 
     fn clean(&self) -> Clean {
         match self {
-            Self::Nothing { .. } => Clean { machines: Vec::new(), hosts: HostFacts::default(), outside: None },
-            Self::Made { machines, hosts, outside, .. } => Clean {
+            Self::Nothing { .. } => {
+                Clean { machines: Vec::new(), hosts: HostFacts::default(), outside: None, not_outside: None }
+            }
+            Self::Made { machines, hosts, outside, not_outside, .. } => Clean {
                 machines: machines.all().to_vec(),
                 hosts: hosts.clone(),
                 outside: outside.as_ref().map(Outside::agent),
+                not_outside: not_outside.clone(),
             },
         }
     }

@@ -20,13 +20,13 @@ use super::{
         progress::Phase,
     },
     group::{Group, Prepare},
-    tools::Tools,
+    tools::{MachineHost, Tools},
 };
 use crate::{
     catalog::distro::Hardware,
     ledger::{About, Entry, Ledger, ReapError, Reaper, Record, Resource},
     provider::{
-        Command, Machine, MachineError, Machines, Output, Provider, ProviderError, Running, Stream, Wanted,
+        Command, HostPool, Machine, MachineError, Machines, Output, Provider, ProviderError, Running, Stream, Wanted,
         WholeMachine,
     },
 };
@@ -184,16 +184,14 @@ impl Test {
         let (log, ledger) = (Log::default(), Ledger::at(root));
         let provider = Scripted { log: Arc::clone(&log), unbootable: unbootable.into() };
         let tools = Tools {
-            provider: Arc::new(provider),
+            hosts: vec![MachineHost { provider: Arc::new(provider), not_outside: Some("a test".to_owned()) }],
+            pool: HostPool::new(vec!["test".to_owned()], 1).expect("a pool"),
             ledger: ledger.clone(),
             about: About::new("libvirt"),
-            outside: false,
             distros: Mutex::default(),
             farewell: Mutex::default(),
         };
-        let (image, user) = ("/dev/null".into(), "root".to_owned());
-        let hardware = Hardware::default();
-        let group = Group::new(vec![Wanted { name: "rhel-1".to_owned(), image, sha256: None, user, hardware }]);
+        let group = Group::new(vec![wanted("rhel-1")]);
         Self { _folder: folder, ledger, tools, group, log }
     }
 
@@ -207,6 +205,11 @@ impl Test {
     fn done(&self) -> Vec<String> {
         std::mem::take(&mut *self.log.lock().expect("a log"))
     }
+}
+
+fn wanted(name: &str) -> Wanted {
+    let (image, user) = ("/dev/null".into(), "root".to_owned());
+    Wanted { name: name.to_owned(), image, sha256: None, user, hardware: Hardware::default() }
 }
 
 const REMOVED: &str = "remove libvirt storage pool pool (test)";
@@ -274,4 +277,39 @@ async fn what_was_cut_off_is_removed_before_it_is_made_again() {
     test.group.end(&test.tools).await;
     assert_eq!(test.done().last().map(String::as_str), Some(REMOVED));
     assert_eq!(test.ledger.labs().expect("readable"), []);
+}
+
+#[tokio::test]
+async fn machines_are_spread_over_the_hosts_and_wait_for_their_places() {
+    let mut test = Test::new(0);
+    let second = Log::default();
+    let provider = Arc::new(Scripted { log: Arc::clone(&second), unbootable: 0.into() });
+    test.tools.hosts.push(MachineHost { provider, not_outside: Some("a test".to_owned()) });
+    test.tools.pool = HostPool::new(vec!["one".to_owned(), "two".to_owned()], 1).expect("a pool");
+    let seconds = || std::mem::take(&mut *second.lock().expect("a log"));
+    let preparing = Preparing { log: Log::default(), ending: Ending::Well };
+    let [ubuntu, rocky] = ["ubuntu-1", "rocky-1"].map(|name| Group::new(vec![wanted(name)]));
+
+    test.clean(Ending::Well).await.expect("machines on the first host");
+    ubuntu.clean(&test.tools, &|_: Phase| (), &preparing).await.expect("machines on the second host");
+    assert_eq!(test.done(), ["create", "prepare rhel-1", "checkpoint"]);
+    assert_eq!(seconds(), ["create", "checkpoint"]);
+
+    // No phase begins while all places are taken.
+    let told = Mutex::new(Vec::new());
+    let tell = |phase: Phase| told.lock().expect("a list").push(phase);
+    let waiting = rocky.clean(&test.tools, &tell, &preparing);
+    let ended = async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert_eq!(*told.lock().expect("a list"), []);
+        ubuntu.end(&test.tools).await;
+    };
+    let (clean, ()) = tokio::join!(waiting, ended);
+    clean.expect("machines on the host that was freed");
+    assert_eq!(seconds(), [REMOVED, "create", "checkpoint"]);
+    assert_eq!(test.done(), [""; 0], "the first host's are left alone");
+
+    let error = Group::new(vec![wanted("a"), wanted("b")]).clean(&test.tools, &tell, &preparing).await;
+    let error = error.map(|_| ()).expect_err("two machines need one network").to_string();
+    assert_eq!(error, "2 machines of one cluster do not fit on a host, of which each may have 1");
 }

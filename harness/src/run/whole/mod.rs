@@ -11,13 +11,13 @@ mod subscription;
 mod tools;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
 };
 
 use serde_json::json;
 
-pub use self::recipe::{BootImage, Size, WholeProvider, WholeRecipe};
+pub use self::recipe::{BootImage, LibvirtHosts, Size, WholeProvider, WholeRecipe};
 use self::{
     group::{Clean, Group, Prepare as _},
     prepare::{Preparation, cluster},
@@ -79,21 +79,25 @@ impl Key {
 impl Whole {
     /// Asks the provider whether it can make machines; nothing is made yet.
     pub(super) async fn start(recipe: WholeRecipe, owner: Owner) -> Result<Self, MakerError> {
-        let provider = recipe.provider.connect();
-        for notice in provider.check().await? {
-            tracing::warn!("{notice}");
+        let mut hosts = recipe.provider.connect();
+        for host in &hosts {
+            for notice in host.provider.check().await? {
+                tracing::warn!("{notice}");
+            }
         }
-        let outside = recipe.provider.why_not_outside().is_none();
         let stock = match owner {
             Owner::Run => {
                 let about = About::new(recipe.provider.kind().as_str()).details(json!({ "of": "run" }));
                 let ledger = Ledger::open()?;
                 let (distros, farewell) = (Mutex::default(), Mutex::default());
-                let tools = Box::new(Tools { provider, ledger, about, outside, distros, farewell });
+                let pool = recipe.provider.pool()?;
+                let tools = Box::new(Tools { hosts, pool, ledger, about, distros, farewell });
                 Stock::Groups { tools, groups: Mutex::default() }
             }
             Owner::Lab(entry, plan) => {
-                Stock::Residents(Box::new(Residents::new(provider, entry, &recipe, &plan, outside)))
+                // All of a lab that stays up shares one network.
+                let host = hosts.swap_remove(0);
+                Stock::Residents(Box::new(Residents::new(host, entry, &recipe, &plan)))
             }
         };
         Ok(Self { recipe, stock })
@@ -138,13 +142,13 @@ impl Whole {
                 group.clean(tools, tell, &Preparation { recipe, plan, tell }).await?
             }
             Stock::Residents(residents) => {
-                let (machines, outside) = residents.of(plan, tell).await?;
+                let (machines, outside, not_outside) = residents.of(plan, tell).await?;
                 let hosts = Preparation { recipe, plan, tell }.prepare(&machines).await?;
-                Clean { machines, hosts, outside }
+                Clean { machines, hosts, outside, not_outside }
             }
         };
         let mut hosts = clean.hosts;
-        hosts.absent = self.absent();
+        hosts.absent = clean.not_outside.map(|reason| (Vantage::Outside, reason)).into_iter().collect();
         let cluster = Box::new(cluster(recipe, plan, &clean.machines, clean.outside));
         Ok(Installed { cluster, machines: clean.machines, hosts })
     }
@@ -164,9 +168,5 @@ impl Whole {
         let groups = groups.into_inner().unwrap_or_else(PoisonError::into_inner);
         futures_util::future::join_all(groups.values().map(|group| group.end(&tools))).await;
         std::mem::take(&mut *tools.farewell())
-    }
-
-    fn absent(&self) -> BTreeMap<Vantage, String> {
-        self.recipe.provider.why_not_outside().map(|reason| (Vantage::Outside, reason)).into_iter().collect()
     }
 }

@@ -4,13 +4,14 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use camino::Utf8PathBuf;
 
+use super::tools::MachineHost;
 use crate::{
     catalog::distro::{Distro, Hardware},
     cluster::microk8s::{Addon, Source},
     model::ProviderKind,
     plan::ClusterPlan,
     provider::{
-        Provider, Wanted,
+        HostPool, PoolError, Wanted,
         libvirt::{Libvirt, LibvirtOptions},
     },
 };
@@ -35,8 +36,17 @@ pub struct WholeRecipe {
 /// What makes whole machines.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WholeProvider {
-    /// Virtual machines of libvirt.
-    Libvirt(LibvirtOptions),
+    /// Virtual machines of libvirt, on one host or several.
+    Libvirt(LibvirtHosts),
+}
+
+/// The hosts of virtual machines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LibvirtHosts {
+    /// The libvirt of each; the machines of one cluster are all on one.
+    pub hosts: Vec<LibvirtOptions>,
+    /// Machines that each may have at the same time; none for as many as are wanted.
+    pub limit: Option<usize>,
 }
 
 /// The image that a distro's machines start from, proven to be the right one.
@@ -78,21 +88,20 @@ impl WholeProvider {
         }
     }
 
-    /// It, ready to be asked.
-    pub(super) fn connect(&self) -> Arc<dyn Provider> {
+    /// Its hosts, ready to be asked.
+    pub(super) fn connect(&self) -> Vec<MachineHost> {
         match self {
-            Self::Libvirt(options) => Arc::new(Libvirt::new(options.clone())),
+            Self::Libvirt(libvirt) => libvirt.hosts.iter().map(MachineHost::of_libvirt).collect(),
         }
     }
 
-    /// Why this host is not outside of the machines' network, and can be no vantage; none when it is.
-    pub(super) fn why_not_outside(&self) -> Option<String> {
+    /// Places for machines on those hosts.
+    pub(super) fn pool(&self) -> Result<HostPool, PoolError> {
         match self {
-            Self::Libvirt(options) if options.is_local() => None,
-            Self::Libvirt(options) => Some(format!(
-                "the machines' network is that of another host ({}), and nothing of the lab is outside of it there",
-                options.uri
-            )),
+            Self::Libvirt(libvirt) => {
+                let uris = libvirt.hosts.iter().map(|options| options.uri.clone()).collect();
+                HostPool::new(uris, libvirt.limit.unwrap_or(usize::MAX))
+            }
         }
     }
 }
@@ -111,6 +120,18 @@ impl WholeRecipe {
             }
         };
         (1..).zip(&plan.machines).map(one).collect()
+    }
+}
+
+impl MachineHost {
+    fn of_libvirt(options: &LibvirtOptions) -> Self {
+        let not_outside = (!options.is_local()).then(|| {
+            let uri = &options.uri;
+            format!(
+                "the machines' network is that of another host ({uri}), and nothing of the lab is outside of it there"
+            )
+        });
+        Self { provider: Arc::new(Libvirt::new(options.clone())), not_outside }
     }
 }
 

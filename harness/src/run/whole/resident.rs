@@ -4,23 +4,22 @@ use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
 use tokio::sync::OnceCell;
 
-use super::{outside::Outside, recipe::WholeRecipe};
+use super::{outside::Outside, recipe::WholeRecipe, tools::MachineHost};
 use crate::{
     cluster::workload::AgentSocket,
     ledger::Entry,
     plan::{ClusterPlan, Plan},
-    provider::{Machines, Provider, Wanted, WholeMachine},
+    provider::{Machines, Wanted, WholeMachine},
     run::{observation::LifeError, progress::Phase},
 };
 
 /// The machines of a lab.
 pub(super) struct Residents {
-    provider: Arc<dyn Provider>,
+    host: MachineHost,
     entry: Arc<Entry>,
     wanted: Vec<Wanted>,
     /// Which of them are a cluster's, by its id.
     whose: BTreeMap<String, Range<usize>>,
-    with_outside: bool,
     made: OnceCell<Made>,
 }
 
@@ -30,13 +29,7 @@ struct Made {
 }
 
 impl Residents {
-    pub(super) fn new(
-        provider: Arc<dyn Provider>,
-        entry: Arc<Entry>,
-        recipe: &WholeRecipe,
-        plan: &Plan,
-        with_outside: bool,
-    ) -> Self {
+    pub(super) fn new(host: MachineHost, entry: Arc<Entry>, recipe: &WholeRecipe, plan: &Plan) -> Self {
         let (mut wanted, mut whose) = (Vec::new(), BTreeMap::new());
         let kind = recipe.provider.kind();
         let carried = plan.clusters.iter().filter(|cluster| cluster.scenario.lacking(kind).is_none());
@@ -46,26 +39,26 @@ impl Residents {
             wanted.extend(recipe.wanted(cluster, &prefix));
             whose.insert(cluster.id(), first..wanted.len());
         }
-        Self { provider, entry, wanted, whose, with_outside, made: OnceCell::new() }
+        Self { host, entry, wanted, whose, made: OnceCell::new() }
     }
 
-    /// The machines of a cluster; the first that asks has all of them made.
+    /// The machines of a cluster, with the agent outside or why there is none; the first that asks has all of them made.
     pub(super) async fn of(
         &self,
         plan: &ClusterPlan,
         tell: &(impl Fn(Phase) + Sync),
-    ) -> Result<(Vec<Arc<dyn WholeMachine>>, Option<AgentSocket>), LifeError> {
+    ) -> Result<(Vec<Arc<dyn WholeMachine>>, Option<AgentSocket>, Option<String>), LifeError> {
         tell(Phase::Hosts);
         let made = self.made.get_or_try_init(|| self.make()).await?;
         let own = self.whose.get(&plan.id()).cloned().unwrap_or_default();
         let machines = made.machines.all().get(own).unwrap_or_default().to_vec();
-        Ok((machines, made.outside.as_ref().map(Outside::agent)))
+        Ok((machines, made.outside.as_ref().map(Outside::agent), self.host.not_outside.clone()))
     }
 
     async fn make(&self) -> Result<Made, LifeError> {
-        let machines = self.provider.create(Arc::clone(&self.entry), &self.wanted).await?;
-        let outside = match (self.with_outside, machines.all().first()) {
-            (true, Some(first)) => Some(Outside::start(self.entry.folder(), first.address()).await?),
+        let machines = self.host.provider.create(Arc::clone(&self.entry), &self.wanted).await?;
+        let outside = match (&self.host.not_outside, machines.all().first()) {
+            (None, Some(first)) => Some(Outside::start(self.entry.folder(), first.address()).await?),
             _ => None,
         };
         Ok(Made { machines, outside })

@@ -9,17 +9,26 @@ use std::{
 use crate::{
     diagnose::evidence::{Area, Collected, Evidence, redact},
     ledger::{About, Entry, Ledger, LedgerError},
-    provider::Provider,
+    provider::{HostPool, Lease, Provider},
     run::maker::Farewell,
 };
 
+/// A host of machines.
+pub(super) struct MachineHost {
+    /// Makes machines on it.
+    pub(super) provider: Arc<dyn Provider>,
+    /// Why this host is not outside of the machines' network; none where it is.
+    pub(super) not_outside: Option<String>,
+}
+
 /// What makes and removes the machines of a run.
 pub(super) struct Tools {
-    pub(super) provider: Arc<dyn Provider>,
+    /// The hosts of the machines.
+    pub(super) hosts: Vec<MachineHost>,
+    /// How many machines each of them has; of the same hosts in the same order.
+    pub(super) pool: HostPool,
     pub(super) ledger: Ledger,
     pub(super) about: About,
-    /// Whether this host is outside of the machines' network.
-    pub(super) outside: bool,
     /// The distro of machines by their names.
     pub(super) distros: Mutex<BTreeMap<String, String>>,
     pub(super) farewell: Mutex<Farewell>,
@@ -41,15 +50,16 @@ impl Tools {
 
     /// Removes all that a lab of this run holds. What its consoles printed is kept for the evidence; what cannot be
     /// removed is a fault of the run, and stays in the ledger.
-    pub(super) async fn take_down(&self, entry: Arc<Entry>) {
+    pub(super) async fn take_down(&self, entry: Arc<Entry>, host: &Lease) {
+        let provider = &self.hosts[host.host()].provider;
         let lab = entry.record().name.to_string();
-        match self.provider.consoles(Arc::clone(&entry)).await {
+        match provider.consoles(Arc::clone(&entry)).await {
             Ok(consoles) => self.keep_consoles(&lab, consoles),
             // There may be none yet: its machines were not even begun.
             Err(error) => tracing::debug!("{lab}: no consoles: {error}"),
         }
         let removed = match Arc::into_inner(entry) {
-            Some(entry) => entry.take_down(&*self.provider).await.map_err(|remains| remains.to_string()),
+            Some(entry) => entry.take_down(&**provider).await.map_err(|remains| remains.to_string()),
             None => Err(format!("the machines of the lab `{lab}` are still in use; `lab gc` removes them")),
         };
         if let Err(fault) = removed {
