@@ -14,9 +14,7 @@ const ROOT: u64 = 65 << 20;
 const UNIT: &str = "[Unit]
 Description=Stand-ins for snapd and MicroK8s
 ConditionPathExists=!/var/lib/stand-in/packages
-Before=ssh.service cloud-init.service
-After=local-fs.target systemd-remount-fs.service
-DefaultDependencies=no
+Before=ssh.service
 [Service]
 Type=oneshot
 ExecStart=/opt/stand-ins/set-up
