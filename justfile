@@ -17,6 +17,11 @@ default:
 lab *ARGS: _programs
     @exec cargo run --locked {{ quiet }} --package pathlab --bin lab -- run "$@"
 
+# Run a lab of virtual machines: `just lab-vm rhel ubuntu`; needs libvirt (`just setup libvirt`) and the images.
+[no-exit-message]
+lab-vm *ARGS:
+    @exec cargo run --locked {{ quiet }} --package pathlab --bin lab -- run --provider libvirt "$@"
+
 # Build the Kubernetes programs of `--cluster kubernetes` once (10 minutes) and print their folder.
 kube-binaries *DIR:
     @bash harness/setup/kube-binaries.sh "$@"

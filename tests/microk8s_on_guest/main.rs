@@ -5,6 +5,7 @@
 //! where it is missing. Where it cannot run the test is ignored, with the reason, and fails if `PATHLAB_REQUIRE` names the
 //! tier.
 
+mod command_line;
 #[path = "../libvirt/lab.rs"]
 #[expect(dead_code, reason = "shared with the tests of the provider")]
 mod lab;
@@ -16,7 +17,10 @@ mod stand_in;
 #[path = "../tiers/mod.rs"]
 mod tiers;
 
-use std::process::{Command, ExitCode};
+use std::{
+    future::Future,
+    process::{Command, ExitCode},
+};
 
 use camino::Utf8Path;
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -38,12 +42,18 @@ fn main() -> ExitCode {
     if lacking.is_none() && !arguments.list && std::env::var_os(INSIDE).is_none() {
         return inside();
     }
-    let test = || {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-        runtime.block_on(life::the_seed_over_ssh())
-    };
-    let trials = vec![Trial::test("the_seed_over_ssh", test)];
+    let trials = vec![
+        Trial::test("the_seed_over_ssh", || run(life::the_seed_over_ssh())),
+        Trial::test("lab_run_shows_the_seed_and_what_a_remedy_does", || {
+            run(command_line::lab_run_shows_the_seed_and_what_a_remedy_does())
+        }),
+    ];
     tiers::run(vec![Tier { name: "libvirt", lacking, trials }])
+}
+
+fn run(test: impl Future<Output = Result<(), Failed>>) -> Result<(), Failed> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.block_on(test)
 }
 
 /// Runs this program again in namespaces of its own; what needs package sources comes before.

@@ -10,7 +10,8 @@ use super::{Failure, HERE, bundle::Bundle};
 /// Where `lab image build` puts the root file system, in bytes.
 const ROOT: u64 = 65 << 20;
 
-/// Sets everything up when the machine starts for the first time, before anybody can log in.
+/// Sets everything up when the machine starts for the first time, before anybody can log in. Not before `sysinit.target`,
+/// which the socket that it starts comes after.
 const UNIT: &str = "[Unit]
 Description=Stand-ins for snapd and MicroK8s
 ConditionPathExists=!/var/lib/stand-in/packages

@@ -383,7 +383,7 @@ pub struct RemedyReport {
     pub still_failing: usize,
     /// Whether the outcome is the same after a firewall reload.
     pub survives_reload: bool,
-    /// Whether the outcome is the same after a restart of the machines; absent where machines cannot be restarted.
+    /// Whether what works with it still works after a restart of the machines; absent where they cannot be restarted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub survives_reboot: Option<bool>,
     /// Node ports that answer from outside with it and did not before.

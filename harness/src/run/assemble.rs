@@ -208,7 +208,7 @@ fn compare(report: &mut RemedyReport, before: Seen<'_>, with: Seen<'_>) {
             after_reload: met(tries, with.1, &[Moment::AfterReload]).unwrap_or(now),
         };
         if let Some(after) = met(tries, with.1, &[Moment::AfterReboot]) {
-            report.survives_reboot = Some(report.survives_reboot.unwrap_or(true) && after == now);
+            report.survives_reboot = Some(report.survives_reboot.unwrap_or(true) && (after || !now));
             if now && !after {
                 let outcome =
                     tries.at(&[Moment::AfterReboot]).next_back().map_or(Outcome::Error, |one| one.result.outcome);
@@ -280,9 +280,10 @@ fn distro(cluster: &ClusterPlan, plan: &Plan, endings: &[Ending], cases: &[CaseR
     DistroReport { id: id.clone(), verdict: worst(&own), counts: Counts::of(own.iter().copied()), machine }
 }
 
-/// What a namespace host cannot carry of the distro: its kernel, and what the policy could not set.
+/// What a machine cannot carry of the distro: its kernel, unless it is a whole one, and what the policy could not set.
 fn not_covered(machine: &MachineReport, of_policy: &[String]) -> Vec<String> {
-    let kernel = machine.declared.kernel.iter().map(|kernel| format!("kernel {kernel}"));
+    let own_kernel = machine.image.is_some();
+    let kernel = machine.declared.kernel.iter().filter(|_| !own_kernel).map(|kernel| format!("kernel {kernel}"));
     let versions = [
         ("firewalld", &machine.declared.firewalld, &machine.firewalld),
         ("nftables", &machine.declared.nft, &machine.nft),

@@ -190,9 +190,13 @@ pub(in crate::cli) fn ways_in(lab: &Lab) -> String {
         (format!("lab test {name}"), "its cases, once more"),
         (format!("lab down {name}"), "its end"),
     ];
-    if lab.described.cluster == ClusterKind::Kubernetes {
-        let kubectl = format!("kubectl --kubeconfig {KUBECONFIG} get pods -A");
-        rows.insert(2, (format!("lab exec {name} {machine} -- {kubectl}"), "its pods"));
+    let kubectl = match lab.described.cluster {
+        ClusterKind::Dataplane => None,
+        ClusterKind::Kubernetes => Some(format!("kubectl --kubeconfig {KUBECONFIG}")),
+        ClusterKind::Microk8s => Some("microk8s kubectl".to_owned()),
+    };
+    if let Some(kubectl) = kubectl {
+        rows.insert(2, (format!("lab exec {name} {machine} -- {kubectl} get pods -A"), "its pods"));
     }
     let width = rows.iter().map(|(command, _)| command.len()).max().unwrap_or(0);
     let lines: Vec<String> = rows.into_iter().map(|(command, what)| format!("  {command:<width$}  {what}\n")).collect();

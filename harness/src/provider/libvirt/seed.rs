@@ -130,8 +130,8 @@ mod tests {
             seed.network_config(),
             @r#"{"ethernets":{"eth0":{"accept-ra":false,"dhcp4":true,"match":{"macaddress":"52:54:00:01:02:03"},"set-name":"eth0"}},"version":2}"#
         );
+        insta::assert_snapshot!(seed.meta_data(), @r#"{"instance-id":"demo-1-rhel","local-hostname":"rhel"}"#);
         let network = Seed { own_network: false, ..seed }.network_config();
         assert_eq!(network["ethernets"]["eth0"]["accept-ra"], serde_json::Value::Null);
-        insta::assert_snapshot!(seed.meta_data(), @r#"{"instance-id":"demo-1-rhel","local-hostname":"rhel"}"#);
     }
 }

@@ -7,6 +7,7 @@ mod outside;
 mod prepare;
 mod recipe;
 mod resident;
+mod subscription;
 mod tools;
 
 use std::{

@@ -3,8 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use futures_util::future::{join_all, try_join_all};
 
-use super::{group::Prepare, recipe::WholeRecipe};
+use super::{
+    group::Prepare,
+    recipe::WholeRecipe,
+    subscription::{Subscription, registered, unregister},
+};
 use crate::{
     catalog::scenario::When,
     cluster::{
@@ -58,21 +63,38 @@ pub(super) struct Preparation<'a, T> {
 #[async_trait]
 impl<T: Fn(Phase) + Sync> Prepare for Preparation<'_, T> {
     async fn prepare(&self, machines: &[Arc<dyn WholeMachine>]) -> Result<HostFacts, LifeError> {
+        let Some(subscription) = Subscription::from_environment() else { return self.install(machines).await };
+        let members = || registered(machines, &self.plan.machines);
+        let registering = try_join_all(members().map(|machine| subscription.register(&**machine)));
+        let installed = match registering.await {
+            Ok(_) => self.install(machines).await,
+            Err(error) => Err(failed(Phase::Policy, error)),
+        };
+        join_all(members().map(|machine| unregister(&**machine))).await;
+        installed
+    }
+}
+
+impl<T: Fn(Phase) + Sync> Preparation<'_, T> {
+    async fn install(&self, machines: &[Arc<dyn WholeMachine>]) -> Result<HostFacts, LifeError> {
         let Self { recipe, plan, tell } = self;
-        let step = |step: Phase| move |source: LifeError| LifeError::Step { step, source: Box::new(source) };
         let mut cluster = cluster(recipe, plan, machines, None);
         tell(Phase::Policy);
-        let facts = policy(&cluster, plan, machines).await.map_err(step(Phase::Policy))?;
+        let facts = policy(&cluster, plan, machines).await.map_err(|error| failed(Phase::Policy, error))?;
         tell(Phase::Cluster);
         let started = match cluster.start().await {
             Ok(()) => cluster.disconnect().await,
             Err(error) => Err(error),
         };
-        started.map_err(|error| step(Phase::Cluster)(error.into()))?;
+        started.map_err(|error| failed(Phase::Cluster, error))?;
         let image = plan.machines.first().and_then(|distro| recipe.images.get(&distro.id));
         let snap = cluster.installed().map(|snap| snap.revision.clone());
         Ok(HostFacts { image: image.map(|image| image.sha256.clone()), snap, ..facts })
     }
+}
+
+fn failed(step: Phase, source: impl Into<LifeError>) -> LifeError {
+    LifeError::Step { step, source: Box::new(source.into()) }
 }
 
 async fn policy(
