@@ -71,7 +71,7 @@ impl Lan {
         let lan = Self(number);
         let bridge = lan.bridge();
         sh(&format!(
-            "ip link add {bridge} type bridge; ip address add {}/24 dev {bridge}; ip link set {bridge} up",
+            "ip link delete {bridge} 2>/dev/null || :; ip link add {bridge} type bridge; ip address add {}/24 dev {bridge}; ip link set {bridge} up",
             lan.ip(254)
         ))
         .expect("a bridge");
@@ -132,12 +132,23 @@ impl Drop for Host {
     fn drop(&mut self) {
         drop(self.process.kill());
         drop(self.process.wait());
+        // Another test may have a host of this name.
+        let line = "ip netns delete $0; rm -rf --one-file-system /mnt/hosts/$0
+            for look in $(seq 100); do
+                left=$(find /sys/fs/cgroup -depth -type d -path \"*/$1/$0*\")
+                [ -n \"$left\" ] || exit 0
+                rmdir $left 2>/dev/null || sleep 0.1
+            done";
+        let group = std::env::var_os(crate::INSIDE).unwrap_or_default();
+        drop(Process::new("sh").args(["-c", line, self.machine.name()]).arg(group).status());
     }
 }
 
 /// Makes the bundle where hosts will look for it.
 pub fn bundle() -> Bundle {
     let started = Instant::now();
+    // Another test's.
+    drop(fs::remove_dir_all(BUNDLE));
     let bundle = Bundle::make(Utf8Path::new(BUNDLE)).expect("a bundle");
     println!("bundle: {:?}", started.elapsed());
     bundle
