@@ -1,9 +1,9 @@
 //! The whole cluster: the stand-ins start a real API server, scheduler and controllers of Kubernetes; kubelets are
 //! played. Installed, deployed to, looked at by agents, and taken away again, all through `multipass exec`.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use lab_agent::protocol::{Endpoint, Probe, ProbeKind};
 use libtest_mimic::Trial;
 use pathlab::{
@@ -14,6 +14,7 @@ use pathlab::{
     cluster::{
         Cluster as _,
         kube::{KubeAccess, KubeApi, MachineDial},
+        kubernetes::programs,
         microk8s::{self, Added, Addon, Limits, Member, MicroK8s, MicroK8sOptions, Node},
     },
     model::{Outcome, Vantage},
@@ -48,21 +49,16 @@ metadata: { name: zeus, namespace: default }
 spec: { selector: { app: zeus }, ports: [{ name: http, port: 80, targetPort: 8080 }] }
 ";
 
-fn binaries() -> PathBuf {
-    let cache = || {
-        let home = PathBuf::from(std::env::var_os("HOME").unwrap_or_default());
-        std::env::var_os("XDG_CACHE_HOME")
-            .map_or_else(|| home.join(".cache"), PathBuf::from)
-            .join("pathlab/kube-1.20.2")
-    };
-    std::env::var_os("PATHLAB_KUBE_BIN").map_or_else(cache, PathBuf::from)
+fn binaries() -> Utf8PathBuf {
+    let named = std::env::var("PATHLAB_KUBE_BIN").ok();
+    programs::folder(named.as_deref().map(Utf8Path::new)).unwrap_or_default()
 }
 
 /// Why no control plane can run here.
 pub fn lacking() -> Option<String> {
     let folder = binaries();
     if let Some(program) = PROGRAMS.iter().find(|program| !folder.join(program).is_file()) {
-        return Some(format!("{} has no {program}; PATHLAB_KUBE_BIN names another folder", folder.display()));
+        return Some(format!("{folder} has no {program}; PATHLAB_KUBE_BIN names another folder"));
     }
     let program = ["etcd", "openssl"].into_iter().find(|name| pathlab::provider::needs::find_program(name).is_none());
     program.map(|program| format!("there is no {program}"))
@@ -91,7 +87,7 @@ fn a_scenario_is_deployed_and_everything_taken_away() {
         host.sh(&format!(
             "mkdir -p /var/lib/stand-in; echo {} >/var/lib/stand-in/kube; echo 192.0.2.11 >/var/lib/stand-in/address
              setsid unshare --net sleep 3600 </dev/null >/dev/null 2>&1 & echo \"zeus-zeus $! RUNNING\" >/var/lib/stand-in/tasks",
-            binaries().display()
+            binaries()
         ))
         .await;
         let machine = Arc::new(MultipassMachine::new(multipass(), "node-1".to_owned(), Duration::from_secs(60)));
