@@ -73,7 +73,7 @@ impl User {
     }
 
     /// Waits until a machine of the run is running.
-    fn until_it_boots(&self, lab: &mut Child) -> Result<(), Failed> {
+    fn until_it_boots(lab: &mut Child) -> Result<(), Failed> {
         let started = Instant::now();
         while sh("virsh list --name | grep pathlab-run- | grep -v kvm-trial").is_err() {
             ensure(lab.try_wait()?.is_none(), || "it ended by itself".to_owned())?;
@@ -118,7 +118,7 @@ pub async fn a_run_that_is_killed_leaves_what_gc_removes() -> Result<(), Failed>
     let user = User::new()?;
     let own = User::own_image();
     let mut lab = user.run(&["--image", &own])?.stderr(Stdio::null()).spawn()?;
-    user.until_it_boots(&mut lab)?;
+    User::until_it_boots(&mut lab)?;
     lab.kill()?;
     ensure(lab.wait()?.signal() == Some(9), || "it was not killed".to_owned())?;
     let gc = user.lab(&["gc"]).output()?;
@@ -130,7 +130,7 @@ pub async fn an_interrupted_run_removes_its_machines() -> Result<(), Failed> {
     let user = User::new()?;
     let own = User::own_image();
     let mut lab = user.run(&["--image", &own])?.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
-    user.until_it_boots(&mut lab)?;
+    User::until_it_boots(&mut lab)?;
     let status = user.lab(&["status"]).output()?;
     ensure(said(&status).contains("run-") && said(&status).contains("libvirt"), || said(&status))?;
     kill(Pid::from_raw(lab.id().cast_signed()), Signal::SIGINT)?;

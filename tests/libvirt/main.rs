@@ -6,6 +6,8 @@
 
 mod command_line;
 mod errors;
+#[path = "../tiers/inside.rs"]
+mod inside;
 mod kills;
 mod lab;
 mod life;
@@ -13,29 +15,20 @@ mod life;
 #[path = "../tiers/mod.rs"]
 mod tiers;
 
-use std::{
-    future::Future,
-    path::Path,
-    process::{Command, ExitCode},
+use std::{path::Path, process::ExitCode};
+
+use libtest_mimic::Arguments;
+
+use self::{
+    inside::{Test, ensure, run},
+    tiers::Tier,
 };
-
-use libtest_mimic::{Arguments, Failed, Trial};
-
-use self::tiers::Tier;
 
 /// Set in the namespaces.
 const INSIDE: &str = "PATHLAB_LIBVIRT_INSIDE";
 
-type Test = fn() -> Result<(), Failed>;
-
-macro_rules! tests {
-    ($($module:ident::$name:ident),+ $(,)?) => {
-        vec![$((stringify!($name), (|| run($module::$name())) as Test)),+]
-    };
-}
-
 fn trials() -> Vec<(&'static str, Test)> {
-    tests![
+    async_tests![
         life::machines_live_as_declared_and_return_to_their_checkpoint,
         kills::what_a_killed_harness_leaves_is_removed,
         command_line::a_changed_image_ends_a_run_before_any_machine_exists,
@@ -58,19 +51,14 @@ fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let lacking = lacking();
     if lacking.is_none() && !arguments.list && std::env::var_os(INSIDE).is_none() {
-        return inside();
+        return enter();
     }
-    let trials = trials().into_iter().map(|(name, test)| Trial::test(name, test)).collect();
+    let trials = inside::trials(trials());
     tiers::run(vec![Tier { name: "libvirt", lacking, trials }])
 }
 
-fn run(test: impl Future<Output = Result<(), Failed>>) -> Result<(), Failed> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    runtime.block_on(test)
-}
-
 /// Runs this program again in namespaces of its own; what needs package sources comes before.
-fn inside() -> ExitCode {
+fn enter() -> ExitCode {
     let image = match lab::built_image() {
         Ok(image) => image,
         Err(reason) => {
@@ -79,15 +67,7 @@ fn inside() -> ExitCode {
         }
     };
     let Ok(folder) = tempfile::Builder::new().prefix("pathlab-libvirt-").tempdir() else { return ExitCode::FAILURE };
-    let enter = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/libvirt/enter.sh");
-    let mut command = Command::new("unshare");
-    command.args(["-nmpf", "--mount-proc", "--kill-child", "--propagation", "private", "sh", enter]);
-    command.arg(folder.path()).args(std::env::args_os()).env(lab::IMAGE, image);
-    let status = command.status();
-    match status {
-        Ok(status) if status.success() => ExitCode::SUCCESS,
-        _ => ExitCode::FAILURE,
-    }
+    inside::enter("libvirt/enter.sh", &[folder.path().into()], &[(lab::IMAGE, image.as_str().into())])
 }
 
 /// Why the tests cannot run here.
@@ -97,9 +77,4 @@ fn lacking() -> Option<String> {
     }
     let programs = ["/usr/sbin/libvirtd", "/usr/bin/virsh", "/usr/bin/qemu-system-x86_64", "/usr/bin/xorrisofs"];
     programs.into_iter().find(|path| !Path::new(path).exists()).map(|path| format!("no {path}"))
-}
-
-/// A test's expectation that does not hold.
-fn ensure(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), Failed> {
-    if holds { Ok(()) } else { Err(otherwise().into()) }
 }

@@ -34,7 +34,7 @@ fn catalog(folder: &Utf8Path) -> Result<(), Failed> {
     Ok(())
 }
 
-pub async fn lab_run_shows_the_seed_and_what_a_remedy_does() -> Result<(), Failed> {
+pub fn lab_run_shows_the_seed_and_what_a_remedy_does() -> Result<(), Failed> {
     let (before, folder) = (all()?, tempfile::tempdir()?);
     let home = Utf8Path::from_path(folder.path()).ok_or("UTF-8")?;
     catalog(home)?;

@@ -1,4 +1,4 @@
-//! As much of `kubectl` as Pathlab asks for: `get` as JSON or names, `logs`, `rollout restart`.
+//! As much of `kubectl` as Pathlab asks for: `get` as JSON or names, `logs`, `delete`, `rollout restart`.
 
 use std::{fmt::Write as _, time::Duration};
 
@@ -10,7 +10,8 @@ use super::{Failure, api};
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// Kinds with the place of their API.
-const KINDS: [(&str, &str); 7] = [
+const KINDS: [(&str, &str); 8] = [
+    ("namespaces", "/api/v1"),
     ("nodes", "/api/v1"),
     ("pods", "/api/v1"),
     ("services", "/api/v1"),
@@ -44,7 +45,8 @@ pub async fn run(arguments: &[&str]) -> Result<(), Failure> {
             "--field-selector" => write!(asked.query, "fieldSelector={}&", value()?)?,
             "--tail" => asked.tail = Some(value()?),
             "--all-namespaces" | "-A" => asked.all = true,
-            "--all-containers" => {}
+            "--all-containers" | "--ignore-not-found" | "--cascade=foreground" | "--grace-period=1" => {}
+            "--timeout" => drop(value()?),
             option if option.starts_with('-') => return Err(format!("error: unknown flag: {option}").into()),
             _ => asked.words.push(word),
         }
@@ -53,6 +55,7 @@ pub async fn run(arguments: &[&str]) -> Result<(), Failure> {
     match asked.words.as_slice() {
         ["get", kinds] => get(&api, &asked, kinds).await,
         ["logs", pod] => logs(&api, &asked, pod.trim_start_matches("pod/")).await,
+        ["delete", kind, name] => delete(&api, &asked, kind, name).await,
         ["rollout", "restart", kind, name] => restart(&api, &asked, kind, name).await,
         other => Err(format!("error: `{}` is not there in the stand-in", other.join(" ")).into()),
     }
@@ -97,6 +100,39 @@ async fn logs(api: &KubeApi, asked: &Asked<'_>, pod: &str) -> Result<(), Failure
     let tail = asked.tail.map(|lines| format!("?tailLines={lines}")).unwrap_or_default();
     print!("{}", text(api, &format!("/api/v1/namespaces/{namespace}/pods/{pod}/log{tail}")).await?);
     Ok(())
+}
+
+/// Deletes an object, and waits until it is gone. One that is not there is no error.
+async fn delete(api: &KubeApi, asked: &Asked<'_>, kind: &str, name: &str) -> Result<(), Failure> {
+    let singular = kind.split('.').next().unwrap_or_default().to_lowercase();
+    let known = KINDS
+        .iter()
+        .find(|(plural, _)| [format!("{singular}s"), format!("{singular}es")].contains(&(*plural).to_owned()));
+    let (plural, place) = known.ok_or_else(|| format!("error: the server doesn't have a resource type \"{kind}\""))?;
+    let within = match (*plural, asked.namespace) {
+        ("namespaces" | "nodes" | "ingressclasses", _) | (_, None) => String::new(),
+        (_, Some(namespace)) => format!("/namespaces/{namespace}"),
+    };
+    let path = format!("{place}{within}/{plural}/{name}");
+    let options = json!({"propagationPolicy": "Foreground", "gracePeriodSeconds": 1}).to_string();
+    let request = http::Request::delete(&path).header("Content-Type", "application/json").body(options.into_bytes())?;
+    if let Err(error) = api.client().request_text(request).await {
+        return if is_absent(&error) { Ok(()) } else { Err(error.into()) };
+    }
+    for _ in 0..600 {
+        match text(api, &path).await {
+            Err(error) if error.downcast_ref::<kube::Error>().is_some_and(is_absent) => {
+                println!("{singular} \"{name}\" deleted");
+                return Ok(());
+            }
+            _ => tokio::time::sleep(Duration::from_millis(200)).await,
+        }
+    }
+    Err(format!("error: timed out waiting for the condition on {plural}/{name}").into())
+}
+
+fn is_absent(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 404)
 }
 
 async fn restart(api: &KubeApi, asked: &Asked<'_>, kind: &str, name: &str) -> Result<(), Failure> {

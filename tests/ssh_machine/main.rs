@@ -6,6 +6,8 @@
 mod commands;
 mod connections;
 mod files;
+#[path = "../tiers/inside.rs"]
+mod inside;
 mod server;
 mod sessions;
 mod streams;
@@ -13,14 +15,14 @@ mod streams;
 #[path = "../tiers/mod.rs"]
 mod tiers;
 
-use std::{
-    future::Future,
-    process::{Command, ExitCode},
+use std::process::ExitCode;
+
+use libtest_mimic::Arguments;
+
+use self::{
+    inside::{Test, ensure, run},
+    tiers::Tier,
 };
-
-use libtest_mimic::{Arguments, Failed, Trial};
-
-use self::tiers::Tier;
 
 /// Set in the namespaces.
 const INSIDE: &str = "PATHLAB_SSH_INSIDE";
@@ -32,22 +34,14 @@ fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let lacking = lacking();
     if lacking.is_none() && !arguments.list && std::env::var_os(INSIDE).is_none() {
-        return inside();
+        return inside::enter("ssh_machine/enter.sh", &[], &[]);
     }
-    let trials = trials().into_iter().map(|(name, test)| Trial::test(name, test)).collect();
+    let trials = inside::trials(trials());
     tiers::run(vec![Tier { name: "libvirt", lacking, trials }])
 }
 
-type Test = fn() -> Result<(), Failed>;
-
-macro_rules! tests {
-    ($($module:ident::$name:ident),+ $(,)?) => {
-        vec![$((stringify!($name), (|| run($module::$name())) as Test)),+]
-    };
-}
-
 fn trials() -> Vec<(&'static str, Test)> {
-    tests![
+    async_tests![
         commands::arguments_arrive_as_they_are,
         commands::much_goes_in_and_out,
         commands::every_status_is_the_program_s_own,
@@ -74,23 +68,6 @@ fn trials() -> Vec<(&'static str, Test)> {
     ]
 }
 
-fn run(test: impl Future<Output = Result<(), Failed>>) -> Result<(), Failed> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    runtime.block_on(test)
-}
-
-/// Runs this program again in namespaces of its own.
-fn inside() -> ExitCode {
-    let enter = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/ssh_machine/enter.sh");
-    let mut command = Command::new("unshare");
-    command.args(["-nmpf", "--mount-proc", "--kill-child", "--propagation", "private", "sh", enter]);
-    let status = command.args(std::env::args_os()).status();
-    match status {
-        Ok(status) if status.success() => ExitCode::SUCCESS,
-        _ => ExitCode::FAILURE,
-    }
-}
-
 /// Why the tests cannot run here.
 fn lacking() -> Option<String> {
     if !nix::unistd::geteuid().is_root() {
@@ -100,9 +77,4 @@ fn lacking() -> Option<String> {
         .into_iter()
         .find(|path| !std::path::Path::new(path).exists())
         .map(|path| format!("no {path}"))
-}
-
-/// A test's expectation that does not hold.
-fn ensure(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), Failed> {
-    if holds { Ok(()) } else { Err(otherwise().into()) }
 }

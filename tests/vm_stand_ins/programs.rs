@@ -1,9 +1,15 @@
 //! Programs in instances: their status is theirs, whatever Multipass's own would mean.
 
-use std::time::{Duration, Instant};
+use std::{
+    os::unix::fs::PermissionsExt as _,
+    time::{Duration, Instant},
+};
 
 use libtest_mimic::Trial;
-use pathlab::provider::{Command, Machine as _, MachineError};
+use pathlab::provider::{
+    Command, Machine as _, MachineError,
+    multipass::{Multipass, MultipassMachine},
+};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::{host::Host, run};
@@ -15,6 +21,7 @@ pub fn trials() -> Vec<Trial> {
         arguments_and_bytes_arrive_as_they_are,
         the_time_limit_ends_all_of_the_program,
         a_program_goes_on_until_it_is_stopped,
+        what_has_ended_is_not_killed,
         files_have_their_content_and_mode,
         a_unix_socket_is_reached,
     ]
@@ -91,6 +98,39 @@ fn a_program_goes_on_until_it_is_stopped() {
         let mut running = host.machine.start(&Command::new(["true"])).await.expect("starts");
         let error = running.wait_for("never", Duration::from_secs(20)).await.expect_err("it ends");
         assert!(error.to_string().contains("ended before it printed `never`"), "{error}");
+    });
+}
+
+/// The number of a process that has ended may be another's by then.
+fn what_has_ended_is_not_killed() {
+    run(async {
+        let host = Host::launch("not-killed").await;
+        let folder = tempfile::tempdir().expect("a folder");
+        let (calls, wrapper) = (folder.path().join("calls"), folder.path().join("multipass"));
+        let stand_in = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/vm_stand_ins/multipass");
+        let script = format!("#!/bin/sh\necho \"$*\" >>{}\nexec {stand_in} \"$@\"\n", calls.display());
+        fs_err::write(&wrapper, script).expect("written");
+        fs_err::set_permissions(&wrapper, std::fs::Permissions::from_mode(0o755)).expect("executable");
+        let multipass = Multipass::new(wrapper.to_str().expect("UTF-8"));
+        let machine = MultipassMachine::new(multipass, host.name.clone(), Duration::from_secs(60));
+        let kills = || {
+            let calls = fs_err::read_to_string(&calls).expect("called");
+            calls.lines().filter(|line| line.contains("kill -KILL")).count()
+        };
+        for line in ["true", "exit 3", "kill -KILL $$", "no-such-program"] {
+            machine.run(&Command::shell(line)).await.expect("ends by itself");
+        }
+        machine.run(&Command::new(["no-such-program"])).await.expect_err("not there");
+        let mut short = machine.start(&Command::new(["echo", "short"])).await.expect("started");
+        short.wait_for("long", Duration::from_secs(10)).await.expect_err("it ends before");
+        short.stop().await.expect("it has ended");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        assert_eq!(kills(), 0);
+        // What is given up is killed, or the count above says nothing.
+        let long = Command::new(["sleep", "300"]);
+        tokio::time::timeout(Duration::from_secs(2), machine.run(&long)).await.expect_err("it goes on");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(kills(), 1);
     });
 }
 

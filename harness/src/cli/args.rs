@@ -7,7 +7,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use serde::{Deserialize, Serialize};
 
-use super::lab_args::LabArgs;
+use super::{existing::ExistingArgs, lab_args::LabArgs};
 use crate::{
     ledger::LabName,
     model::{ClusterKind, ProviderKind},
@@ -31,7 +31,7 @@ pub struct Cli {
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
     /// Build the lab, try every path, say what is wrong and what repairs it.
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// Show the cases without launching anything.
     Plan(PlanArgs),
     /// List what there is.
@@ -105,6 +105,9 @@ pub struct RunArgs {
     /// What is to run.
     #[command(flatten)]
     pub selection: SelectionArgs,
+    /// Hosts that exist.
+    #[command(flatten)]
+    pub existing: ExistingArgs,
     /// How often a case that does not end as expected is tried again.
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=10))]
     pub retries: u32,

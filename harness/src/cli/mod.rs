@@ -5,6 +5,7 @@ pub mod baseline;
 pub mod ci_matrix;
 pub mod completions;
 pub mod doctor;
+pub mod existing;
 pub mod exit;
 pub mod explain;
 pub mod failure;

@@ -9,7 +9,7 @@ use miette::Diagnostic;
 
 use super::{
     args::{RunArgs, RunFormat},
-    baseline,
+    baseline, existing,
     exit::Exit,
     failure::Failure,
     history,
@@ -38,7 +38,7 @@ use crate::{
         needs::{Check, Status, check_netns, missing_programs},
     },
     report::{self, claim_dir, fresh_dir},
-    run::{self, Explain, Finished, Maker, MakerError, Owner, Recipe, RunOptions, trials},
+    run::{self, Explain, Finished, Maker, MakerError, Owner, Recipe, RunOptions, existing::SurveyError, trials},
 };
 
 /// Where reports go when the command line does not say.
@@ -73,6 +73,10 @@ enum LabError {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Provider(ProviderError),
+    /// Hosts that exist.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Survey(SurveyError),
 }
 
 impl From<programs::Lacking> for LabError {
@@ -94,6 +98,7 @@ impl LabError {
     fn run(source: MakerError) -> Self {
         let source = match source {
             MakerError::Provider(error) => return Self::Provider(error),
+            MakerError::Survey(error) => return Self::Survey(error),
             other => other,
         };
         let lacking = check_netns().into_iter().filter(|check| check.status == Status::Missing);
@@ -126,7 +131,7 @@ impl ReportProblem {
 
 /// Runs the selected cases and writes the report.
 pub fn run(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
-    let selected = select(&args.selection)?;
+    let selected = select(&existing::selection(args)?)?;
     let events = args.events.as_deref().map_or_else(|| Ok(Events::none()), Events::to_file);
     let events = events.map_err(|error| Failure::input(ReportProblem::new(&error)))?;
     let baseline = args.baseline.as_deref().map(baseline::read).transpose()?;
@@ -154,9 +159,12 @@ pub fn run(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
             return unmade.ended();
         }
     };
-    let finished = match &kept {
-        None => in_lab(&selected, &args.selection.lab, &options),
-        Some(lab) => in_kept_lab(&selected.plan, lab, &options),
+    let agreed = (selected.provider == ProviderKind::Ssh).then(|| existing::agreed(&selected, args, &dir)).transpose();
+    let agreed = agreed.inspect_err(|_| no_report())?;
+    let finished = match (&kept, &agreed) {
+        (Some(lab), _) => in_kept_lab(&selected.plan, lab, &options),
+        (None, Some(recipe)) => in_lab_of(&selected.plan, recipe, &options),
+        (None, None) => in_lab(&selected, &args.selection.lab, &options),
     };
     let mut finished = finished.inspect_err(|_| no_report())?;
     // A disk that is full of evidence must not cost the report: it is smaller, and says more.
@@ -243,7 +251,12 @@ fn block_on(finished: impl Future<Output = Result<Finished, MakerError>>) -> Res
 pub(super) fn in_lab(selected: &Selected, args: &LabArgs, options: &RunOptions) -> Result<Finished, Failure> {
     check_programs(selected.provider)?;
     let recipe = recipe(selected, args)?;
-    block_on(async { run::run(&selected.plan, Maker::start(&recipe, Owner::Run).await?, options).await })
+    in_lab_of(&selected.plan, &recipe, options)
+}
+
+/// Runs a plan in a lab by this recipe.
+fn in_lab_of(plan: &Plan, recipe: &Recipe, options: &RunOptions) -> Result<Finished, Failure> {
+    block_on(async { run::run(plan, Maker::start(recipe, Owner::Run).await?, options).await })
 }
 
 /// What makes the selected clusters; what it needs beside the lab's programs is looked for.

@@ -31,6 +31,10 @@ enum WholeError {
     #[error("{0}")]
     #[diagnostic(help("`--libvirt-uri` names each host once"))]
     Hosts(PoolError),
+    /// Hosts of somebody's that would be kept busy.
+    #[error("nothing stays up on hosts that exist")]
+    #[diagnostic(help("`lab run --provider ssh --host …` looks at them, and leaves them as they were"))]
+    Existing,
     /// A provider whose machines this version cannot make yet.
     #[error("this version has no provider {0} with cluster microk8s")]
     #[diagnostic(help("use `--provider libvirt`, or `--provider netns`, the default"))]
@@ -40,8 +44,8 @@ enum WholeError {
 /// Refuses what cannot be, before anything is looked for.
 pub(super) fn check(provider: ProviderKind) -> Result<(), Failure> {
     match provider {
-        ProviderKind::Netns | ProviderKind::Libvirt => Ok(()),
-        ProviderKind::Multipass | ProviderKind::Ssh => Err(Failure::lab(WholeError::Provider(provider))),
+        ProviderKind::Netns | ProviderKind::Libvirt | ProviderKind::Ssh => Ok(()),
+        ProviderKind::Multipass => Err(Failure::lab(WholeError::Provider(provider))),
     }
 }
 
@@ -49,23 +53,28 @@ pub(super) fn check(provider: ProviderKind) -> Result<(), Failure> {
 pub(super) fn recipe(selected: &Selected, args: &WholeArgs) -> Result<Recipe, Failure> {
     let provider = match selected.provider {
         ProviderKind::Libvirt => WholeProvider::Libvirt(libvirt(args)?),
+        ProviderKind::Ssh => return Err(Failure::input(WholeError::Existing)),
         other => return Err(Failure::lab(WholeError::Provider(other))),
-    };
-    let source = match args.snaps.as_slice() {
-        [] => {
-            let channel = args.channel.clone().unwrap_or_else(|| CHANNEL.to_owned());
-            Source::Store { channel, revision: args.revision }
-        }
-        files => Source::Files(SnapFiles::find(files).map_err(|error| Failure::input(WholeError::from(error)))?),
     };
     Ok(Recipe::Whole(Box::new(WholeRecipe {
         provider,
         images: images(selected, args)?,
         size: Size { cpus: args.cpus, memory_mib: args.memory.map(|gib| gib << 10), disk_gib: args.disk },
-        source,
+        source: source(args)?,
         addons: vec![Addon::Dns, Addon::Ingress],
         epel: args.epel.clone(),
     })))
+}
+
+/// Where MicroK8s comes from.
+pub(super) fn source(args: &WholeArgs) -> Result<Source, Failure> {
+    Ok(match args.snaps.as_slice() {
+        [] => {
+            let channel = args.channel.clone().unwrap_or_else(|| CHANNEL.to_owned());
+            Source::Store { channel, revision: args.revision }
+        }
+        files => Source::Files(SnapFiles::find(files).map_err(|error| Failure::input(WholeError::from(error)))?),
+    })
 }
 
 fn libvirt(args: &WholeArgs) -> Result<LibvirtHosts, Failure> {

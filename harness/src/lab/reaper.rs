@@ -12,13 +12,16 @@ use tokio::time::{Instant, sleep};
 
 use crate::{
     ledger::{ProcessId, ReapError, Reaper, Record, Resource},
-    provider::libvirt::{Libvirt, LibvirtOptions},
+    provider::{
+        existing,
+        libvirt::{Libvirt, LibvirtOptions},
+    },
 };
 
 /// How long a killed process may take to be gone.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// Removes keepers, folders, and what libvirt holds.
+/// Removes keepers, folders, what libvirt holds, and what was added to hosts that exist.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OwnReaper;
 
@@ -43,6 +46,7 @@ impl Reaper for OwnReaper {
                 let options = LibvirtOptions { uri: uri.clone(), ..LibvirtOptions::default() };
                 Libvirt::new(options).reap(record, resource).await
             }
+            Resource::OnHost { host, removal, .. } => existing::reap(record, host, removal).await,
             Resource::Cgroup { .. } | Resource::LibvirtVolume { .. } | Resource::MultipassInstance { .. } => {
                 Err(ReapError::Unknown)
             }

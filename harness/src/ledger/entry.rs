@@ -74,6 +74,15 @@ impl Entry {
         })
     }
 
+    /// Writes down that a resource is to be removed before all others.
+    pub fn comes_last(&self, resource: &Resource) -> Result<(), LedgerError> {
+        self.change(|record| {
+            let (named, others): (Vec<_>, Vec<_>) =
+                record.resources.drain(..).partition(|held| held.resource == *resource);
+            record.resources = others.into_iter().chain(named).collect();
+        })
+    }
+
     /// Writes down that a resource is gone.
     pub fn removed(&self, resource: &Resource) -> Result<(), LedgerError> {
         self.change(|record| record.resources.retain(|held| held.resource != *resource))

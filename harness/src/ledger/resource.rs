@@ -63,6 +63,16 @@ pub enum Resource {
         /// Its name.
         name: String,
     },
+    /// Something that was added to a host which existed before the lab. The host carries the lab's claim as long as
+    /// there is anything.
+    OnHost {
+        /// Where the host is, as `ssh` is told.
+        host: String,
+        /// What it is, for people.
+        what: String,
+        /// The command that takes it away, run there as root; it ends well where there is nothing to take away.
+        removal: Vec<String>,
+    },
 }
 
 impl fmt::Display for Resource {
@@ -76,6 +86,7 @@ impl fmt::Display for Resource {
             Self::LibvirtVolume { uri, pool, name } => write!(f, "libvirt volume {name} in pool {pool} ({uri})"),
             Self::LibvirtPool { uri, name } => write!(f, "libvirt storage pool {name} ({uri})"),
             Self::MultipassInstance { name } => write!(f, "Multipass instance {name}"),
+            Self::OnHost { host, what, .. } => write!(f, "{what} on {host}"),
         }
     }
 }

@@ -215,6 +215,9 @@ pub struct MachineReport {
     /// What of the distro's policy was found to hold on whole machines, one line each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub verified: Vec<String>,
+    /// What differs from a normal installation of the distro, on hosts that existed before the run, one line each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub drift: Vec<String>,
     /// Parts of the distro's policy that this kind of machine cannot carry.
     #[serde(default)]
     pub not_covered: Vec<String>,

@@ -2,7 +2,7 @@
 //! failed. JSON lines. What goes in by standard input and into files is not in it, and secrets are taken out.
 
 use std::{
-    io::Write,
+    io::{self, Write},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -51,6 +51,27 @@ impl CommandLog {
         Arc::new(Self { to: Mutex::new(Box::new(to)), redact })
     }
 
+    /// A log in a file, behind what is there already.
+    pub fn to_file(path: &Utf8Path, redact: fn(&str) -> String) -> io::Result<Arc<Self>> {
+        let file = std::fs::OpenOptions::new().create(true).append(true).open(path)?;
+        Ok(Self::new(file, redact))
+    }
+
+    /// Writes down a command that was run beside the machine's own log.
+    pub(super) fn ran(
+        &self,
+        began: (Timestamp, Instant),
+        machine: &str,
+        command: &Command,
+        ended: &Result<Output, MachineError>,
+    ) {
+        let (status, failure) = match ended {
+            Ok(output) => (Some(output.status), said(output)),
+            Err(error) => (None, Some(error.to_string())),
+        };
+        self.write(began, machine, What::Command(command.display()), status, failure);
+    }
+
     fn write(
         &self,
         began: (Timestamp, Instant),
@@ -90,7 +111,7 @@ impl Logged {
     }
 }
 
-fn now() -> (Timestamp, Instant) {
+pub(super) fn now() -> (Timestamp, Instant) {
     (Timestamp::now(), Instant::now())
 }
 
@@ -115,11 +136,7 @@ impl Machine for Logged {
     async fn run(&self, command: &Command) -> Result<Output, MachineError> {
         let began = now();
         let ended = self.machine.run(command).await;
-        let (status, failure) = match &ended {
-            Ok(output) => (Some(output.status), said(output)),
-            Err(error) => (None, Some(error.to_string())),
-        };
-        self.log.write(began, self.name(), What::Command(command.display()), status, failure);
+        self.log.ran(began, self.name(), command, &ended);
         ended
     }
 

@@ -2,6 +2,7 @@
 
 pub mod command_log;
 mod error;
+pub mod existing;
 mod hosts;
 pub mod libvirt;
 pub mod multipass;

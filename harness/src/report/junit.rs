@@ -91,6 +91,7 @@ fn properties(report: &Report, scenario: &str, distro: &str) -> Vec<(String, Str
         properties.push(("machine.kernel".to_owned(), machine.kernel.clone()));
         properties.extend(machine.firewalld.clone().map(|version| ("machine.firewalld".to_owned(), version)));
         properties.extend(machine.nft.clone().map(|version| ("machine.nft".to_owned(), version)));
+        properties.extend(machine.drift.iter().map(|part| ("drift".to_owned(), part.clone())));
         properties.extend(machine.not_covered.iter().map(|part| ("not-covered".to_owned(), part.clone())));
     }
     properties

@@ -276,6 +276,7 @@ fn distro(cluster: &ClusterPlan, plan: &Plan, endings: &[Ending], cases: &[CaseR
         policy: serde_json::to_vec(&cluster.distro.policy).ok().map(hex::sha256),
     };
     machine.verified = seen.map(|seen| seen.hosts.verified.clone()).unwrap_or_default();
+    machine.drift = seen.map(|seen| seen.hosts.drift.clone()).unwrap_or_default();
     machine.not_covered = not_covered(&machine, seen.map(|seen| seen.hosts.not_covered.as_slice()).unwrap_or_default());
     DistroReport { id: id.clone(), verdict: worst(&own), counts: Counts::of(own.iter().copied()), machine }
 }

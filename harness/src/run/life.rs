@@ -223,8 +223,7 @@ impl Life {
     fn possible(&mut self) -> Vec<usize> {
         let Observation { cases, hosts, .. } = &mut self.seen;
         let possible = |index: &usize| {
-            let from = self.plan.cases[*index].spec.path.from;
-            cases[*index].skipped = hosts.absent.get(&from).cloned();
+            cases[*index].skipped = hosts.skipped(&self.plan.cases[*index].spec.path).map(str::to_owned);
             cases[*index].skipped.is_none()
         };
         (0..self.plan.cases.len()).filter(possible).collect()

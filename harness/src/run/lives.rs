@@ -78,10 +78,9 @@ impl<'a> Lives<'a> {
     }
 
     async fn one(&self, index: usize, cluster: &ClusterPlan) {
-        let provider = self.surroundings.maker.provider();
         let started = Instant::now();
-        let ending = if let Some(reason) = cluster.scenario.lacking(provider) {
-            Ending::NotCarried(format!("the {provider} lab cannot carry it: {reason}"))
+        let ending = if let Some(reason) = self.surroundings.maker.lacking(cluster) {
+            Ending::NotCarried(reason)
         } else {
             let shown = self.progress.cluster(cluster.id());
             let ending = self.live(index, cluster, &shown).await;
@@ -187,10 +186,15 @@ fn summary(ending: &Ending) -> String {
             None => counts.push((outcome, 1)),
         }
     }
-    let counts: Vec<String> = counts.iter().map(|(outcome, count)| format!("{count} {outcome}")).collect();
+    let mut counts: Vec<String> = counts.iter().map(|(outcome, count)| format!("{count} {outcome}")).collect();
+    let skipped = seen.cases.iter().filter(|case| case.skipped.is_some()).count();
+    if skipped > 0 {
+        counts.push(format!("{skipped} skipped"));
+    }
     format!("{} cases: {} ({:.1} s)", seen.cases.len(), counts.join(", "), seen.lifetime.as_secs_f64())
 }
 
 fn outcomes(seen: &Observation) -> impl Iterator<Item = Outcome> {
-    seen.cases.iter().map(|case| case.outcome().unwrap_or(Outcome::Error))
+    let tried = seen.cases.iter().filter(|case| case.skipped.is_none());
+    tried.map(|case| case.outcome().unwrap_or(Outcome::Error))
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use camino::Utf8PathBuf;
 
 use super::{
+    existing::{Existing, ExistingRecipe, SurveyError},
     kept::Kept,
     observation::{Before, HostFacts, LifeError},
     progress::Phase,
@@ -41,6 +42,9 @@ pub enum MakerError {
     /// The hosts of whole machines.
     #[error(transparent)]
     Pool(#[from] PoolError),
+    /// Hosts that exist, as they were found.
+    #[error(transparent)]
+    Survey(#[from] SurveyError),
     /// Nothing can be made that cannot be written down before.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -50,7 +54,7 @@ pub enum MakerError {
 }
 
 /// What is to be made.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Recipe {
     /// Namespace hosts with the embedded cluster.
     Dataplane,
@@ -61,6 +65,8 @@ pub enum Recipe {
     },
     /// Whole machines with MicroK8s.
     Whole(Box<WholeRecipe>),
+    /// Hosts that exist, with MicroK8s.
+    Existing(Box<ExistingRecipe>),
 }
 
 /// Makes the clusters of a run. Dropping it ends all that it made on namespace hosts; whole machines need
@@ -72,6 +78,8 @@ pub enum Maker {
     Kubernetes(kubernetes::Shared),
     /// Whole machines with MicroK8s.
     Whole(Box<Whole>),
+    /// Hosts that exist, with MicroK8s.
+    Existing(Box<Existing>),
     /// Nothing: the clusters are up already, and stay.
     Kept(Kept),
 }
@@ -111,6 +119,7 @@ impl Maker {
         Ok(match recipe {
             Recipe::Dataplane => Self::Dataplane(NetnsLab::start().await?),
             Recipe::Kubernetes { programs } => Self::Kubernetes(kubernetes::Shared::start(programs).await?),
+            Recipe::Existing(recipe) => Self::Existing(Box::new(Existing::start((**recipe).clone()).await?)),
             Recipe::Whole(recipe) => Self::Whole(Box::new(Whole::start((**recipe).clone(), owner).await?)),
         })
     }
@@ -121,6 +130,7 @@ impl Maker {
         match self {
             Self::Dataplane(_) | Self::Kubernetes(_) => ProviderKind::Netns,
             Self::Whole(whole) => whole.kind(),
+            Self::Existing(_) => ProviderKind::Ssh,
             Self::Kept(kept) => kept.provider(),
         }
     }
@@ -131,7 +141,7 @@ impl Maker {
         match self {
             Self::Dataplane(_) => ClusterKind::Dataplane,
             Self::Kubernetes(_) => ClusterKind::Kubernetes,
-            Self::Whole(_) => ClusterKind::Microk8s,
+            Self::Whole(_) | Self::Existing(_) => ClusterKind::Microk8s,
             Self::Kept(kept) => kept.cluster(),
         }
     }
@@ -143,10 +153,23 @@ impl Maker {
             Self::Kubernetes(shared) => {
                 return Ok(super::versions::of_kubernetes_host(&shared.lab().machine("versions", "lab").await?).await?);
             }
-            Self::Whole(_) => return Ok(super::versions::of_host(&ThisHost).await?),
+            Self::Whole(_) | Self::Existing(_) => return Ok(super::versions::of_host(&ThisHost).await?),
             Self::Kept(kept) => return Ok(kept.host().clone()),
         };
         Ok(super::versions::of_host(&lab.machine("versions", "lab").await?).await?)
+    }
+
+    /// Why a cluster of the plan is not made by this maker; none when it is.
+    #[must_use]
+    pub fn lacking(&self, plan: &ClusterPlan) -> Option<String> {
+        let provider = self.provider();
+        if let Some(reason) = plan.scenario.lacking(provider) {
+            return Some(format!("the {provider} lab cannot carry it: {reason}"));
+        }
+        match self {
+            Self::Existing(existing) => existing.unfit(plan),
+            Self::Dataplane(_) | Self::Kubernetes(_) | Self::Whole(_) | Self::Kept(_) => None,
+        }
     }
 
     /// Which clusters of a plan (by index) must be made one after the other, in this order; clusters of different
@@ -155,6 +178,7 @@ impl Maker {
     pub fn queues(&self, plan: &Plan) -> Vec<Vec<usize>> {
         match self {
             Self::Whole(whole) => whole.queues(plan),
+            Self::Existing(_) => Existing::queues(plan),
             Self::Dataplane(_) | Self::Kubernetes(_) | Self::Kept(_) => {
                 (0..plan.clusters.len()).map(|index| vec![index]).collect()
             }
@@ -181,6 +205,7 @@ impl Maker {
                 Ok(Made::Fresh(Box::new(hosts)))
             }
             Self::Whole(whole) => Ok(Made::Installed(whole.make(plan, tell).await?)),
+            Self::Existing(existing) => Ok(Made::Installed(existing.make(plan, tell).await?)),
             Self::Kept(kept) => {
                 let (cluster, before) = kept.look(&plan.id())?;
                 Ok(Made::Resumed(cluster, before))
@@ -193,15 +218,17 @@ impl Maker {
         let lab = match self {
             Self::Dataplane(lab) => lab,
             Self::Kubernetes(shared) => shared.lab(),
-            Self::Whole(_) | Self::Kept(_) => return Ok(()),
+            Self::Whole(_) | Self::Existing(_) | Self::Kept(_) => return Ok(()),
         };
         lab.remove(&format!("{name}.")).await.map_err(ClusterError::new)
     }
 
     /// Gives back what the clusters of a queue shared, once the last of them has ended.
     pub async fn release(&self, plan: &ClusterPlan) {
-        if let Self::Whole(whole) = self {
-            whole.release(plan).await;
+        match self {
+            Self::Whole(whole) => whole.release(plan).await,
+            Self::Existing(existing) => existing.release(plan).await,
+            Self::Dataplane(_) | Self::Kubernetes(_) | Self::Kept(_) => {}
         }
     }
 
@@ -209,6 +236,7 @@ impl Maker {
     pub async fn end(self) -> Farewell {
         match self {
             Self::Whole(whole) => whole.end().await,
+            Self::Existing(existing) => existing.end().await,
             Self::Dataplane(_) | Self::Kubernetes(_) | Self::Kept(_) => Farewell::default(),
         }
     }

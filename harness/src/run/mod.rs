@@ -2,6 +2,7 @@
 
 pub mod assemble;
 mod contexts;
+pub mod existing;
 mod explaining;
 mod exposure;
 mod hosts;
@@ -92,7 +93,7 @@ pub async fn run(plan: &Plan, maker: Maker, options: &RunOptions) -> Result<Fini
     options.events.emit(Event::start(&options.id, plan.clusters.len(), plan.cases().count()));
     let host = maker.host().await?;
     let (provider, cluster) = (maker.provider(), maker.cluster());
-    let carried = plan.clusters.iter().filter(|cluster| cluster.scenario.lacking(provider).is_none());
+    let carried = plan.clusters.iter().filter(|cluster| maker.lacking(cluster).is_none());
     let progress = Progress::new(carried.count());
     let surroundings =
         Surroundings { maker, retries: options.retries, explain: options.explain.clone(), evidence: options.evidence };

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     diagnose::{Explanation, evidence::Evidence},
     ledger::LedgerError,
-    model::{Outcome, Vantage, report::TryReport},
+    model::{AccessPath, Outcome, Target, Vantage, report::TryReport},
     provider::{MachineError, PoolError, ProviderError},
 };
 
@@ -63,6 +63,31 @@ pub struct HostFacts {
     pub snap: Option<String>,
     /// Vantages that the cluster lacks, with the reason: cases from there are skipped.
     pub absent: BTreeMap<Vantage, String>,
+    /// Paths that cannot be looked at there: they are skipped.
+    pub out_of_reach: Vec<OutOfReach>,
+    /// What differs from a normal installation of the distro, on hosts that exist: one line each.
+    pub drift: Vec<String>,
+}
+
+/// Paths that cannot be looked at on these hosts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutOfReach {
+    /// From here; from everywhere when there is none.
+    pub from: Option<Vantage>,
+    /// To there.
+    pub to: Target,
+    /// Why.
+    pub reason: String,
+}
+
+impl HostFacts {
+    /// Why a path is not looked at; none when it is.
+    #[must_use]
+    pub fn skipped(&self, path: &AccessPath) -> Option<&str> {
+        let here = |one: &&OutOfReach| one.to == path.to && one.from.is_none_or(|from| from == path.from);
+        let absent = self.absent.get(&path.from).map(String::as_str);
+        absent.or_else(|| self.out_of_reach.iter().find(here).map(|one| one.reason.as_str()))
+    }
 }
 
 /// What was seen of a cluster while it was made.

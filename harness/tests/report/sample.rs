@@ -234,6 +234,7 @@ fn distro(id: &str, verdict: Verdict) -> DistroReport {
             image: None,
             snap: None,
             verified: Vec::new(),
+            drift: Vec::new(),
             declared,
             not_covered: not_covered.iter().map(|part| (*part).to_owned()).collect(),
         },

@@ -162,7 +162,7 @@ impl From<KubeError> for Refused {
 }
 
 /// All objects, in the order of applying; every file that cannot be read is reported.
-fn in_order(manifests: &[Manifest]) -> Result<Vec<Object>, ManifestErrors> {
+pub(super) fn in_order(manifests: &[Manifest]) -> Result<Vec<Object>, ManifestErrors> {
     let (mut objects, mut errors): (Vec<Object>, Vec<ManifestError>) = (Vec::new(), Vec::new());
     for manifest in manifests {
         match document::objects(manifest) {

@@ -23,6 +23,7 @@ mod nodes;
 pub mod own;
 mod patience;
 mod pods;
+mod present;
 mod progress;
 mod protocol;
 mod reason;
@@ -43,5 +44,6 @@ pub use self::{
     enter::{RunningContainer, agent_in_container},
     error::KubeError,
     inventory::{Inventory, SeenPod, SeenPort, SeenService},
+    present::{ObjectName, names as object_names},
     reason::{Reason, Reasons},
 };

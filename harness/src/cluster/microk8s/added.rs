@@ -1,6 +1,9 @@
 //! What was added to a machine, so that it can be taken away again.
 
+use std::fmt;
+
 use super::{error::MicroK8sError, node::Node};
+use crate::cluster::kube::ObjectName;
 
 /// The snap.
 pub(super) const MICROK8S: &str = "microk8s";
@@ -26,11 +29,19 @@ pub enum Added {
     Addon(String),
     /// An image in MicroK8s's containerd.
     Image(String),
+    /// An object of the cluster.
+    Object(ObjectName),
 }
 
 impl Added {
-    /// The command that takes it away.
-    fn removal(&self) -> Vec<&str> {
+    /// The command that takes it away; it ends well where there is nothing to take away.
+    #[must_use]
+    pub fn removal(&self) -> Vec<&str> {
+        if let Self::Object(ObjectName { kind, namespace, name }) = self {
+            let delete = ["microk8s", "kubectl", "delete", kind, name, "--namespace", namespace];
+            let how = ["--ignore-not-found", "--cascade=foreground", "--grace-period=1", "--timeout", "300s"];
+            return delete.into_iter().chain(how).collect();
+        }
         let mut argv = match self {
             Self::Rpms(_) => vec!["dnf", "-y", "remove", "--setopt=clean_requirements_on_remove=False"],
             Self::Debs(_) => vec!["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-y", "purge"],
@@ -40,6 +51,7 @@ impl Added {
             Self::Folder(_) => vec!["rm", "-rf"],
             Self::Addon(_) => vec!["microk8s", "disable"],
             Self::Image(_) => vec!["microk8s", "ctr", "image", "remove"],
+            Self::Object(_) => Vec::new(),
         };
         match self {
             Self::Rpms(names) | Self::Debs(names) => argv.extend(names.iter().map(String::as_str)),
@@ -50,8 +62,25 @@ impl Added {
             | Self::Snap(name)
             | Self::Addon(name)
             | Self::Image(name) => argv.push(name),
+            Self::Object(_) => {}
         }
         argv
+    }
+}
+
+impl fmt::Display for Added {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rpms(names) | Self::Debs(names) => write!(f, "packages {}", names.join(" ")),
+            Self::Unit(name) => write!(f, "enabled unit {name}"),
+            Self::Link(name) => write!(f, "link {name}"),
+            Self::File(name) => write!(f, "file {name}"),
+            Self::Folder(name) => write!(f, "folder {name}"),
+            Self::Snap(name) => write!(f, "snap {name}"),
+            Self::Addon(name) => write!(f, "addon {name} of MicroK8s"),
+            Self::Image(name) => write!(f, "image {name} in MicroK8s"),
+            Self::Object(name) => write!(f, "{name}"),
+        }
     }
 }
 
@@ -61,7 +90,8 @@ pub async fn remove(node: Node<'_>, added: &[Added]) -> Vec<MicroK8sError> {
     // What is in MicroK8s goes with it.
     let all_of_it = added.iter().any(|one| matches!(one, Added::Snap(name) if name == MICROK8S));
     for one in added.iter().rev() {
-        if all_of_it && matches!(one, Added::Addon(_) | Added::Image(_)) {
+        // Objects are deleted through the cluster's API, with all that belongs to them.
+        if matches!(one, Added::Object(_)) || all_of_it && matches!(one, Added::Addon(_) | Added::Image(_)) {
             continue;
         }
         if let Err(error) = node.done(&one.removal(), node.limits().packages).await {

@@ -7,6 +7,7 @@ use tokio::{sync::Mutex, time::Instant};
 
 use super::{
     added::{Added, remove},
+    additions::Notes,
     error::MicroK8sError,
     logs::logs,
     members::{Member, MicroK8sOptions},
@@ -42,6 +43,8 @@ pub struct MicroK8s {
     pub(super) scenario: Arc<Scenario>,
     pub(super) options: MicroK8sOptions,
     pub(super) added: Vec<Vec<Added>>,
+    /// Who hears of it; only what is somebody's is looked at as well as noted.
+    pub(super) notes: Option<Arc<dyn Notes>>,
     pub(super) api: Option<KubeApi>,
     pub(super) applied: Applied,
     pub(super) workload: Workload,
@@ -59,6 +62,7 @@ impl MicroK8s {
         Self {
             machines: members.iter().map(|member| Arc::clone(&member.machine)).collect(),
             added: vec![Vec::new(); members.len()],
+            notes: None,
             members,
             scenario,
             options,
@@ -68,6 +72,14 @@ impl MicroK8s {
             running: Mutex::default(),
             installed: None,
         }
+    }
+
+    /// The same on machines that are somebody's: what is added is noted before it is there, and nothing that the
+    /// cluster has already is touched.
+    #[must_use]
+    pub fn noted(mut self, notes: Arc<dyn Notes>) -> Self {
+        self.notes = Some(notes);
+        self
     }
 
     pub(super) fn node(&self, index: usize) -> Node<'_> {

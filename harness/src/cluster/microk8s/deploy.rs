@@ -9,12 +9,20 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, api::ListParams};
 
-use super::{addon_pods::wait_for_pods, cluster::MicroK8s, error::MicroK8sError, kubeconfig::API_PORT, start::AGENT};
+use super::{
+    added::Added,
+    additions::{Additions as _, Noted},
+    addon_pods::wait_for_pods,
+    cluster::MicroK8s,
+    error::MicroK8sError,
+    kubeconfig::API_PORT,
+    start::AGENT,
+};
 use crate::{
     catalog::scenario::Manifest,
     cluster::{
         kube::{
-            Applied, KubeApi, KubeError, Sought, agent_in_container,
+            Applied, KubeApi, KubeError, Sought, agent_in_container, object_names,
             own::{self, Prober},
         },
         workload::{AgentSocket, PodAddress},
@@ -98,6 +106,7 @@ impl MicroK8s {
 
     /// Applies manifests and waits until they are rolled out.
     async fn apply(&mut self, manifests: &[Manifest]) -> Result<(), MicroK8sError> {
+        self.note_objects(manifests).await?;
         let mut applied = Applied::default();
         let done = self.api()?.apply(manifests, &mut applied).await;
         let rolled_out = match &done {
@@ -108,6 +117,19 @@ impl MicroK8s {
         self.applied = std::mem::take(&mut self.applied).and(applied);
         done?;
         Ok(rolled_out?)
+    }
+
+    /// On somebody's cluster: notes what is about to be there, unless some of it is there already.
+    async fn note_objects(&mut self, manifests: &[Manifest]) -> Result<(), MicroK8sError> {
+        let Some(notes) = self.notes.clone() else { return Ok(()) };
+        let machine = self.node(0).name().to_owned();
+        let present = self.api()?.present(manifests).await?;
+        if !present.is_empty() {
+            let objects: Vec<String> = present.iter().map(ToString::to_string).collect();
+            return Err(MicroK8sError::Taken { machine, objects: objects.join(", ") });
+        }
+        let mut additions = Noted { list: &mut self.added[0], notes: Some(&notes), machine: &machine };
+        object_names(manifests)?.into_iter().try_for_each(|name| additions.add(Added::Object(name)))
     }
 
     async fn read_back(&mut self) -> Result<(), MicroK8sError> {

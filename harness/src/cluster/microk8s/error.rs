@@ -91,6 +91,25 @@ pub enum MicroK8sError {
         /// The system's reason.
         reason: String,
     },
+    /// What was about to be added could not be written down; it was not added.
+    #[error("{machine}: failed to write down what is added there: {reason}")]
+    NotNoted {
+        /// Machine name.
+        machine: String,
+        /// Why.
+        reason: String,
+    },
+    /// Objects of somebody's under the names of ours.
+    #[error(
+        "{machine}: the cluster has {objects} already, and what is there is not touched; rename what the scenario \
+         deploys, or use another cluster"
+    )]
+    Taken {
+        /// Machine name.
+        machine: String,
+        /// Which.
+        objects: String,
+    },
     /// The container image is not there after its import.
     #[error("{machine}: containerd does not have {image} after its import: {said}")]
     NotImported {

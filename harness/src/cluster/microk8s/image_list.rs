@@ -5,20 +5,30 @@
 /// `ctr image import` only prints what went wrong and ends with 0, so that the list is what counts. `digest` is
 /// `sha256:…`; the table holds it in its third column.
 pub fn holds(list: &str, name: &str, digest: &str) -> Result<bool, String> {
+    Ok(rows(list)?.any(|row| row[..] == [name, digest]))
+}
+
+/// Whether containerd has an image of that name, whatever is in it.
+pub fn names(list: &str, name: &str) -> Result<bool, String> {
+    Ok(rows(list)?.any(|row| row[0] == name))
+}
+
+/// Names and digests.
+fn rows(list: &str) -> Result<impl Iterator<Item = [&str; 2]>, String> {
     let mut lines = list.lines();
     let header = lines.next().unwrap_or_default();
     if header.split_whitespace().take(3).ne(["REF", "TYPE", "DIGEST"]) {
         return Err(format!("expected the titles of `ctr image list`, not `{header}`"));
     }
-    Ok(lines.any(|line| {
+    Ok(lines.filter_map(|line| {
         let mut words = line.split_whitespace();
-        words.next() == Some(name) && words.nth(1) == Some(digest)
+        Some([words.next()?, words.nth(1)?])
     }))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::holds;
+    use super::{holds, names};
 
     /// As containerd's `cmd/ctr/commands/images/images.go` writes it.
     const LIST: &str = "REF                       TYPE                                       DIGEST                                                                  SIZE    PLATFORMS   LABELS
@@ -31,6 +41,8 @@ docker.io/pathlab/agent:1 application/vnd.oci.image.manifest.v1+json sha256:8a6d
         assert_eq!(holds(LIST, "docker.io/pathlab/agent:1", digest), Ok(true));
         assert_eq!(holds(LIST, "docker.io/pathlab/agent:1", "sha256:00"), Ok(false));
         assert_eq!(holds(LIST, "pathlab/agent:1", digest), Ok(false));
+        assert_eq!(names(LIST, "docker.io/pathlab/agent:1"), Ok(true));
+        assert_eq!(names(LIST, "docker.io/pathlab/agent:2"), Ok(false));
         assert!(holds("ctr: cannot access socket", "a", digest).is_err());
         assert!(holds("", "a", digest).is_err());
     }

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::{
     added::Added,
+    additions::Additions,
     error::MicroK8sError,
     image_list,
     node::{Node, said},
@@ -15,7 +16,7 @@ use crate::{cluster::image::Image, provider::Command};
 const LIST: [&str; 4] = ["microk8s", "ctr", "image", "list"];
 
 /// Imports an image unless containerd has this very one, and looks afterwards whether it is there.
-pub async fn import(node: Node<'_>, image: &Image, added: &mut Vec<Added>) -> Result<(), MicroK8sError> {
+pub async fn import(node: Node<'_>, image: &Image, added: &mut dyn Additions) -> Result<(), MicroK8sError> {
     let unusable = |reason: String| MicroK8sError::NotImported {
         machine: node.name().to_owned(),
         image: image.full_name(),
@@ -27,7 +28,7 @@ pub async fn import(node: Node<'_>, image: &Image, added: &mut Vec<Added>) -> Re
     if node.ask(&LIST, |list| image_list::holds(list, &name, &digest)).await? {
         return Ok(());
     }
-    added.push(Added::Image(name.clone()));
+    added.add(Added::Image(name.clone()))?;
     let command = Command::new(["microk8s", "ctr", "image", "import", "-"]).stdin(archive).limit(node.limits().import);
     let output = node.machine().run(&command).await?;
     if node.ask(&LIST, |list| image_list::holds(list, &name, &digest)).await? {

@@ -6,6 +6,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{
     added::{Added, MICROK8S},
+    additions::Additions,
     error::MicroK8sError,
     launch_config::{self, LaunchConfig},
     node::{Node, said},
@@ -39,7 +40,7 @@ pub async fn install(
     node: Node<'_>,
     source: &Source,
     config: &LaunchConfig,
-    added: &mut Vec<Added>,
+    added: &mut dyn Additions,
 ) -> Result<InstalledSnap, MicroK8sError> {
     let before = installed(node).await?;
     if let Some(present) = microk8s(&before) {
@@ -56,6 +57,9 @@ pub async fn install(
     if *source != Source::Present {
         launch_config::write(node, config, added).await?;
     }
+    if *source != Source::Present {
+        added.add(Added::Snap(MICROK8S.to_owned()))?;
+    }
     let done = match source {
         Source::Store { channel, revision } => from_store(node, channel, *revision).await,
         Source::Files(files) => from_files(node, files).await,
@@ -66,7 +70,9 @@ pub async fn install(
     let mut new: Vec<&str> = after.iter().filter(is_new).map(|snap| snap.name.as_str()).collect();
     // Removed in the other order: MicroK8s, then its base, then snapd itself.
     new.sort_by_key(|name| if *name == "snapd" { 0 } else { 1 + u8::from(*name == "microk8s") });
-    added.extend(new.into_iter().map(|name| Added::Snap(name.to_owned())));
+    for name in new {
+        added.add(Added::Snap(name.to_owned()))?;
+    }
     done?;
     let missing = || node.not_understood(&["snap", "list"], "MicroK8s is not in it after its installation".to_owned());
     microk8s(&after).cloned().ok_or_else(missing)

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use serde_json::json;
 
-use super::{added::Added, error::MicroK8sError, node::Node};
+use super::{added::Added, additions::Additions, error::MicroK8sError, node::Node};
 
 /// Where MicroK8s reads it, once, when the snap is installed (1.27 and later).
 const PATH: &str = "/var/snap/microk8s/common/.microk8s.yaml";
@@ -30,11 +30,15 @@ impl LaunchConfig {
 }
 
 /// Writes it, for a MicroK8s that is not installed yet. One that somebody else wrote stays.
-pub(super) async fn write(node: Node<'_>, config: &LaunchConfig, added: &mut Vec<Added>) -> Result<(), MicroK8sError> {
+pub(super) async fn write(
+    node: Node<'_>,
+    config: &LaunchConfig,
+    added: &mut dyn Additions,
+) -> Result<(), MicroK8sError> {
     if node.holds(&["test", "-e", PATH]).await? {
         return Ok(());
     }
-    added.push(Added::File(PATH.to_owned()));
+    added.add(Added::File(PATH.to_owned()))?;
     node.machine().write_file(PATH.into(), config.text().as_bytes(), 0o600).await?;
     Ok(())
 }

@@ -5,6 +5,7 @@
 //! by the pure parsers of [`status`], [`snap_list`], [`snap_changes`], [`join_token`], [`ingress`] and [`image_list`].
 
 mod added;
+mod additions;
 mod addon;
 mod addon_pods;
 mod cluster;
@@ -20,6 +21,7 @@ mod kubeconfig;
 mod launch_config;
 mod limits;
 mod logs;
+mod look;
 mod members;
 mod node;
 mod ready;
@@ -34,6 +36,7 @@ mod waiting;
 
 pub use self::{
     added::{Added, remove},
+    additions::{Additions, Notes},
     addon::Addon,
     cluster::MicroK8s,
     error::MicroK8sError,
@@ -44,12 +47,14 @@ pub use self::{
     launch_config::LaunchConfig,
     limits::Limits,
     logs::logs,
+    look::{Found, FoundState, look},
     members::{Member, MicroK8sOptions},
     node::Node,
     ready::{enable, ready},
     snap_files::{SnapFile, SnapFiles},
     snapd::prepare as prepare_snapd,
     source::Source,
+    start::{AGENT, FOLDERS},
 };
 
 /// The ingress controller of a cluster; none when it has none.

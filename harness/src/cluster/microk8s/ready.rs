@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{
     added::Added,
+    additions::Additions,
     addon::Addon,
     error::MicroK8sError,
     node::{Node, said},
@@ -51,7 +52,7 @@ pub async fn ready(node: Node<'_>) -> Result<Running, MicroK8sError> {
 }
 
 /// Enables the addons that are not enabled, one after the other, and waits until the status says that they are.
-pub async fn enable(node: Node<'_>, addons: &[Addon], added: &mut Vec<Added>) -> Result<(), MicroK8sError> {
+pub async fn enable(node: Node<'_>, addons: &[Addon], added: &mut dyn Additions) -> Result<(), MicroK8sError> {
     for addon in addons {
         let running = ready(node).await?;
         match running.is_enabled(addon.name()) {
@@ -63,7 +64,7 @@ pub async fn enable(node: Node<'_>, addons: &[Addon], added: &mut Vec<Added>) ->
                 return Err(MicroK8sError::NoAddon { machine, addon, known: known.join(", ") });
             }
         }
-        added.push(Added::Addon(addon.name().to_owned()));
+        added.add(Added::Addon(addon.name().to_owned()))?;
         enable_one(node, addon).await?;
     }
     Ok(())

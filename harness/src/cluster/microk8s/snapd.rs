@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{
     added::Added,
+    additions::Additions,
     error::MicroK8sError,
     node::{Node, said},
 };
@@ -20,14 +21,14 @@ pub async fn prepare(
     node: Node<'_>,
     family: Family,
     epel: Option<&str>,
-    added: &mut Vec<Added>,
+    added: &mut dyn Additions,
 ) -> Result<(), MicroK8sError> {
     match family {
         Family::El => {
             if !node.holds(&["rpm", "--quiet", "-q", "snapd"]).await? {
                 let before = packages(node, family).await?;
                 let installed = install_from_epel(node, epel).await;
-                added.push(Added::Rpms(new_packages(node, family, &before).await?));
+                added.add(Added::Rpms(new_packages(node, family, &before).await?))?;
                 installed?;
             }
         }
@@ -36,18 +37,18 @@ pub async fn prepare(
                 let before = packages(node, family).await?;
                 let apt = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-y", "install", "snapd"];
                 let installed = node.done(&apt, node.limits().packages).await;
-                added.push(Added::Debs(new_packages(node, family, &before).await?));
+                added.add(Added::Debs(new_packages(node, family, &before).await?))?;
                 installed?;
             }
         }
     }
     if !node.holds(&["systemctl", "is-active", "--quiet", SOCKET]).await? {
-        added.push(Added::Unit(SOCKET.to_owned()));
+        added.add(Added::Unit(SOCKET.to_owned()))?;
         node.done(&["systemctl", "enable", "--now", SOCKET], node.limits().question).await?;
     }
     let [link, target] = LINK;
     if family == Family::El && !node.holds(&["test", "-e", link]).await? {
-        added.push(Added::Link(link.to_owned()));
+        added.add(Added::Link(link.to_owned()))?;
         node.done(&["ln", "-sfT", target, link], node.limits().question).await?;
     }
     seeded(node).await

@@ -6,6 +6,7 @@ use futures_util::future::join_all;
 
 use super::{
     added::Added,
+    additions::{Additions, Noted},
     cluster::MicroK8s,
     error::MicroK8sError,
     images::import,
@@ -30,10 +31,10 @@ use crate::{
 };
 
 /// Where the agent lies on every machine.
-pub(super) const AGENT: &str = "/var/lib/pathlab/lab-agent";
+pub const AGENT: &str = "/var/lib/pathlab/lab-agent";
 
 /// Folders on every machine that are Pathlab's own: the agent, and the agents' sockets.
-const FOLDERS: [&str; 2] = ["/var/lib/pathlab", "/run/pathlab"];
+pub const FOLDERS: [&str; 2] = ["/var/lib/pathlab", "/run/pathlab"];
 
 /// Where the relay to the API server listens, on the first machine.
 const API_SOCKET: &str = "/run/pathlab/api.sock";
@@ -41,7 +42,10 @@ const API_SOCKET: &str = "/run/pathlab/api.sock";
 impl MicroK8s {
     pub(super) async fn start_all(&mut self) -> Result<(), MicroK8sError> {
         let (members, options) = (&self.members, &self.options);
-        let steps = members.iter().zip(&mut self.added).map(|(member, added)| node(member, options, added));
+        let notes = self.notes.as_ref();
+        let steps = members.iter().zip(&mut self.added).map(|(member, list)| async move {
+            node(member, options, &mut Noted { list, notes, machine: member.machine.name() }).await
+        });
         // All come to their end: a download that is cut off on one machine is begun anew, and says nothing of another.
         let installed = join_all(steps).await.into_iter().collect::<Result<Vec<_>, _>>()?;
         self.installed = installed.into_iter().next();
@@ -49,9 +53,10 @@ impl MicroK8s {
         for (index, member) in self.members.iter().enumerate().skip(1) {
             join(self.node(0), first, self.node(index), member.machine.name(), Role::ControlPlane).await?;
         }
-        let mut added = std::mem::take(&mut self.added[0]);
-        let enabled = enable(self.node(0), &self.options.addons, &mut added).await;
-        self.added[0] = added;
+        let mut list = std::mem::take(&mut self.added[0]);
+        let mut additions = Noted { list: &mut list, notes: self.notes.as_ref(), machine: self.node(0).name() };
+        let enabled = enable(self.node(0), &self.options.addons, &mut additions).await;
+        self.added[0] = list;
         enabled?;
         let api = self.connect_api().await?;
         api.nodes_ready(&self.names(), self.options.limits.ready).await?;
@@ -83,7 +88,7 @@ impl MicroK8s {
 async fn node(
     member: &Member,
     options: &MicroK8sOptions,
-    added: &mut Vec<Added>,
+    added: &mut dyn Additions,
 ) -> Result<InstalledSnap, MicroK8sError> {
     let node = Node::new(&*member.machine, &options.limits);
     if options.source != Source::Present {
@@ -94,7 +99,9 @@ async fn node(
     tracing::info!("{}: MicroK8s {} (revision {})", node.name(), installed.version, installed.revision);
     ready(node).await?;
     import(node, &Image::agent(), added).await?;
-    added.extend(FOLDERS.map(|folder| Added::Folder(folder.to_owned())));
+    for folder in FOLDERS {
+        added.add(Added::Folder(folder.to_owned()))?;
+    }
     node.machine().write_file(AGENT.into(), LAB_AGENT, 0o755).await?;
     Ok(installed)
 }

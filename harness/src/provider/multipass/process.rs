@@ -6,44 +6,38 @@
 use std::{process::Stdio, time::Duration};
 
 use async_trait::async_trait;
-use tokio::{
-    io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _},
-    process::Child,
-    sync::mpsc,
-    time::{Instant, timeout, timeout_at},
-};
+use tokio::{io::AsyncWriteExt as _, process::Child, time::timeout};
 
 use super::client::Multipass;
 use crate::provider::{
     Command, MachineError, Output, Running,
-    ssh::{Mark, Marked, kill_as_root, run_as_root, token},
+    ssh::{Heard, Mark, Waited, kill_as_root, run_as_root, token},
 };
 
 /// How much longer than the limit is waited for the instance to say that it was over.
 const GRACE: Duration = Duration::from_secs(30);
-
-/// Once the program has ended, how long nothing may come before its output is taken as complete.
-const SILENCE: Duration = Duration::from_secs(2);
 
 /// How long killing may take.
 const KILLING: Duration = Duration::from_secs(15);
 
 /// A program under way.
 pub(super) struct Process {
+    whose: Whose,
+    /// None once it has come to its end: then nothing may be killed, for its number may be another's.
+    under_way: Option<UnderWay>,
+}
+
+/// What there is only while it runs.
+struct UnderWay {
+    child: Child,
+    heard: Heard,
+}
+
+/// Whose program it is.
+struct Whose {
     multipass: Multipass,
     instance: String,
     command: Command,
-    child: Option<Child>,
-    parts: mpsc::UnboundedReceiver<Part>,
-    stdout: Vec<u8>,
-    marked: Marked,
-    started: Option<u32>,
-    mark: Option<Mark>,
-}
-
-enum Part {
-    Stdout(Vec<u8>),
-    Stderr(Vec<u8>),
 }
 
 /// The arguments of `multipass` that run a line of shell in an instance, with nothing of this machine's folders.
@@ -60,121 +54,96 @@ impl Process {
         command: &Command,
         limit: Option<Duration>,
     ) -> Result<Self, MachineError> {
-        let not_started = |reason: String| MachineError::NotStarted {
-            machine: instance.to_owned(),
-            command: command.display(),
-            reason,
-        };
+        let whose = Whose { multipass: multipass.clone(), instance: instance.to_owned(), command: command.clone() };
         if command.argv.is_empty() || command.argv.iter().any(|word| word.contains('\0')) {
-            return Err(not_started("its arguments are none, or hold a zero byte".to_owned()));
+            return Err(whose.not_started("its arguments are none, or hold a zero byte".to_owned()));
         }
         let token = token();
         let (line, mut input) = run_as_root(user, &command.argv, &token, limit);
         let mut program = multipass.program(&exec(instance, &line));
         program.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = program.spawn().map_err(|error| not_started(format!("multipass: {error}")))?;
-        let (sender, parts) = mpsc::unbounded_channel();
-        if let (Some(mut stdin), Some(stdout), Some(stderr)) =
+        let mut child = program.spawn().map_err(|error| whose.not_started(format!("multipass: {error}")))?;
+        let (Some(mut stdin), Some(stdout), Some(stderr)) =
             (child.stdin.take(), child.stdout.take(), child.stderr.take())
-        {
-            tokio::spawn(read(stdout, sender.clone(), Part::Stdout));
-            tokio::spawn(read(stderr, sender, Part::Stderr));
-            input.extend_from_slice(&command.stdin);
-            tokio::spawn(async move {
-                // A program may end without reading all of it.
-                drop(stdin.write_all(&input).await);
-            });
-        }
-        Ok(Self {
-            multipass: multipass.clone(),
-            instance: instance.to_owned(),
-            command: command.clone(),
-            child: Some(child),
-            parts,
-            stdout: Vec::new(),
-            marked: Marked::new(&token),
-            started: None,
-            mark: None,
-        })
+        else {
+            return Err(whose.not_started("multipass has no streams".to_owned()));
+        };
+        input.extend_from_slice(&command.stdin);
+        tokio::spawn(async move {
+            // A program may end without reading all of it.
+            drop(stdin.write_all(&input).await);
+        });
+        let heard = Heard::listen(&token, stdout, stderr);
+        Ok(Self { whose, under_way: Some(UnderWay { child, heard }) })
     }
 
     /// Waits for the program's end.
     pub(super) async fn finish(mut self, limit: Duration) -> Result<Output, MachineError> {
-        if timeout(limit.saturating_add(GRACE), self.read_to_end()).await.is_ok() {
-            return self.conclude().await;
+        let Some(under_way) = &mut self.under_way else { return Err(self.whose.lost("it has ended")) };
+        if timeout(limit.saturating_add(GRACE), under_way.heard.until_end()).await.is_err() {
+            self.whose.kill(&under_way.heard).await;
+            self.under_way = None;
+            return Err(self.whose.timed_out(limit));
         }
-        self.kill().await;
-        Err(self.timed_out(limit))
-    }
-
-    async fn read_to_end(&mut self) {
-        while self.mark.is_none() && self.read_part().await {}
-        while timeout(SILENCE, self.read_part()).await.unwrap_or(false) {}
-    }
-
-    /// Takes the next thing that came; false when nothing will come any more.
-    async fn read_part(&mut self) -> bool {
-        match self.parts.recv().await {
-            None => return false,
-            Some(Part::Stdout(bytes)) => self.stdout.extend(bytes),
-            Some(Part::Stderr(bytes)) => {
-                for mark in self.marked.push(&bytes) {
-                    match mark {
-                        Mark::Started(process) => self.started = Some(process),
-                        end => self.mark = Some(end),
-                    }
-                }
-            }
+        match self.under_way.take() {
+            Some(under_way) => under_way.conclude(&self.whose).await,
+            None => Err(self.whose.lost("it has ended")),
         }
-        true
     }
+}
 
+impl UnderWay {
     /// What the marks say of the end; without one it was Multipass that failed, and its status is its own.
-    async fn conclude(&mut self) -> Result<Output, MachineError> {
-        match self.mark.take() {
-            Some(Mark::Ended(status)) => {
-                let marked = std::mem::replace(&mut self.marked, Marked::new(""));
-                Ok(Output { status, stdout: std::mem::take(&mut self.stdout), stderr: marked.into_said() })
+    async fn conclude(self, whose: &Whose) -> Result<Output, MachineError> {
+        let Self { mut child, heard } = self;
+        let all = heard.into_whole();
+        match all.end {
+            Some(Mark::Ended(status)) => Ok(Output { status, stdout: all.stdout, stderr: all.said }),
+            Some(Mark::Overdue) => Err(whose.timed_out(whose.command.limit)),
+            Some(Mark::Refused(reason)) => Err(whose.not_started(reason)),
+            Some(Mark::Started(_)) | None => {
+                let said = String::from_utf8_lossy(&all.said).trim().to_owned();
+                Err(unmarked(whose, &mut child, &said, all.started.is_some()).await)
             }
-            Some(Mark::Overdue) => Err(self.timed_out(self.command.limit)),
-            Some(Mark::Refused(reason)) => Err(self.not_started(reason)),
-            Some(Mark::Started(_)) | None => Err(self.unmarked().await),
         }
     }
+}
 
-    async fn unmarked(&mut self) -> MachineError {
-        let ended = match &mut self.child {
-            Some(child) => timeout(KILLING, child.wait()).await.ok().and_then(Result::ok),
-            None => None,
-        };
-        let status = ended.and_then(|status| status.code());
-        let said = String::from_utf8_lossy(self.marked.said()).trim().to_owned();
-        let how = match status {
-            _ if self.started.is_some() => "the session ended before the program did".to_owned(),
-            Some(1) => "multipass did not take its arguments".to_owned(),
-            Some(2) => "multipass could not run it".to_owned(),
-            Some(3) => "multipass's daemon does not answer".to_owned(),
-            Some(255) => "multipass has no SSH connection to the instance".to_owned(),
-            Some(status) => format!("multipass ended with status {status}, and the program said nothing of itself"),
-            None => "multipass was killed".to_owned(),
-        };
-        let reason = if said.is_empty() { how } else { format!("{how}: {said}") };
-        if said.contains("sudo:") {
-            return self.not_started(reason);
-        }
-        MachineError::Lost { machine: self.instance.clone(), reason }
+/// Why a program said nothing of its end.
+async fn unmarked(whose: &Whose, child: &mut Child, said: &str, started: bool) -> MachineError {
+    let ended = timeout(KILLING, child.wait()).await.ok().and_then(Result::ok);
+    let how = match ended.and_then(|status| status.code()) {
+        _ if started => "the session ended before the program did".to_owned(),
+        Some(1) => "multipass did not take its arguments".to_owned(),
+        Some(2) => "multipass could not run it".to_owned(),
+        Some(3) => "multipass's daemon does not answer".to_owned(),
+        Some(255) => "multipass has no SSH connection to the instance".to_owned(),
+        Some(status) => format!("multipass ended with status {status}, and the program said nothing of itself"),
+        None => "multipass was killed".to_owned(),
+    };
+    let reason = if said.is_empty() { how } else { format!("{how}: {said}") };
+    if said.contains("sudo:") { whose.not_started(reason) } else { whose.lost(reason) }
+}
+
+impl Whose {
+    fn lost(&self, reason: impl Into<String>) -> MachineError {
+        MachineError::Lost { machine: self.instance.clone(), reason: reason.into() }
     }
 
-    fn not_started(&self, reason: String) -> MachineError {
-        MachineError::NotStarted { machine: self.instance.clone(), command: self.command.display(), reason }
+    fn not_started(&self, reason: impl Into<String>) -> MachineError {
+        MachineError::NotStarted {
+            machine: self.instance.clone(),
+            command: self.command.display(),
+            reason: reason.into(),
+        }
     }
 
     fn timed_out(&self, limit: Duration) -> MachineError {
         MachineError::TimedOut { machine: self.instance.clone(), command: self.command.display(), limit }
     }
 
-    async fn kill(&self) {
-        if let (None, Some(process)) = (&self.mark, self.started) {
+    async fn kill(&self, heard: &Heard) {
+        if let (false, Some(process)) = (heard.has_ended(), heard.started()) {
             kill(&self.multipass, &self.instance, process).await;
         }
     }
@@ -183,9 +152,10 @@ impl Process {
 /// Whoever does not wait for the end does not want the program to go on.
 impl Drop for Process {
     fn drop(&mut self) {
-        let (None, Some(process)) = (&self.mark, self.started) else { return };
+        let Some(UnderWay { heard, .. }) = self.under_way.take() else { return };
+        let (false, Some(process)) = (heard.has_ended(), heard.started()) else { return };
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        let (multipass, instance) = (self.multipass.clone(), self.instance.clone());
+        let (multipass, instance) = (self.whose.multipass.clone(), self.whose.instance.clone());
         runtime.spawn(async move { kill(&multipass, &instance, process).await });
     }
 }
@@ -196,37 +166,27 @@ async fn kill(multipass: &Multipass, instance: &str, process: u32) {
     drop(multipass.ended(&exec(instance, &line), &[], KILLING).await);
 }
 
-async fn read(mut stream: impl AsyncRead + Unpin, parts: mpsc::UnboundedSender<Part>, kind: fn(Vec<u8>) -> Part) {
-    let mut buffer = vec![0; 64 << 10];
-    while let Ok(length @ 1..) = stream.read(&mut buffer).await {
-        if parts.send(kind(buffer[..length].to_vec())).is_err() {
-            return;
-        }
-    }
-}
-
 #[async_trait]
 impl Running for Process {
     async fn wait_for(&mut self, text: &str, limit: Duration) -> Result<(), MachineError> {
-        let end = Instant::now() + limit;
-        while !String::from_utf8_lossy(&self.stdout).contains(text) {
-            match timeout_at(end, self.read_part()).await {
-                Ok(true) => {}
-                Ok(false) if self.mark.is_none() => return Err(self.unmarked().await),
-                Ok(false) => return Err(self.not_started(format!("it ended before it printed `{text}`"))),
-                Err(_) => return Err(self.timed_out(limit)),
+        let Some(under_way) = &mut self.under_way else { return Err(self.whose.lost("it has ended")) };
+        match under_way.heard.wait_for(text, limit).await {
+            Waited::Printed => Ok(()),
+            Waited::Ended => Err(self.whose.not_started(format!("it ended before it printed `{text}`"))),
+            Waited::Cut => {
+                let (said, started) = (under_way.heard.said(), under_way.heard.started().is_some());
+                Err(unmarked(&self.whose, &mut under_way.child, &said, started).await)
             }
+            Waited::Overdue => Err(self.whose.timed_out(limit)),
         }
-        Ok(())
     }
 
     async fn stop(mut self: Box<Self>) -> Result<Output, MachineError> {
-        // Killing what has not started yet is impossible; it does so within a moment.
-        while self.mark.is_none() && self.started.is_none() && self.read_part().await {}
-        self.kill().await;
-        match timeout(KILLING, self.read_to_end()).await {
-            Ok(()) => self.conclude().await,
-            Err(_) => Err(self.timed_out(KILLING)),
+        if let Some(under_way) = &mut self.under_way {
+            // Killing what has not started yet is impossible; it does so within a moment.
+            under_way.heard.until_started().await;
+            self.whose.kill(&under_way.heard).await;
         }
+        self.finish(KILLING).await
     }
 }

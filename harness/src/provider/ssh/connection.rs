@@ -14,7 +14,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::{folder::Folder, target::SshTarget};
+use super::{folder::Folder, reach::Reach};
 
 /// Commands at the same time on one connection: sshd's default for `MaxSessions` is 10; killing needs one, and some
 /// that have ended are still counted.
@@ -32,19 +32,20 @@ pub(super) struct Connection {
     /// Sockets here, by the socket's path on the machine.
     pub forwards: Mutex<HashMap<Utf8PathBuf, Utf8PathBuf>>,
     master: std::sync::Mutex<Child>,
+    reach: Reach,
     // Last, so that it outlives what uses it.
     folder: Folder,
 }
 
 impl Connection {
     /// Connects; the error is what OpenSSH said.
-    pub(super) async fn open(target: &SshTarget, limit: Duration) -> Result<Self, String> {
+    pub(super) async fn open(reach: &Reach, limit: Duration) -> Result<Self, String> {
         let folder = Folder::new().map_err(|error| format!("failed to make a folder for the connection: {error}"))?;
         let socket = folder.path().join("master");
         let log = folder.path().join("log");
         let mut command = Command::new("ssh");
         command.args(["-M", "-N"]).arg("-S").arg(&socket).arg("-E").arg(&log);
-        command.args(target.arguments(limit.as_secs()));
+        command.args(reach.arguments(limit.as_secs()));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
         // Ctrl-C is for the harness, which still needs its machines to take the lab down.
         command.process_group(0);
@@ -57,7 +58,7 @@ impl Connection {
         while !socket.exists() {
             let ended = master.try_wait().map_err(|error| error.to_string())?;
             if ended.is_some() {
-                return Err(last_words(&log));
+                return Err(reach.explained(&read(&log)));
             }
             if Instant::now() > end {
                 return Err(format!("no connection within {limit:?}"));
@@ -69,6 +70,7 @@ impl Connection {
             permits: Arc::new(Semaphore::new(SESSIONS)),
             forwards: Mutex::default(),
             master: std::sync::Mutex::new(master),
+            reach: reach.clone(),
             folder,
         })
     }
@@ -81,7 +83,7 @@ impl Connection {
 
     /// Why the connection ended, as OpenSSH says it.
     pub(super) fn last_words(&self) -> String {
-        last_words(&self.folder.path().join("log"))
+        self.reach.explained(&read(&self.folder.path().join("log")))
     }
 
     /// A path for a socket of its own.
@@ -90,14 +92,6 @@ impl Connection {
     }
 }
 
-fn last_words(log: &std::path::Path) -> String {
-    let log = fs_err::read_to_string(log).unwrap_or_default();
-    let lines: Vec<&str> = log.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    if lines.iter().any(|line| line.contains("Host key verification failed")) {
-        return "its SSH host key is not the one that it must have: another machine answers at this address".to_owned();
-    }
-    match lines.as_slice() {
-        [] => "the connection ended".to_owned(),
-        [.., last] => last.trim_start_matches("ssh: ").to_owned(),
-    }
+fn read(log: &std::path::Path) -> String {
+    fs_err::read_to_string(log).unwrap_or_default()
 }

@@ -10,8 +10,8 @@ use super::{
     connection::Connection,
     forward,
     process::{Process, Whose},
+    reach::Reach,
     session,
-    target::SshTarget,
 };
 use crate::provider::{Command, Machine, MachineError, Output, Running, Stream, session::Session};
 
@@ -39,21 +39,20 @@ mv -fT "$1.$$.new" "$1""#;
 /// A machine over SSH.
 pub struct SshMachine {
     name: String,
-    target: SshTarget,
+    reach: Reach,
     connection: Mutex<Option<Arc<Connection>>>,
 }
 
 impl SshMachine {
     /// A machine, not connected yet.
     #[must_use]
-    pub fn new(name: impl Into<String>, target: SshTarget) -> Self {
-        Self { name: name.into(), target, connection: Mutex::default() }
+    pub fn new(name: impl Into<String>, reach: impl Into<Reach>) -> Self {
+        Self { name: name.into(), reach: reach.into(), connection: Mutex::default() }
     }
 
-    /// Where it is reached.
-    #[must_use]
-    pub fn target(&self) -> &SshTarget {
-        &self.target
+    /// Runs a program as the login user, not as root.
+    pub async fn run_as_login(&self, command: &Command) -> Result<Output, MachineError> {
+        self.finish(command, false).await
     }
 
     /// Connects now, unless it is connected.
@@ -74,14 +73,14 @@ impl SshMachine {
         }
         *current = None;
         let lost = |reason| MachineError::Lost { machine: self.name.clone(), reason };
-        let connection = Arc::new(Connection::open(&self.target, limit).await.map_err(lost)?);
+        let connection = Arc::new(Connection::open(&self.reach, limit).await.map_err(lost)?);
         *current = Some(Arc::clone(&connection));
         Ok(connection)
     }
 
     async fn launch(&self, command: &Command, as_root: bool, limit: Option<Duration>) -> Result<Process, MachineError> {
         let connection = self.connection(CONNECTING).await?;
-        let whose = Whose { machine: self.name.clone(), user: self.target.user.clone(), command: command.clone() };
+        let whose = Whose { machine: self.name.clone(), user: self.reach.user().to_owned(), command: command.clone() };
         Process::launch(connection, whose, as_root, limit).await
     }
 
@@ -147,6 +146,6 @@ impl Machine for SshMachine {
     }
 
     async fn session(&self, session: &Session) -> Result<Box<dyn Stream>, MachineError> {
-        Ok(session::start(&self.target, session))
+        Ok(session::start(&self.reach, session))
     }
 }

@@ -15,7 +15,7 @@ pub(in crate::provider) enum Mark {
 
 /// Standard error as it comes, with the marks taken out.
 #[derive(Debug)]
-pub(in crate::provider) struct Marked {
+pub(super) struct Marked {
     start: Vec<u8>,
     bytes: Vec<u8>,
     /// No mark begins before this.
@@ -24,12 +24,12 @@ pub(in crate::provider) struct Marked {
 
 impl Marked {
     /// Nothing yet. `token` is what nobody but the script knows.
-    pub(in crate::provider) fn new(token: &str) -> Self {
+    pub(super) fn new(token: &str) -> Self {
         Self { start: format!("\0{token} ").into_bytes(), bytes: Vec::new(), searched: 0 }
     }
 
     /// Takes more bytes; returns the marks that they complete.
-    pub(in crate::provider) fn push(&mut self, more: &[u8]) -> Vec<Mark> {
+    pub(super) fn push(&mut self, more: &[u8]) -> Vec<Mark> {
         self.bytes.extend_from_slice(more);
         let mut marks = Vec::new();
         loop {
@@ -47,12 +47,12 @@ impl Marked {
     }
 
     /// What the program itself said.
-    pub(in crate::provider) fn into_said(self) -> Vec<u8> {
+    pub(super) fn into_said(self) -> Vec<u8> {
         self.bytes
     }
 
     /// What the program itself said so far.
-    pub(in crate::provider) fn said(&self) -> &[u8] {
+    pub(super) fn said(&self) -> &[u8] {
         &self.bytes
     }
 }

@@ -6,25 +6,33 @@
 
 mod boot;
 mod connection;
+mod destination;
 mod folder;
 mod forward;
+mod heard;
 mod keys;
 mod machine;
 mod marks;
+mod own;
 mod process;
+mod reach;
 mod remote;
 mod session;
 mod target;
 
 pub use self::{
     boot::BootId,
+    destination::{Destination, DestinationError},
     keys::{KeyError, KeyPair},
     machine::SshMachine,
+    own::{ConfigurationError, OwnTarget},
+    reach::Reach,
     target::{SshTarget, known_host},
 };
 // Programs in machines without a connection of ours run in the same script, with the same marks.
 pub(in crate::provider) use self::{
-    marks::{Mark, Marked},
+    heard::{Heard, Waited},
+    marks::Mark,
     process::token,
     remote::{kill_as_root, run_as_root},
 };

@@ -4,15 +4,12 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use openssh::{Child, Session, Stdio};
-use tokio::{
-    io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _},
-    sync::{OwnedSemaphorePermit, mpsc},
-    time::{Instant, timeout, timeout_at},
-};
+use tokio::{io::AsyncWriteExt as _, sync::OwnedSemaphorePermit, time::timeout};
 
 use super::{
     connection::Connection,
-    marks::{Mark, Marked},
+    heard::{Heard, Waited},
+    marks::Mark,
     remote::{self, As},
 };
 use crate::provider::{Command, MachineError, Output, Running};
@@ -20,13 +17,6 @@ use crate::provider::{Command, MachineError, Output, Running};
 /// How much longer than the limit is waited for the machine to say that it was over. OpenSSH gives up a connection
 /// that is silent for 30 seconds; that must come first.
 const GRACE: Duration = Duration::from_secs(45);
-
-/// Once the program has ended, how long nothing may come before its last output is taken as complete: what it left
-/// running may hold the streams open.
-const SILENCE: Duration = Duration::from_secs(2);
-
-/// How long what a program left running may go on printing before nobody listens any more.
-const AFTERWARDS: Duration = Duration::from_secs(60);
 
 /// How long killing may take.
 const KILLING: Duration = Duration::from_secs(10);
@@ -45,25 +35,17 @@ pub(super) struct Whose {
 /// A program under way.
 pub(super) struct Process {
     whose: Whose,
+    /// None once it has come to its end: then nothing may be killed, for its number may be another's.
     under_way: Option<UnderWay>,
-    stdout: Vec<u8>,
-    marked: Marked,
-    mark: Option<Mark>,
 }
 
 /// What there is only while it runs.
 struct UnderWay {
     connection: Arc<Connection>,
     child: Child<Arc<Session>>,
-    parts: mpsc::UnboundedReceiver<Part>,
-    started: Option<u32>,
+    heard: Heard,
     as_root: bool,
     _permit: OwnedSemaphorePermit,
-}
-
-enum Part {
-    Stdout(Vec<u8>),
-    Stderr(Vec<u8>),
 }
 
 impl Process {
@@ -85,122 +67,100 @@ impl Process {
         let mut command = Arc::clone(&connection.session).arc_raw_command(remote::line(runs_as, &script));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().await.map_err(|error| whose.lost(error.to_string()))?;
-        let (sender, parts) = mpsc::unbounded_channel();
-        if let (Some(mut stdin), Some(stdout), Some(stderr)) =
+        let (Some(mut stdin), Some(stdout), Some(stderr)) =
             (child.stdin().take(), child.stdout().take(), child.stderr().take())
-        {
-            tokio::spawn(read(stdout, sender.clone(), Part::Stdout));
-            tokio::spawn(read(stderr, sender, Part::Stderr));
-            let mut input = script.into_bytes();
-            input.extend_from_slice(&whose.command.stdin);
-            tokio::spawn(async move {
-                // A program may end without reading all of it.
-                if stdin.write_all(&input).await.is_ok() {
-                    drop(stdin.shutdown().await);
-                }
-            });
-        }
-        let under_way = UnderWay { connection, child, parts, started: None, as_root, _permit: permit };
-        Ok(Self { whose, under_way: Some(under_way), stdout: Vec::new(), marked: Marked::new(&token), mark: None })
+        else {
+            return Err(whose.lost("the session has no streams".to_owned()));
+        };
+        let mut input = script.into_bytes();
+        input.extend_from_slice(&whose.command.stdin);
+        tokio::spawn(async move {
+            // A program may end without reading all of it.
+            if stdin.write_all(&input).await.is_ok() {
+                drop(stdin.shutdown().await);
+            }
+        });
+        let heard = Heard::listen(&token, stdout, stderr);
+        Ok(Self { whose, under_way: Some(UnderWay { connection, child, heard, as_root, _permit: permit }) })
     }
 
     /// Waits for the program's end.
     pub(super) async fn finish(mut self, limit: Duration) -> Result<Output, MachineError> {
-        match timeout(limit + GRACE, self.read_to_end()).await {
-            Ok(()) => self.conclude().await,
+        let Some(under_way) = &mut self.under_way else { return Err(self.whose.lost("it has ended".to_owned())) };
+        if timeout(limit + GRACE, under_way.heard.until_end()).await.is_err() {
             // Dropping it kills the program.
-            Err(_) => Err(self.whose.timed_out(limit)),
+            return Err(self.whose.timed_out(limit));
+        }
+        match self.under_way.take() {
+            Some(under_way) => under_way.conclude(&self.whose).await,
+            None => Err(self.whose.lost("it has ended".to_owned())),
         }
     }
+}
 
-    async fn read_to_end(&mut self) {
-        while self.mark.is_none() && self.read_part().await {}
-        let end = Instant::now() + AFTERWARDS;
-        while Instant::now() < end && timeout(SILENCE, self.read_part()).await.unwrap_or(false) {}
-    }
-
-    /// Takes the next thing that came; false when nothing will come any more.
-    async fn read_part(&mut self) -> bool {
-        let Some(under_way) = &mut self.under_way else { return false };
-        match under_way.parts.recv().await {
-            None => return false,
-            Some(Part::Stdout(bytes)) => self.stdout.extend(bytes),
-            Some(Part::Stderr(bytes)) => {
-                for mark in self.marked.push(&bytes) {
-                    match mark {
-                        Mark::Started(process) => under_way.started = Some(process),
-                        end => self.mark = Some(end),
-                    }
-                }
-            }
-        }
-        true
-    }
-
+impl UnderWay {
     /// What the marks say of the end; without one the connection, or the way to root, was not there.
-    async fn conclude(mut self) -> Result<Output, MachineError> {
-        let under_way = self.under_way.take();
-        let (marked, stdout) = (std::mem::replace(&mut self.marked, Marked::new("")), std::mem::take(&mut self.stdout));
-        match self.mark.take() {
+    async fn conclude(self, whose: &Whose) -> Result<Output, MachineError> {
+        let Self { connection, child, heard, .. } = self;
+        let all = heard.into_whole();
+        match all.end {
             Some(Mark::Ended(status)) => {
-                if let Some(under_way) = under_way {
-                    drop(under_way.child.disconnect().await);
-                }
-                Ok(Output { status, stdout, stderr: marked.into_said() })
+                drop(child.disconnect().await);
+                Ok(Output { status, stdout: all.stdout, stderr: all.said })
             }
-            Some(Mark::Overdue) => Err(self.whose.timed_out(self.whose.command.limit)),
-            Some(Mark::Refused(reason)) => Err(self.whose.not_started(reason)),
-            Some(Mark::Started(_)) | None => Err(self.unmarked(marked.said(), under_way).await),
+            Some(Mark::Overdue) => Err(whose.timed_out(whose.command.limit)),
+            Some(Mark::Refused(reason)) => Err(whose.not_started(reason)),
+            Some(Mark::Started(_)) | None => {
+                let said = String::from_utf8_lossy(&all.said).trim().to_owned();
+                Err(unmarked(whose, &connection, &said, all.started.is_some()).await)
+            }
         }
     }
 
-    async fn unmarked(&self, said: &[u8], under_way: Option<UnderWay>) -> MachineError {
-        let said = String::from_utf8_lossy(said).trim().to_owned();
-        let Some(UnderWay { connection, started, .. }) = under_way else { return self.whose.lost(said) };
-        if started.is_none() && said.contains("sudo") && connection.is_alive() {
-            let user = &self.whose.user;
-            return self.whose.not_started(format!("{user} cannot become root without a password: {said}"));
-        }
-        // The master may need a moment to notice.
-        tokio::time::sleep(Duration::from_millis(50)).await;
-        let reason = if connection.is_alive() {
-            let said = if said.is_empty() { said } else { format!(": {said}") };
-            format!("the session ended before the program did{said}")
-        } else {
-            connection.last_words()
-        };
-        self.whose.lost(reason)
+    async fn kill(&self, user: &str) {
+        let (false, Some(process)) = (self.heard.has_ended(), self.heard.started()) else { return };
+        let runs_as = if self.as_root { As::Root(user) } else { As::Login };
+        let line = remote::kill_line(runs_as, process);
+        let mut command = Arc::clone(&self.connection.session).arc_raw_command(line);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        // A program that ended by itself cannot be killed, and that is as well.
+        drop(timeout(KILLING, command.status()).await);
     }
+}
+
+/// Why a program said nothing of its end.
+async fn unmarked(whose: &Whose, connection: &Connection, said: &str, started: bool) -> MachineError {
+    if !started && said.contains("sudo") && connection.is_alive() {
+        return whose.not_started(format!("{} cannot become root without a password: {said}", whose.user));
+    }
+    // The master may need a moment to notice.
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let reason = if connection.is_alive() {
+        let said = if said.is_empty() { said.to_owned() } else { format!(": {said}") };
+        format!("the session ended before the program did{said}")
+    } else {
+        connection.last_words()
+    };
+    whose.lost(reason)
 }
 
 #[async_trait]
 impl Running for Process {
     async fn wait_for(&mut self, text: &str, limit: Duration) -> Result<(), MachineError> {
-        let end = Instant::now() + limit;
-        while !String::from_utf8_lossy(&self.stdout).contains(text) {
-            match timeout_at(end, self.read_part()).await {
-                Ok(true) => {}
-                Ok(false) if self.mark.is_none() => {
-                    return Err(self.unmarked(self.marked.said(), None).await);
-                }
-                Ok(false) => return Err(self.whose.not_started(format!("it ended before it printed `{text}`"))),
-                Err(_) => return Err(self.whose.timed_out(limit)),
-            }
+        let Some(under_way) = &mut self.under_way else { return Err(self.whose.lost("it has ended".to_owned())) };
+        match under_way.heard.wait_for(text, limit).await {
+            Waited::Printed => Ok(()),
+            Waited::Ended => Err(self.whose.not_started(format!("it ended before it printed `{text}`"))),
+            Waited::Cut => Err(self.whose.lost(under_way.heard.said())),
+            Waited::Overdue => Err(self.whose.timed_out(limit)),
         }
-        Ok(())
     }
 
     async fn stop(mut self: Box<Self>) -> Result<Output, MachineError> {
-        // Killing what has not started yet is impossible; it does so within a moment.
-        while self.mark.is_none() && self.under_way.as_ref().is_some_and(|one| one.started.is_none()) {
-            if !self.read_part().await {
-                break;
-            }
-        }
-        if let (None, Some(UnderWay { connection, started: Some(process), as_root, .. })) =
-            (&self.mark, &self.under_way)
-        {
-            kill(connection, &self.whose.user, *as_root, *process).await;
+        if let Some(under_way) = &mut self.under_way {
+            // Killing what has not started yet is impossible; it does so within a moment.
+            under_way.heard.until_started().await;
+            under_way.kill(&self.whose.user).await;
         }
         self.finish(KILLING).await
     }
@@ -209,43 +169,13 @@ impl Running for Process {
 /// Whoever does not wait for the end does not want the program to go on.
 impl Drop for Process {
     fn drop(&mut self) {
-        let (Some(mut under_way), None) = (self.under_way.take(), &self.mark) else { return };
+        let Some(mut under_way) = self.under_way.take().filter(|one| !one.heard.has_ended()) else { return };
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         let user = self.whose.user.clone();
-        let mut marked = std::mem::replace(&mut self.marked, Marked::new(""));
         runtime.spawn(async move {
-            let end = Instant::now() + KILLING;
-            while under_way.started.is_none() {
-                let Ok(Some(part)) = timeout_at(end, under_way.parts.recv()).await else { return };
-                let Part::Stderr(bytes) = part else { continue };
-                for mark in marked.push(&bytes) {
-                    match mark {
-                        Mark::Started(process) => under_way.started = Some(process),
-                        _ => return,
-                    }
-                }
-            }
-            if let Some(process) = under_way.started {
-                kill(&under_way.connection, &user, under_way.as_root, process).await;
-            }
+            drop(timeout(KILLING, under_way.heard.until_started()).await);
+            under_way.kill(&user).await;
         });
-    }
-}
-
-async fn kill(connection: &Connection, user: &str, as_root: bool, process: u32) {
-    let runs_as = if as_root { As::Root(user) } else { As::Login };
-    let mut command = Arc::clone(&connection.session).arc_raw_command(remote::kill_line(runs_as, process));
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    // A program that ended by itself cannot be killed, and that is as well.
-    drop(timeout(KILLING, command.status()).await);
-}
-
-async fn read(mut stream: impl AsyncRead + Unpin, parts: mpsc::UnboundedSender<Part>, kind: fn(Vec<u8>) -> Part) {
-    let mut buffer = vec![0; 64 << 10];
-    while let Ok(length @ 1..) = stream.read(&mut buffer).await {
-        if parts.send(kind(buffer[..length].to_vec())).is_err() {
-            return;
-        }
     }
 }
 

@@ -8,8 +8,8 @@ use std::process::Stdio;
 use tokio::process::Command;
 
 use super::{
+    reach::Reach,
     remote::{PATH, quoted},
-    target::SshTarget,
 };
 use crate::provider::{
     Stream,
@@ -29,10 +29,10 @@ const ON_TERMINAL: &str = r#"cd /; exec "$@""#;
 const WITH_PIPES: &str = r#"cd /; exec 3<&0; setsid -- "$@" <&3 3<&- & p=$!; exec 3<&- </dev/null; (exec >/dev/null 2>&1; while kill -0 "$0" && kill -0 $p; do sleep 1; done; kill -KILL -$p) & w=$!; wait $p; s=$?; kill $w 2>/dev/null; exit $s"#;
 
 /// Starts the program, as root.
-pub(super) fn start(target: &SshTarget, session: &Session) -> Box<dyn Stream> {
+pub(super) fn start(reach: &Reach, session: &Session) -> Box<dyn Stream> {
     let mut ssh = Command::new("ssh");
     ssh.args(["-e", "none", "-o", "LogLevel=ERROR", if session.terminal.is_some() { "-tt" } else { "-T" }]);
-    ssh.args(target.arguments(CONNECTING)).arg(line(&target.user, session));
+    ssh.args(reach.arguments(CONNECTING)).arg(line(reach.user(), session));
     ssh.stdin(Stdio::piped()).kill_on_drop(true);
     let (ours, mut theirs) = tokio::io::duplex(BUFFER);
     let terminal = session.terminal;

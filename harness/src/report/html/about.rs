@@ -24,6 +24,7 @@ pub(super) struct About {
 pub(super) struct Machine {
     pub(super) distro: String,
     pub(super) versions: Vec<String>,
+    pub(super) drift: Vec<String>,
     pub(super) not_covered: Vec<String>,
 }
 
@@ -60,6 +61,7 @@ fn machine(distro: &crate::model::report::DistroReport) -> Machine {
     Machine {
         distro: clean(&distro.id).into_owned(),
         versions: clean_all(&versions::of_machine(&distro.machine)),
+        drift: clean_all(&distro.machine.drift),
         not_covered: clean_all(&distro.machine.not_covered),
     }
 }

@@ -19,6 +19,10 @@ pub(super) fn write(page: &mut Page, report: &Report) {
         let id = clean(&distro.id);
         let versions = versions::of_machine(&distro.machine).join(", ");
         page.entry(2, &[(&id, width, Tone::Plain)], Tone::Plain, &clean(&versions));
+        if !distro.machine.drift.is_empty() {
+            let text = format!("not as its distro is installed: {}", distro.machine.drift.join("; "));
+            page.entry(2, &[("", width, Tone::Plain)], Tone::Known, &clean(&text));
+        }
         if !distro.machine.not_covered.is_empty() {
             let text = format!("not covered here: {}", distro.machine.not_covered.join("; "));
             page.entry(2, &[("", width, Tone::Plain)], Tone::Known, &clean(&text));

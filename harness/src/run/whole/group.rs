@@ -55,13 +55,15 @@ enum State {
     /// There are none; how often they were begun, and how that ended.
     Nothing { tries: u32, last: Option<LastTry> },
     /// They are there.
-    Made {
-        machines: Box<dyn Machines>,
-        hosts: HostFacts,
-        outside: Option<Outside>,
-        not_outside: Option<String>,
-        touched: bool,
-    },
+    Made(Box<Made>),
+}
+
+struct Made {
+    machines: Box<dyn Machines>,
+    hosts: HostFacts,
+    outside: Option<Outside>,
+    not_outside: Option<String>,
+    touched: bool,
 }
 
 struct LastTry {
@@ -86,10 +88,10 @@ impl Group {
         prepare: &dyn Prepare,
     ) -> Result<Clean, LifeError> {
         let mut state = self.state.lock().await;
-        if let State::Made { machines, touched, .. } = &mut *state {
-            if std::mem::replace(touched, true) {
+        if let State::Made(made) = &mut *state {
+            if std::mem::replace(&mut made.touched, true) {
                 tell(Phase::Restore);
-                if let Err(error) = machines.restore().await {
+                if let Err(error) = made.machines.restore().await {
                     *state = State::Nothing { tries: 0, last: None };
                     self.take_down(tools).await;
                     return Err(LifeError::Step { step: Phase::Restore, source: Box::new(error.into()) });
@@ -136,7 +138,8 @@ impl Group {
             (None, Some(first)) => Some(Outside::start(entry.folder(), first.address()).await?),
             _ => None,
         };
-        Ok(State::Made { machines, hosts, outside, not_outside: host.not_outside.clone(), touched: true })
+        let not_outside = host.not_outside.clone();
+        Ok(State::Made(Box::new(Made { machines, hosts, outside, not_outside, touched: true })))
     }
 
     /// Ends the machines.
@@ -177,11 +180,11 @@ impl State {
             Self::Nothing { .. } => {
                 Clean { machines: Vec::new(), hosts: HostFacts::default(), outside: None, not_outside: None }
             }
-            Self::Made { machines, hosts, outside, not_outside, .. } => Clean {
-                machines: machines.all().to_vec(),
-                hosts: hosts.clone(),
-                outside: outside.as_ref().map(Outside::agent),
-                not_outside: not_outside.clone(),
+            Self::Made(made) => Clean {
+                machines: made.machines.all().to_vec(),
+                hosts: made.hosts.clone(),
+                outside: made.outside.as_ref().map(Outside::agent),
+                not_outside: made.not_outside.clone(),
             },
         }
     }

@@ -95,7 +95,7 @@ mod tests {
 
     #[async_trait]
     impl Machine for Told {
-        fn name(&self) -> &str {
+        fn name(&self) -> &'static str {
             "rhel-1"
         }
 

@@ -1,0 +1,175 @@
+//! What is heard of a program under way: its output, and the marks that tell how it started and ended.
+
+use std::time::Duration;
+
+use tokio::{
+    io::{AsyncRead, AsyncReadExt as _},
+    sync::mpsc,
+    time::{Instant, timeout, timeout_at},
+};
+
+use super::marks::{Mark, Marked};
+
+/// Once the program has ended, how long nothing may come before its last output is taken as complete: what it left
+/// running may hold the streams open.
+const SILENCE: Duration = Duration::from_secs(2);
+
+/// How long what a program left running may go on printing before nobody listens any more.
+const AFTERWARDS: Duration = Duration::from_secs(60);
+
+/// What is heard of a program.
+pub(in crate::provider) struct Heard {
+    parts: mpsc::UnboundedReceiver<Part>,
+    stdout: Vec<u8>,
+    marked: Marked,
+    started: Option<u32>,
+    end: Option<Mark>,
+}
+
+enum Part {
+    Stdout(Vec<u8>),
+    Stderr(Vec<u8>),
+}
+
+/// How a wait for an output ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::provider) enum Waited {
+    /// It was printed.
+    Printed,
+    /// The program ended before.
+    Ended,
+    /// Nothing comes any more, and the program has not ended.
+    Cut,
+    /// The time was over.
+    Overdue,
+}
+
+/// All that was heard.
+pub(in crate::provider) struct Whole {
+    /// Standard output.
+    pub stdout: Vec<u8>,
+    /// Standard error, without the marks.
+    pub said: Vec<u8>,
+    /// The program's process, once it ran.
+    pub started: Option<u32>,
+    /// How it ended; none when nobody said so.
+    pub end: Option<Mark>,
+}
+
+impl Heard {
+    /// Listens to a program's streams. Its marks begin with `token`.
+    pub(in crate::provider) fn listen(
+        token: &str,
+        stdout: impl AsyncRead + Send + Unpin + 'static,
+        stderr: impl AsyncRead + Send + Unpin + 'static,
+    ) -> Self {
+        let (sender, parts) = mpsc::unbounded_channel();
+        tokio::spawn(read(stdout, sender.clone(), Part::Stdout));
+        tokio::spawn(read(stderr, sender, Part::Stderr));
+        Self { parts, stdout: Vec::new(), marked: Marked::new(token), started: None, end: None }
+    }
+
+    /// The program's process, once it runs.
+    pub(in crate::provider) const fn started(&self) -> Option<u32> {
+        self.started
+    }
+
+    /// Whether the program has ended, or never will have started.
+    pub(in crate::provider) const fn has_ended(&self) -> bool {
+        self.end.is_some()
+    }
+
+    /// Takes the next thing that came; false when nothing will come any more.
+    async fn next(&mut self) -> bool {
+        match self.parts.recv().await {
+            None => return false,
+            Some(Part::Stdout(bytes)) => self.stdout.extend(bytes),
+            Some(Part::Stderr(bytes)) => {
+                for mark in self.marked.push(&bytes) {
+                    match mark {
+                        Mark::Started(process) => self.started = Some(process),
+                        end => self.end = Some(end),
+                    }
+                }
+            }
+        }
+        true
+    }
+
+    /// Listens until the program has started, or it is certain that it will not.
+    pub(in crate::provider) async fn until_started(&mut self) {
+        while self.end.is_none() && self.started.is_none() && self.next().await {}
+    }
+
+    /// Listens until the program has ended and its output is complete.
+    pub(in crate::provider) async fn until_end(&mut self) {
+        while self.end.is_none() && self.next().await {}
+        let end = Instant::now() + AFTERWARDS;
+        while Instant::now() < end && timeout(SILENCE, self.next()).await.unwrap_or(false) {}
+    }
+
+    /// Listens until standard output holds `text`.
+    pub(in crate::provider) async fn wait_for(&mut self, text: &str, limit: Duration) -> Waited {
+        let end = Instant::now() + limit;
+        while !String::from_utf8_lossy(&self.stdout).contains(text) {
+            match timeout_at(end, self.next()).await {
+                Ok(true) => {}
+                Ok(false) => return if self.end.is_some() { Waited::Ended } else { Waited::Cut },
+                Err(_) => return Waited::Overdue,
+            }
+        }
+        Waited::Printed
+    }
+
+    /// What the program said on standard error so far.
+    pub(in crate::provider) fn said(&self) -> String {
+        String::from_utf8_lossy(self.marked.said()).trim().to_owned()
+    }
+
+    /// All of it; nobody listens any more.
+    pub(in crate::provider) fn into_whole(self) -> Whole {
+        Whole { stdout: self.stdout, said: self.marked.into_said(), started: self.started, end: self.end }
+    }
+}
+
+async fn read(mut stream: impl AsyncRead + Unpin, parts: mpsc::UnboundedSender<Part>, kind: fn(Vec<u8>) -> Part) {
+    let mut buffer = vec![0; 64 << 10];
+    while let Ok(length @ 1..) = stream.read(&mut buffer).await {
+        if parts.send(kind(buffer[..length].to_vec())).is_err() {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{Heard, Waited};
+    use crate::provider::ssh::Mark;
+
+    #[tokio::test]
+    async fn a_program_is_heard_from_start_to_end() {
+        let mut heard = Heard::listen("t", &b"one\ntwo\n"[..], &b"\0t started 7\nso\n\0t ended 3\n"[..]);
+        heard.until_started().await;
+        assert_eq!(heard.started(), Some(7));
+        assert_eq!(heard.wait_for("two", Duration::from_secs(5)).await, Waited::Printed);
+        assert_eq!(heard.wait_for("three", Duration::from_secs(5)).await, Waited::Ended);
+        heard.until_end().await;
+        assert!(heard.has_ended());
+        let whole = heard.into_whole();
+        assert_eq!((&*whole.stdout, &*whole.said), (&b"one\ntwo\n"[..], &b"so\n"[..]));
+        assert_eq!(whole.end, Some(Mark::Ended(3)));
+    }
+
+    #[tokio::test]
+    async fn what_is_cut_off_has_no_end() {
+        let mut heard = Heard::listen("t", &b"one\n"[..], &b"\0t started 7\n"[..]);
+        assert_eq!(heard.wait_for("two", Duration::from_secs(5)).await, Waited::Cut);
+        let (stdout, _held_open) = tokio::io::duplex(8);
+        let mut heard = Heard::listen("t", stdout, &b""[..]);
+        assert_eq!(heard.wait_for("two", Duration::from_millis(20)).await, Waited::Overdue);
+        heard.until_started().await;
+        assert!(heard.started().is_none() && !heard.has_ended());
+    }
+}
