@@ -34,15 +34,19 @@ pub fn trial(module: &str, name: &str, test: fn()) -> Trial {
     })
 }
 
+/// Whether `PATHLAB_REQUIRE` names a tier.
+pub fn required(tier: &str) -> bool {
+    std::env::var("PATHLAB_REQUIRE").is_ok_and(|required| required.split(',').any(|name| name == tier))
+}
+
 /// Runs all of them, as `main` of a test program.
 pub fn run(tiers: Vec<Tier>) -> ExitCode {
     let arguments = Arguments::from_args();
-    let required = std::env::var("PATHLAB_REQUIRE").unwrap_or_default();
     let mut trials = Vec::new();
     for tier in tiers {
         match tier.lacking {
             None => trials.extend(tier.trials),
-            Some(reason) if required.split(',').any(|name| name == tier.name) => {
+            Some(reason) if required(tier.name) => {
                 let failing = |trial: Trial| {
                     let said = format!("the tier {} is required and cannot run here: {reason}", tier.name);
                     Trial::test(trial.name().to_owned(), move || Err(Failed::from(said)))

@@ -166,9 +166,10 @@ mod tests {
     async fn what_is_cut_off_has_no_end() {
         let mut heard = Heard::listen("t", &b"one\n"[..], &b"\0t started 7\n"[..]);
         assert_eq!(heard.wait_for("two", Duration::from_secs(5)).await, Waited::Cut);
-        let (stdout, _held_open) = tokio::io::duplex(8);
+        let (stdout, held_open) = tokio::io::duplex(8);
         let mut heard = Heard::listen("t", stdout, &b""[..]);
         assert_eq!(heard.wait_for("two", Duration::from_millis(20)).await, Waited::Overdue);
+        drop(held_open);
         heard.until_started().await;
         assert!(heard.started().is_none() && !heard.has_ended());
     }
