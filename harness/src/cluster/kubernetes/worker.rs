@@ -104,7 +104,7 @@ pub fn kubelet_config(group: &str) -> String {
 }
 
 /// kube-proxy. It writes its rules at its start and at every change; that it looks whether they are still there is the
-/// lab's to say (see [`super::rules`]), so that a run does not depend on when its half minute is over.
+/// lab's to say (see the module `rules`), so that a run does not depend on when its half minute is over.
 pub fn kube_proxy(programs: &str, node: &Node) -> Component {
     let mut arguments = vec![
         format!("--kubeconfig={KUBECONFIG}"),

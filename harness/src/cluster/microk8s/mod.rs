@@ -2,7 +2,7 @@
 //!
 //! Every step looks first whether it is done, so that an installation that was cut off is finished by running it again.
 //! Every wait has a limit, and its error says what was waited for and what was seen last. What MicroK8s prints is read
-//! by the pure parsers of [`status`], [`snap_list`], [`snap_changes`], [`join_token`], [`ingress`] and [`image_list`].
+//! by the pure parsers of [`status`], [`snap_list`], [`snap_changes`], [`join_token`], [`mod@ingress`] and [`image_list`].
 
 mod added;
 mod additions;

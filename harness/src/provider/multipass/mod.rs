@@ -1,6 +1,6 @@
 //! Machines by Multipass: the `multipass` command as a program, its JSON, and instances as machines.
 //!
-//! Everything goes through the command: making instances, running programs in them ([`process`]), files, streams and
+//! Everything goes through the command: making instances, running programs in them (`process`), files, streams and
 //! snapshots. What it prints is read by the pure parsers of [`answers`].
 
 mod able;
