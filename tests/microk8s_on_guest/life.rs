@@ -1,10 +1,6 @@
 //! From an image to the seed's verdicts, and to a machine without MicroK8s.
 
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use camino::Utf8Path;
 use libtest_mimic::Failed;
@@ -25,19 +21,6 @@ use super::{
     ensure,
     lab::{Lab, image, wanted},
 };
-
-/// Everything takes ten times as long as on hardware.
-fn limits() -> Limits {
-    let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
-    Limits {
-        question: minutes(3),
-        install: minutes(30),
-        ready: minutes(20),
-        addon: minutes(15),
-        import: minutes(10),
-        ..Limits::default()
-    }
-}
 
 /// One machine with RHEL's firewall; everything that it can show without a second host.
 pub async fn the_seed_over_ssh() -> Result<(), Failed> {
@@ -60,7 +43,7 @@ pub async fn the_seed_over_ssh() -> Result<(), Failed> {
         source: Source::Store { channel: "1.32/stable".to_owned(), revision: None },
         addons: vec![Addon::Dns, Addon::Ingress],
         epel: None,
-        limits: limits(),
+        limits: Limits::default().patient(guest.patience()),
         outside: None,
     };
     let mut cluster = MicroK8s::new(vec![member], Arc::clone(&scenario), options);

@@ -53,6 +53,12 @@ pub trait WholeMachine: Machine {
     /// Restarts it and waits until it can be logged into again.
     async fn reboot(&self, limit: Duration) -> Result<(), MachineError>;
 
+    /// How many times as long as on real hardware waiting for it may take: more than 1 where its processor is emulated.
+    /// [`Machine::run`] reckons with it already.
+    fn patience(&self) -> u32 {
+        1
+    }
+
     /// All that its serial console has printed; nothing where there is no console.
     async fn console(&self) -> Result<Vec<u8>, ProviderError>;
 }

@@ -25,6 +25,21 @@ pub struct Limits {
     pub pause: Duration,
 }
 
+impl Limits {
+    /// The limits for machines that take so many times as long as real ones: the waits are longer. What is one command
+    /// keeps its limit, which the machine itself lengthens.
+    #[must_use]
+    pub fn patient(self, patience: u32) -> Self {
+        Self {
+            seeding: self.seeding * patience,
+            ready: self.ready * patience,
+            addon: self.addon * patience,
+            join: self.join * patience,
+            ..self
+        }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         let minutes = |minutes: u64| Duration::from_secs(60 * minutes);

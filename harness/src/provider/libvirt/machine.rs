@@ -115,6 +115,10 @@ impl WholeMachine for LibvirtMachine {
         self.ssh.reboot(limit).await
     }
 
+    fn patience(&self) -> u32 {
+        self.accelerator.patience()
+    }
+
     async fn console(&self) -> Result<Vec<u8>, ProviderError> {
         let folder = tempfile::tempdir().map_err(ProviderError::file("failed to make a folder for a console"))?;
         let folder = Utf8Path::from_path(folder.path()).unwrap_or(Utf8Path::new("/nowhere"));

@@ -42,11 +42,12 @@ pub(super) fn cluster(
         ip: machine.address(),
         distro: Arc::clone(distro),
     };
+    let patience = machines.iter().map(|machine| machine.patience()).max().unwrap_or(1);
     let options = MicroK8sOptions {
         source: recipe.source.clone(),
         addons: recipe.addons.clone(),
         epel: recipe.epel.clone(),
-        limits: Limits::default(),
+        limits: Limits::default().patient(patience),
         outside,
     };
     let members = machines.iter().zip(&plan.machines).map(member).collect();
