@@ -1,11 +1,8 @@
 //! `nft monitor trace` on one machine, from the moment it listens to the moment it has read everything.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
-    time::{Duration, Instant},
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
 };
 
 use super::netlink::{TraceSocket, trace_sockets};
@@ -17,10 +14,30 @@ use crate::{
     provider::{Command, Machine, MachineError, Running},
 };
 
-/// How long to wait for a listener to be there, or to have read everything.
-const PATIENCE: Duration = Duration::from_secs(2);
-/// Pause between two looks.
-const PAUSE: Duration = Duration::from_millis(5);
+/// Waits until there are more sockets that hear traces than `$1`, and shows all sockets. The machine looks itself: one
+/// question over a network may take longer than all of it.
+const APPEARED: &str = r#"tries=0
+while [ "$(grep -cE '^[^ ]+ +12 +[0-9]+ +00000100 ' /proc/net/netlink)" -le "$1" ] && [ $tries -lt 200 ]; do
+  tries=$((tries + 1))
+  sleep 0.01
+done
+cat /proc/net/netlink"#;
+
+/// Waits until the socket with the inode `$1` holds nothing unread and its nft, which writes to `$2`, has come to rest;
+/// shows all sockets. What nft has read is not written yet: at the first message it asks for the whole ruleset.
+const DRAINED: &str = r#"state() {
+  row=$(grep -E " $1 *\$" /proc/net/netlink) || return 1
+  set -- $row "$2"
+  echo "$5 $(cut -d ' ' -f 14,15 "/proc/$3/stat" 2>/dev/null) $(wc -c <"${11}")"
+}
+tries=0 before=
+while [ $tries -lt 200 ] && now=$(state "$1" "$2"); do
+  case $now in 0\ *) [ "$now" != "$before" ] || break ;; esac
+  before=$now
+  tries=$((tries + 1))
+  sleep 0.04
+done
+cat /proc/net/netlink"#;
 
 /// Tells apart the files of listeners on one machine.
 static NEXT_FILE: AtomicU32 = AtomicU32::new(0);
@@ -30,7 +47,7 @@ pub struct Listener {
     machine: Arc<dyn Machine>,
     running: Box<dyn Running>,
     file: String,
-    inode: Option<u64>,
+    inode: u64,
 }
 
 /// What a listener heard.
@@ -56,25 +73,20 @@ impl Listener {
     }
 
     async fn listen(machine: Arc<dyn Machine>) -> Result<Self, MachineError> {
-        let before = sockets(&*machine).await?;
+        let before = sockets(&*machine, &["cat", "/proc/net/netlink"]).await?;
         // Into a file: while a pipe is full nft reads nothing, and the kernel drops what it does not read.
         let number = NEXT_FILE.fetch_add(1, Ordering::Relaxed);
         let file = format!("/run/{TRACE_TABLE}.{}.{number}", std::process::id());
         let running = machine.start(&Command::shell(&format!("exec nft monitor trace >{file}"))).await?;
-        let mut listener = Self { machine, running, file, inode: None };
-        let started = Instant::now();
-        while listener.inode.is_none() && started.elapsed() < PATIENCE {
-            let now = sockets(&*listener.machine).await?;
-            listener.inode =
-                now.iter().find(|socket| before.iter().all(|old| old.inode != socket.inode)).map(|socket| socket.inode);
-            tokio::time::sleep(PAUSE).await;
+        let known = before.len().to_string();
+        let now = sockets(&*machine, &["sh", "-c", APPEARED, "sh", &known]).await?;
+        if let Some(own) = now.iter().find(|socket| before.iter().all(|old| old.inode != socket.inode)) {
+            return Ok(Self { machine, running, file, inode: own.inode });
         }
-        if listener.inode.is_some() {
-            return Ok(listener);
-        }
-        let (name, said) = (listener.machine.name().to_owned(), listener.running.stop().await?);
+        let said = running.stop().await?;
+        machine.run(&Command::new(["rm", "-f", &file])).await?;
         Err(MachineError::Failed {
-            machine: name,
+            machine: machine.name().to_owned(),
             command: "nft monitor trace".to_owned(),
             status: said.status,
             stderr: String::from_utf8_lossy(&said.stderr).trim().to_owned(),
@@ -96,23 +108,15 @@ impl Listener {
 
     /// Waits until nothing is unread, and says how many messages were lost.
     async fn drained(&self) -> Result<u64, MachineError> {
-        let started = Instant::now();
-        loop {
-            let sockets = sockets(&*self.machine).await?;
-            let ours = sockets.iter().find(|socket| Some(socket.inode) == self.inode);
-            match ours {
-                Some(socket) if socket.unread > 0 && started.elapsed() < PATIENCE => {
-                    tokio::time::sleep(PAUSE).await;
-                }
-                Some(socket) => return Ok(socket.drops),
-                None => return Ok(0),
-            }
-        }
+        let inode = self.inode.to_string();
+        let sockets = sockets(&*self.machine, &["sh", "-c", DRAINED, "sh", &inode, &self.file]).await?;
+        Ok(sockets.iter().find(|socket| socket.inode == self.inode).map_or(0, |socket| socket.drops))
     }
 }
 
-async fn sockets(machine: &dyn Machine) -> Result<Vec<TraceSocket>, MachineError> {
-    let command = Command::new(["cat", "/proc/net/netlink"]);
+/// The sockets that hear traces, as a command shows them.
+async fn sockets(machine: &dyn Machine, command: &[&str]) -> Result<Vec<TraceSocket>, MachineError> {
+    let command = Command::new(command.iter().copied());
     Ok(trace_sockets(&machine.run(&command).await?.success(machine.name(), &command)?.text()))
 }
 

@@ -1,12 +1,10 @@
-//! `/proc/net/netlink`: whether a listener is there, has read everything, and has lost nothing.
+//! `/proc/net/netlink`: whether a listener is there, and has lost nothing.
 
 /// One socket that listens to nftables' traces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TraceSocket {
     /// Identifies the socket.
     pub inode: u64,
-    /// Bytes not read yet.
-    pub unread: u64,
     /// Messages lost because the buffer was full.
     pub drops: u64,
 }
@@ -23,10 +21,10 @@ pub fn trace_sockets(proc_net_netlink: &str) -> Vec<TraceSocket> {
         .lines()
         .filter_map(|line| {
             let fields: Vec<&str> = line.split_whitespace().collect();
-            let [_, NETFILTER, _, groups, unread, _, _, _, drops, inode] = fields.as_slice() else { return None };
+            let [_, NETFILTER, _, groups, _, _, _, _, drops, inode] = fields.as_slice() else { return None };
             let groups = u32::from_str_radix(groups, 16).ok()?;
             (groups & TRACE_GROUP != 0).then_some(())?;
-            Some(TraceSocket { inode: inode.parse().ok()?, unread: unread.parse().ok()?, drops: drops.parse().ok()? })
+            Some(TraceSocket { inode: inode.parse().ok()?, drops: drops.parse().ok()? })
         })
         .collect()
 }
@@ -41,6 +39,6 @@ mod tests {
             00000000a355698a 12  0          00000000 0        0        0     2        0        30032   \n\
             000000005e54744b 12  91         00000100 2304     0        0     2        7        30208   \n\
             000000005e54744c 0   92         00000100 0        0        0     2        0        30209   \n";
-        assert_eq!(trace_sockets(text), [TraceSocket { inode: 30208, unread: 2304, drops: 7 }]);
+        assert_eq!(trace_sockets(text), [TraceSocket { inode: 30208, drops: 7 }]);
     }
 }
