@@ -26,7 +26,7 @@ pub use self::{
     error::ProviderError,
     hosts::{HostPool, Lease, PoolError},
     this_host::ThisHost,
-    whole::{Machines, Provider, Wanted, WholeMachine},
+    whole::{Machines, Provider, SocketOutside, Wanted, WholeMachine},
 };
 
 /// One running host.

@@ -1,6 +1,10 @@
 //! Providers whose machines are whole ones: virtual machines, and hosts that exist.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use camino::Utf8PathBuf;
@@ -42,6 +46,20 @@ pub trait Machines: Send + Sync {
 
     /// Returns all machines to the checkpoint, as often as wanted. The values of [`Self::all`] stay valid.
     async fn restore(&self) -> Result<(), ProviderError>;
+
+    /// Where on this host another one may be connected to the machines' network; none where the provider cannot say.
+    fn socket_outside(&self) -> Option<SocketOutside> {
+        None
+    }
+}
+
+/// A free place in the network of a lab's machines, on this host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SocketOutside {
+    /// The network's bridge.
+    pub bridge: String,
+    /// An address that no machine has, and the length of its network's prefix.
+    pub address: (Ipv4Addr, u8),
 }
 
 /// A machine with a kernel of its own.

@@ -16,6 +16,7 @@ pub mod progress;
 mod stages;
 pub mod trials;
 pub mod versions;
+mod ways;
 mod whole;
 
 use std::{

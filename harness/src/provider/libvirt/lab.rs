@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 use super::{
     domain,
     machine::LibvirtMachine,
-    names::Names,
+    names::{self, Names},
     options::LibvirtOptions,
     state::{LabState, MachineState, key_files},
     storage::Pool,
@@ -18,7 +18,7 @@ use super::{
 use crate::{
     ledger::Entry,
     provider::{
-        Command, Machine as _, Machines, ProviderError, WholeMachine,
+        Command, Machine as _, Machines, ProviderError, SocketOutside, WholeMachine,
         ssh::{SshMachine, SshTarget},
     },
 };
@@ -32,6 +32,8 @@ pub(super) struct LibvirtLab {
     pub virsh: Virsh,
     pub names: Names,
     pub pool: Pool,
+    /// Whether the network is the lab's own, and on this host.
+    own_network: bool,
     pub state: Mutex<LabState>,
     pub machines: Vec<Arc<LibvirtMachine>>,
     whole: Vec<Arc<dyn WholeMachine>>,
@@ -64,7 +66,8 @@ impl LibvirtLab {
         };
         let machines: Vec<_> = state.machines.iter().map(machine).collect();
         let whole = machines.iter().map(|machine| Arc::clone(machine) as Arc<dyn WholeMachine>).collect();
-        Self { lab, virsh, names, pool, state: Mutex::new(state), machines, whole }
+        let own_network = options.network.is_none() && options.is_local();
+        Self { lab, virsh, names, pool, own_network, state: Mutex::new(state), machines, whole }
     }
 
     /// Starts the machines that do not run, and waits until all can be used.
@@ -151,5 +154,11 @@ impl Machines for LibvirtLab {
         }))
         .await?;
         self.resume(&mut state, checkpoint).await
+    }
+
+    fn socket_outside(&self) -> Option<SocketOutside> {
+        let machine = self.machines.first().filter(|_| self.own_network)?;
+        let address = names::address_outside(machine.address)?;
+        Some(SocketOutside { bridge: self.names.bridge(), address: (address, 24) })
     }
 }

@@ -3,7 +3,7 @@
 //! libvirt's UUIDs carry the identity: one that follows from the lab's id cannot be anybody else's, whatever the
 //! name. Domains hold the lab's id in their metadata, too.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use sha2::{Digest as _, Sha256};
 
@@ -14,6 +14,12 @@ pub(super) const NAMESPACE: &str = "https://pathlab.dev/xmlns/libvirt/1";
 
 /// The last part of the machines' addresses starts here.
 const FIRST_HOST: u8 = 10;
+
+/// The last part of the highest address that a machine may have.
+const LAST_HOST: u8 = 249;
+
+/// The last part of the address of a host outside of the lab's machines.
+const OUTSIDE: u8 = 250;
 
 /// Networks of labs are 192.168.N.0/24 with N from this…
 const FIRST_NETWORK: u8 = 130;
@@ -80,6 +86,18 @@ impl Names {
 pub(super) fn address(subnet: u8, number: usize) -> Ipv4Addr {
     let host = u8::try_from(number).unwrap_or(u8::MAX).saturating_add(FIRST_HOST);
     Ipv4Addr::new(192, 168, subnet, host)
+}
+
+/// The highest address that a machine may have in a network.
+pub(super) const fn last_address(subnet: u8) -> Ipv4Addr {
+    Ipv4Addr::new(192, 168, subnet, LAST_HOST)
+}
+
+/// The address that no machine has in the lab's own network of a machine; none in other networks.
+pub(super) const fn address_outside(machine: IpAddr) -> Option<Ipv4Addr> {
+    let IpAddr::V4(machine) = machine else { return None };
+    let [_, _, subnet, _] = machine.octets();
+    Some(Ipv4Addr::new(192, 168, subnet, OUTSIDE))
 }
 
 #[cfg(test)]

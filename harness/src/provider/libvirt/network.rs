@@ -49,7 +49,7 @@ pub(super) async fn create(virsh: &Virsh, names: &Names, machines: &mut [Machine
             bridge: &bridge,
             gateway: Ipv4Addr::new(192, 168, subnet, 1),
             first: names::address(subnet, 0),
-            last: Ipv4Addr::new(192, 168, subnet, 254),
+            last: names::last_address(subnet),
             hosts: machines.iter().enumerate().map(host).collect(),
         };
         let xml = xml.render().unwrap_or_default();

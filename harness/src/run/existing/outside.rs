@@ -1,10 +1,6 @@
 //! The agent on a host outside of the clusters.
 
-use std::{
-    net::{IpAddr, Ipv4Addr},
-    sync::Arc,
-    time::Duration,
-};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use tokio::sync::Mutex;
 
@@ -16,9 +12,11 @@ use crate::{
         microk8s::{AGENT, Added, FOLDERS},
         workload::AgentSocket,
     },
-    model::{Target, Vantage},
     provider::{Command, Machine, MachineError, Running, WholeMachine as _, existing::ExistingHost},
-    run::observation::{LifeError, OutOfReach},
+    run::{
+        observation::{LifeError, OutOfReach},
+        ways,
+    },
 };
 
 /// Where it listens.
@@ -26,9 +24,6 @@ const SOCKET: &str = "/run/pathlab/outside.sock";
 
 /// How long it may take to listen.
 const LIMIT: Duration = Duration::from_secs(30);
-
-/// One address of each network that only the nodes know, as MicroK8s has them, and what is aimed at there.
-const NETWORKS: [(Target, &str); 2] = [(Target::Service, "10.152.183.1"), (Target::PodIp, "10.1.0.1")];
 
 /// The agent.
 pub(super) struct Outside {
@@ -63,16 +58,7 @@ impl Outside {
 
     /// What cannot be looked at because no route leads there by one of these nodes.
     pub(super) async fn without_route(&self, nodes: &[IpAddr]) -> Result<Vec<OutOfReach>, MachineError> {
-        let mut absent = Vec::new();
-        for (target, address) in NETWORKS {
-            let command = Command::new(["ip", "-o", "route", "get", address]);
-            let said = self.host.run(&command).await?.text();
-            if !next_hop(&said).is_some_and(|hop| nodes.contains(&hop)) {
-                let reason = format!("{} has no route to {address} by a node of the cluster", self.host.destination());
-                absent.push(OutOfReach { from: Some(Vantage::Outside), to: target, reason });
-            }
-        }
-        Ok(absent)
+        ways::missing(&*self.host, &self.host.destination().to_string(), nodes).await
     }
 
     /// Ends it.
@@ -80,25 +66,5 @@ impl Outside {
         if let Err(error) = self.running.into_inner().stop().await {
             tracing::debug!("the agent outside: {error}");
         }
-    }
-}
-
-/// By whom a packet would go, as `ip route get` says it.
-fn next_hop(said: &str) -> Option<IpAddr> {
-    let mut words = said.split_whitespace().skip_while(|word| *word != "via").skip(1);
-    // `via inet6 …` is of another version of IP.
-    words.next()?.parse().ok().filter(|hop| *hop != IpAddr::V4(Ipv4Addr::UNSPECIFIED))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::next_hop;
-
-    #[test]
-    fn the_next_hop_is_read() {
-        let said = "10.152.183.1 via 192.0.2.11 dev eth0 src 192.0.2.100 uid 0 \\    cache \n";
-        assert_eq!(next_hop(said), Some([192, 0, 2, 11].into()));
-        assert_eq!(next_hop("10.1.0.1 dev eth0 src 192.0.2.100 uid 0 \\    cache"), None);
-        assert_eq!(next_hop("RTNETLINK answers: Network is unreachable"), None);
     }
 }

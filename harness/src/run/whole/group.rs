@@ -5,9 +5,11 @@ use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use async_trait::async_trait;
 use tokio::sync::Mutex;
 
-use super::{outside::Outside, tools::Tools};
+use super::{
+    outside::{FromOutside, Outside},
+    tools::Tools,
+};
 use crate::{
-    cluster::workload::AgentSocket,
     ledger::Entry,
     provider::{Lease, Machines, Wanted, WholeMachine},
     run::{
@@ -27,11 +29,11 @@ pub(super) trait Prepare: Sync {
 }
 
 /// Machines as a cluster gets them.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(super) struct Clean {
     pub(super) machines: Vec<Arc<dyn WholeMachine>>,
     pub(super) hosts: HostFacts,
-    pub(super) outside: Option<AgentSocket>,
+    pub(super) from_outside: FromOutside,
     /// Why there is nothing outside; none where there is.
     pub(super) not_outside: Option<String>,
 }
@@ -134,9 +136,9 @@ impl Group {
         let hosts = prepare.prepare(machines.all()).await?;
         tell(Phase::Checkpoint);
         machines.checkpoint().await.map_err(|error| step(Phase::Checkpoint)(error.into()))?;
-        let outside = match (&host.not_outside, machines.all().first()) {
-            (None, Some(first)) => Some(Outside::start(entry.folder(), first.address()).await?),
-            _ => None,
+        let outside = match &host.not_outside {
+            None => Outside::start(entry.folder(), &*machines).await?,
+            Some(_) => None,
         };
         let not_outside = host.not_outside.clone();
         Ok(State::Made(Box::new(Made { machines, hosts, outside, not_outside, touched: true })))
@@ -177,13 +179,11 @@ impl State {
 
     fn clean(&self) -> Clean {
         match self {
-            Self::Nothing { .. } => {
-                Clean { machines: Vec::new(), hosts: HostFacts::default(), outside: None, not_outside: None }
-            }
+            Self::Nothing { .. } => Clean::default(),
             Self::Made(made) => Clean {
                 machines: made.machines.all().to_vec(),
                 hosts: made.hosts.clone(),
-                outside: made.outside.as_ref().map(Outside::agent),
+                from_outside: made.outside.as_ref().map(Outside::seen).unwrap_or_default(),
                 not_outside: made.not_outside.clone(),
             },
         }

@@ -142,14 +142,15 @@ impl Whole {
                 group.clean(tools, tell, &Preparation { recipe, plan, tell }).await?
             }
             Stock::Residents(residents) => {
-                let (machines, outside, not_outside) = residents.of(plan, tell).await?;
+                let (machines, from_outside, not_outside) = residents.of(plan, tell).await?;
                 let hosts = Preparation { recipe, plan, tell }.prepare(&machines).await?;
-                Clean { machines, hosts, outside, not_outside }
+                Clean { machines, hosts, from_outside, not_outside }
             }
         };
         let mut hosts = clean.hosts;
         hosts.absent = clean.not_outside.map(|reason| (Vantage::Outside, reason)).into_iter().collect();
-        let cluster = Box::new(cluster(recipe, plan, &clean.machines, clean.outside));
+        hosts.out_of_reach = clean.from_outside.out_of_reach;
+        let cluster = Box::new(cluster(recipe, plan, &clean.machines, clean.from_outside.agent));
         Ok(Installed { cluster, machines: clean.machines, hosts })
     }
 

@@ -4,9 +4,12 @@ use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
 use tokio::sync::OnceCell;
 
-use super::{outside::Outside, recipe::WholeRecipe, tools::MachineHost};
+use super::{
+    outside::{FromOutside, Outside},
+    recipe::WholeRecipe,
+    tools::MachineHost,
+};
 use crate::{
-    cluster::workload::AgentSocket,
     ledger::Entry,
     plan::{ClusterPlan, Plan},
     provider::{Machines, Wanted, WholeMachine},
@@ -47,19 +50,20 @@ impl Residents {
         &self,
         plan: &ClusterPlan,
         tell: &(impl Fn(Phase) + Sync),
-    ) -> Result<(Vec<Arc<dyn WholeMachine>>, Option<AgentSocket>, Option<String>), LifeError> {
+    ) -> Result<(Vec<Arc<dyn WholeMachine>>, FromOutside, Option<String>), LifeError> {
         tell(Phase::Hosts);
         let made = self.made.get_or_try_init(|| self.make()).await?;
         let own = self.whose.get(&plan.id()).cloned().unwrap_or_default();
         let machines = made.machines.all().get(own).unwrap_or_default().to_vec();
-        Ok((machines, made.outside.as_ref().map(Outside::agent), self.host.not_outside.clone()))
+        let from_outside = made.outside.as_ref().map(Outside::seen).unwrap_or_default();
+        Ok((machines, from_outside, self.host.not_outside.clone()))
     }
 
     async fn make(&self) -> Result<Made, LifeError> {
         let machines = self.host.provider.create(Arc::clone(&self.entry), &self.wanted).await?;
-        let outside = match (&self.host.not_outside, machines.all().first()) {
-            (None, Some(first)) => Some(Outside::start(self.entry.folder(), first.address()).await?),
-            _ => None,
+        let outside = match &self.host.not_outside {
+            None => Outside::start(self.entry.folder(), &*machines).await?,
+            Some(_) => None,
         };
         Ok(Made { machines, outside })
     }
