@@ -37,8 +37,7 @@ fn bad_arguments_are_told_before_anything_is_made() {
         refused(command, 2, none);
     }
     refused(&["exec", "../../etc", "x", "--", "true"], 2, "error: there is no lab `../../etc`\n");
-    let provider = "error: this version has no provider multipass";
-    refused(&["up", "demo", "--provider", "multipass"], 3, provider);
+    refused(&["up", "demo", "--provider", "ssh"], 2, "error: nothing stays up on hosts that exist");
     home.is_empty("refused");
 }
 

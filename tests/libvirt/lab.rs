@@ -5,7 +5,7 @@ use std::{process::Command, sync::Arc};
 use camino::{Utf8Path, Utf8PathBuf};
 use libtest_mimic::Failed;
 use pathlab::{
-    catalog::distro::Hardware,
+    catalog::distro::{Family, Hardware},
     ledger::{About, Entry, Ledger},
     provider::{
         Wanted,
@@ -52,6 +52,7 @@ pub fn wanted(name: &str) -> Wanted {
         name: name.to_owned(),
         image: image(),
         sha256: None,
+        family: Family::Debian,
         user: "debian".to_owned(),
         hardware: Hardware { cpus: 1, memory_mib: 1024, disk_gib: 4 },
     }

@@ -90,7 +90,7 @@ fn a_scenario_is_deployed_and_everything_taken_away() {
             binaries()
         ))
         .await;
-        let machine = Arc::new(MultipassMachine::new(multipass(), "node-1".to_owned(), Duration::from_secs(60)));
+        let machine = Arc::new(multipass().machine("node-1", "node-1").await.expect("runs"));
         let kubelet = tokio::spawn(play_kubelet(Arc::clone(&machine)));
 
         let root = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("..");

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use pathlab::{
-    catalog::distro::Family,
+    catalog::distro::{Family, Hardware},
     provider::{
         Command, Machine as _,
-        multipass::{InstanceImage, LaunchSpec, Multipass, MultipassMachine},
+        multipass::{LaunchSpec, Multipass, MultipassMachine},
     },
 };
 
@@ -26,13 +26,11 @@ pub fn multipass() -> Multipass {
 
 pub fn spec(name: &str) -> LaunchSpec {
     LaunchSpec {
-        name: name.to_owned(),
-        image: InstanceImage::File("/mnt/images/rhel.qcow2".into()),
+        instance: name.to_owned(),
+        machine: name.to_owned(),
+        image: "/mnt/images/rhel.qcow2".into(),
         family: Family::El,
-        cpus: 2,
-        memory: 4,
-        disk: 20,
-        cloud_init: "#cloud-config\nlocale: false\n".to_owned(),
+        hardware: Hardware::default(),
         limit: Duration::from_secs(60),
     }
 }

@@ -1,8 +1,10 @@
 //! Instances: made, known, stopped, restored, removed.
 
+use std::time::Duration;
+
 use libtest_mimic::Trial;
 use pathlab::provider::{
-    Machine as _,
+    Machine as _, WholeMachine as _,
     multipass::{InstanceState, MultipassError},
 };
 
@@ -58,7 +60,7 @@ fn a_reboot_keeps_files() {
     run(async {
         let host = Host::launch("reboots").await;
         let before = host.sh("echo kept >/etc/pathlab; cat /run/boot").await;
-        host.machine.reboot().await.expect("restarts");
+        host.machine.reboot(Duration::from_secs(60)).await.expect("restarts");
         let after = host.sh("cat /etc/pathlab /run/boot").await;
         assert!(after.starts_with("kept\n") && !after.contains(&before), "{after}");
     });
@@ -72,7 +74,7 @@ fn what_multipass_refuses_is_said() {
         let bad = host.multipass.launch(&spec("rhel-9.5")).await.err().expect("a bad name").to_string();
         assert!(bad.contains("`rhel-9.5` is no name for an instance"), "{bad}");
         let mut missing = spec("no-image");
-        missing.image = pathlab::provider::multipass::InstanceImage::File("/mnt/images/none.qcow2".into());
+        missing.image = "/mnt/images/none.qcow2".into();
         let error = host.multipass.launch(&missing).await.err().expect("no image").to_string();
         assert!(error.contains("(status 2)") && error.contains("does not exist"), "{error}");
         // Multipass cannot take snapshots of what runs: it is stopped for it, and what cannot be restored is said.

@@ -6,10 +6,7 @@ use std::{
 };
 
 use libtest_mimic::Trial;
-use pathlab::provider::{
-    Command, Machine as _, MachineError,
-    multipass::{Multipass, MultipassMachine},
-};
+use pathlab::provider::{Command, Machine as _, MachineError, multipass::Multipass};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::{host::Host, run};
@@ -112,7 +109,7 @@ fn what_has_ended_is_not_killed() {
         fs_err::write(&wrapper, script).expect("written");
         fs_err::set_permissions(&wrapper, std::fs::Permissions::from_mode(0o755)).expect("executable");
         let multipass = Multipass::new(wrapper.to_str().expect("UTF-8"));
-        let machine = MultipassMachine::new(multipass, host.name.clone(), Duration::from_secs(60));
+        let machine = multipass.machine(&host.name, &host.name).await.expect("runs");
         let kills = || {
             let calls = fs_err::read_to_string(&calls).expect("called");
             calls.lines().filter(|line| line.contains("kill -KILL")).count()

@@ -35,7 +35,7 @@ pub struct WholeArgs {
     /// Which libvirt; `qemu:///system` when it is not given. May be repeated: machines are spread over the hosts.
     #[arg(long = "libvirt-uri", value_name = "URI", env = "PATHLAB_LIBVIRT_URI", hide_env_values = true, action = ArgAction::Append)]
     pub libvirt_uris: Vec<String>,
-    /// Machines that each host of libvirt may have at the same time; clusters wait for their places. As many as
+    /// Machines that each host may have at the same time; clusters wait for their places. As many as
     /// `--jobs` makes when it is not given.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub machines_per_host: Option<u16>,
@@ -96,10 +96,9 @@ impl WholeArgs {
     /// is for whoever needs it.
     #[must_use]
     pub fn given(&self) -> Vec<&'static str> {
-        let all = [
+        let mut given = self.of_libvirt();
+        let rest = [
             ("--machines-per-host", self.machines_per_host.is_some()),
-            ("--libvirt-network", self.libvirt_network.is_some()),
-            ("--libvirt-storage", self.libvirt_storage.is_some()),
             ("--image", !self.images.is_empty()),
             ("--cpus", self.cpus.is_some()),
             ("--memory", self.memory.is_some()),
@@ -108,6 +107,21 @@ impl WholeArgs {
             ("--revision", self.revision.is_some()),
             ("--snap", !self.snaps.is_empty()),
         ];
-        all.into_iter().filter(|(_, given)| *given).map(|(name, _)| name).collect()
+        given.extend(named(rest));
+        given
     }
+
+    /// Those among them that mean something to libvirt only.
+    #[must_use]
+    pub fn of_libvirt(&self) -> Vec<&'static str> {
+        let all = [
+            ("--libvirt-network", self.libvirt_network.is_some()),
+            ("--libvirt-storage", self.libvirt_storage.is_some()),
+        ];
+        named(all).collect()
+    }
+}
+
+fn named<const N: usize>(arguments: [(&'static str, bool); N]) -> impl Iterator<Item = &'static str> {
+    arguments.into_iter().filter(|(_, given)| *given).map(|(name, _)| name)
 }

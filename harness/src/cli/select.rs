@@ -79,6 +79,12 @@ pub enum ArgumentError {
         /// The argument.
         argument: &'static str,
     },
+    /// Something of libvirt's, without libvirt.
+    #[error("`{argument}` is for `--provider libvirt`")]
+    Libvirt {
+        /// The argument.
+        argument: &'static str,
+    },
     /// `all` or `none` beside something else.
     #[error("`--{argument} {word}` does not go together with another `--{argument}`")]
     Alone {
@@ -125,6 +131,9 @@ fn cluster(args: &LabArgs) -> Result<ClusterKind, ArgumentError> {
     let provider = args.provider;
     if let (ProviderKind::Netns, Some(argument)) = (provider, args.whole.given().first().copied()) {
         return Err(ArgumentError::Whole { argument });
+    }
+    if let (ProviderKind::Multipass | ProviderKind::Ssh, Some(argument)) = (provider, args.whole.of_libvirt().first()) {
+        return Err(ArgumentError::Libvirt { argument });
     }
     let Some(cluster) = args.cluster else { return Ok(provider.default_cluster()) };
     let clusters = provider.clusters();

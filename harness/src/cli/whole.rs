@@ -10,7 +10,7 @@ use crate::{
     cluster::microk8s::{Addon, MicroK8sError, SnapFiles, Source},
     image::{OwnImages, Store},
     model::ProviderKind,
-    provider::{HostPool, PoolError, libvirt::LibvirtOptions},
+    provider::{HostPool, PoolError, libvirt::LibvirtOptions, multipass::Multipass},
     run::{BootImage, LibvirtHosts, Recipe, Size, WholeProvider, WholeRecipe},
 };
 
@@ -35,17 +35,13 @@ enum WholeError {
     #[error("nothing stays up on hosts that exist")]
     #[diagnostic(help("`lab run --provider ssh --host …` looks at them, and leaves them as they were"))]
     Existing,
-    /// A provider whose machines this version cannot make yet.
-    #[error("this version has no provider {0} with cluster microk8s")]
-    #[diagnostic(help("use `--provider libvirt`, or `--provider netns`, the default"))]
-    Provider(ProviderKind),
 }
 
-/// Refuses what cannot be, before anything is looked for.
+/// Refuses what cannot be, before images are looked for.
 pub(super) fn check(provider: ProviderKind) -> Result<(), Failure> {
     match provider {
+        ProviderKind::Multipass => Multipass::possible().map_err(Failure::lab),
         ProviderKind::Netns | ProviderKind::Libvirt | ProviderKind::Ssh => Ok(()),
-        ProviderKind::Multipass => Err(Failure::lab(WholeError::Provider(provider))),
     }
 }
 
@@ -53,8 +49,8 @@ pub(super) fn check(provider: ProviderKind) -> Result<(), Failure> {
 pub(super) fn recipe(selected: &Selected, args: &WholeArgs) -> Result<Recipe, Failure> {
     let provider = match selected.provider {
         ProviderKind::Libvirt => WholeProvider::Libvirt(libvirt(args)?),
-        ProviderKind::Ssh => return Err(Failure::input(WholeError::Existing)),
-        other => return Err(Failure::lab(WholeError::Provider(other))),
+        ProviderKind::Multipass => WholeProvider::Multipass { limit: args.machines_per_host.map(usize::from) },
+        ProviderKind::Ssh | ProviderKind::Netns => return Err(Failure::input(WholeError::Existing)),
     };
     Ok(Recipe::Whole(Box::new(WholeRecipe {
         provider,

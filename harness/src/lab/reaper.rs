@@ -1,6 +1,6 @@
 //! Removing what labs hold on this machine by themselves.
 
-use std::{fs, io::ErrorKind, time::Duration};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use nix::{
@@ -11,17 +11,18 @@ use nix::{
 use tokio::time::{Instant, sleep};
 
 use crate::{
-    ledger::{ProcessId, ReapError, Reaper, Record, Resource},
+    ledger::{ProcessId, ReapError, Reaper, Record, Resource, remove_folder},
     provider::{
         existing,
         libvirt::{Libvirt, LibvirtOptions},
+        multipass::{Multipass, MultipassProvider},
     },
 };
 
 /// How long a killed process may take to be gone.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// Removes keepers, folders, what libvirt holds, and what was added to hosts that exist.
+/// Removes keepers, folders, what libvirt and Multipass hold, and what was added to hosts that exist.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OwnReaper;
 
@@ -30,16 +31,7 @@ impl Reaper for OwnReaper {
     async fn reap(&self, record: &Record, resource: &Resource) -> Result<(), ReapError> {
         match resource {
             Resource::Keeper { process } => end(process).await,
-            Resource::Folder { path } => {
-                // Whoever makes one has the lab's id in its name: nothing else tells that it is the lab's own.
-                if !path.file_name().is_some_and(|name| name.contains(&record.id)) {
-                    return Err(ReapError::NotOurs(format!("its name does not hold the lab's id {}", record.id)));
-                }
-                match fs::remove_dir_all(path) {
-                    Err(error) if error.kind() != ErrorKind::NotFound => Err(ReapError::Failed(error.to_string())),
-                    _ => Ok(()),
-                }
-            }
+            Resource::Folder { path } => remove_folder(record, path),
             Resource::LibvirtDomain { uri, .. }
             | Resource::LibvirtNetwork { uri, .. }
             | Resource::LibvirtPool { uri, .. } => {
@@ -47,9 +39,10 @@ impl Reaper for OwnReaper {
                 Libvirt::new(options).reap(record, resource).await
             }
             Resource::OnHost { host, removal, .. } => existing::reap(record, host, removal).await,
-            Resource::Cgroup { .. } | Resource::LibvirtVolume { .. } | Resource::MultipassInstance { .. } => {
-                Err(ReapError::Unknown)
+            Resource::MultipassInstance { .. } => {
+                MultipassProvider::new(Multipass::default()).reap(record, resource).await
             }
+            Resource::Cgroup { .. } | Resource::LibvirtVolume { .. } => Err(ReapError::Unknown),
         }
     }
 }

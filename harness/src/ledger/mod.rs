@@ -36,7 +36,7 @@ pub use self::{
     error::{LedgerError, Remains},
     name::{LabName, ParseNameError},
     process::ProcessId,
-    reap::{ReapError, Reaper},
+    reap::{ReapError, Reaper, remove_folder},
     record::{About, Held, Record, Stage, State},
     resource::Resource,
     store::Ledger,

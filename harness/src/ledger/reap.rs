@@ -1,6 +1,9 @@
 //! Removing what a lab holds.
 
+use std::io::ErrorKind;
+
 use async_trait::async_trait;
+use camino::Utf8Path;
 
 use super::{Record, Resource};
 
@@ -24,4 +27,15 @@ pub enum ReapError {
     /// Nothing here can remove resources of this kind.
     #[error("this version cannot remove it")]
     Unknown,
+}
+
+/// Removes a folder of the lab's own. Whoever makes one has the lab's id in its name: nothing else tells whose it is.
+pub fn remove_folder(record: &Record, path: &Utf8Path) -> Result<(), ReapError> {
+    if !path.file_name().is_some_and(|name| name.contains(&record.id)) {
+        return Err(ReapError::NotOurs(format!("its name does not hold the lab's id {}", record.id)));
+    }
+    match fs_err::remove_dir_all(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(ReapError::Failed(error.to_string())),
+        _ => Ok(()),
+    }
 }

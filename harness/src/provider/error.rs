@@ -5,7 +5,7 @@ use std::time::Duration;
 use camino::Utf8PathBuf;
 use miette::Diagnostic;
 
-use super::{MachineError, ssh::KeyError};
+use super::{MachineError, multipass::MultipassError, ssh::KeyError};
 use crate::ledger::LedgerError;
 
 /// Why a provider could not do what was asked.
@@ -104,6 +104,10 @@ pub enum ProviderError {
         /// The system's reason.
         source: std::io::Error,
     },
+    /// Multipass.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Multipass(MultipassError),
     /// A machine.
     #[error(transparent)]
     Machine(#[from] MachineError),
@@ -129,5 +133,18 @@ impl ProviderError {
     pub(super) fn file(doing: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
         let doing = doing.into();
         move |source| Self::File { doing, source }
+    }
+}
+
+impl From<MultipassError> for ProviderError {
+    fn from(error: MultipassError) -> Self {
+        match error {
+            MultipassError::NameTaken { name, state } => {
+                Self::NameTaken { what: "Multipass instance", name, reason: format!("there is one, and it is {state}") }
+            }
+            MultipassError::TimedOut { command, limit } => Self::TimedOut { command, limit },
+            MultipassError::Machine(error) => Self::Machine(error),
+            other => Self::Multipass(other),
+        }
     }
 }

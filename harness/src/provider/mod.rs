@@ -3,6 +3,7 @@
 pub mod command_log;
 mod error;
 pub mod existing;
+mod held;
 mod hosts;
 pub mod libvirt;
 pub mod multipass;
@@ -11,6 +12,7 @@ pub mod netns;
 pub mod session;
 pub mod ssh;
 mod this_host;
+mod wanted;
 mod whole;
 pub mod wire;
 
@@ -26,7 +28,8 @@ pub use self::{
     error::ProviderError,
     hosts::{HostPool, Lease, PoolError},
     this_host::ThisHost,
-    whole::{Machines, Provider, SocketOutside, Wanted, WholeMachine},
+    wanted::Wanted,
+    whole::{Machines, Provider, SocketOutside, WholeMachine},
 };
 
 /// One running host.

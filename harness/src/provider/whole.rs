@@ -6,14 +6,9 @@ use std::{
     time::Duration,
 };
 
+use super::{Machine, MachineError, ProviderError, Wanted};
+use crate::ledger::{Entry, Reaper};
 use async_trait::async_trait;
-use camino::Utf8PathBuf;
-
-use super::{Machine, MachineError, ProviderError};
-use crate::{
-    catalog::distro::Hardware,
-    ledger::{Entry, Reaper},
-};
 
 /// Makes whole machines.
 #[async_trait]
@@ -43,6 +38,11 @@ pub trait Machines: Send + Sync {
 
     /// Remembers the state of all machines, memory and disks: [`Self::restore`] returns to it. They go on.
     async fn checkpoint(&self) -> Result<(), ProviderError>;
+
+    /// Whether a checkpoint and each return to it restart the machines, so that only what their disks hold comes back.
+    fn restarts(&self) -> bool {
+        false
+    }
 
     /// Returns all machines to the checkpoint, as often as wanted. The values of [`Self::all`] stay valid.
     async fn restore(&self) -> Result<(), ProviderError>;
@@ -79,19 +79,4 @@ pub trait WholeMachine: Machine {
 
     /// All that its serial console has printed; nothing where there is no console.
     async fn console(&self) -> Result<Vec<u8>, ProviderError>;
-}
-
-/// A machine that is asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wanted {
-    /// Its name, unique in the lab, and its host name.
-    pub name: String,
-    /// The disk image that it starts from (qcow2). It is never written to.
-    pub image: Utf8PathBuf,
-    /// SHA-256 that the image must have, in hexadecimal.
-    pub sha256: Option<String>,
-    /// Login user, made if the image has none of that name.
-    pub user: String,
-    /// Its size.
-    pub hardware: Hardware,
 }

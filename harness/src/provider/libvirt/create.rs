@@ -1,11 +1,10 @@
 //! From images to machines that can be logged into: each step is in the ledger before it is taken.
 
-use std::{collections::BTreeMap, future::Future, io::Read as _, net::Ipv4Addr, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, net::Ipv4Addr, sync::Arc, time::Duration};
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 use fs_err as fs;
 use futures_util::future::try_join_all;
-use sha2::{Digest as _, Sha256};
 use tokio::time::{Instant, sleep};
 
 use super::{
@@ -20,10 +19,10 @@ use super::{
     storage::Pool,
 };
 use crate::{
-    hex,
     ledger::{Entry, Resource},
     provider::{
         ProviderError, Wanted,
+        held::held,
         ssh::{KeyPair, known_host},
     },
 };
@@ -33,45 +32,6 @@ const ROOM_PER_MACHINE: u64 = 1 << 30;
 
 /// How long a machine may take to get an address in a network that is not ours.
 const ADDRESS_LIMIT: Duration = Duration::from_secs(600);
-
-/// Looks at all that can be looked at before anything is created.
-pub(super) async fn check_wanted(wanted: &[Wanted]) -> Result<(), ProviderError> {
-    for (number, one) in wanted.iter().enumerate() {
-        let plain = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-';
-        if one.name.is_empty() || !one.name.chars().all(plain) {
-            let message = format!("`{}` is no name for a machine: lower-case letters, digits and hyphens", one.name);
-            return Err(ProviderError::Refused(message));
-        }
-        if wanted[..number].iter().any(|earlier| earlier.name == one.name) {
-            return Err(ProviderError::Refused(format!("two machines are named {}", one.name)));
-        }
-    }
-    let images: BTreeMap<_, _> = wanted.iter().map(|one| (one.image.clone(), one.sha256.clone())).collect();
-    for (path, expected) in images {
-        let checked = tokio::task::spawn_blocking(move || check_image(&path, expected.as_deref())).await;
-        checked.map_err(|error| ProviderError::Refused(error.to_string()))??;
-    }
-    Ok(())
-}
-
-fn check_image(path: &Utf8Path, expected: Option<&str>) -> Result<(), ProviderError> {
-    let unusable = |reason: String| ProviderError::Image { path: path.to_owned(), reason };
-    let mut file = fs::File::open(path).map_err(|error| unusable(error.to_string()))?;
-    let Some(expected) = expected else { return Ok(()) };
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        match file.read(&mut buffer).map_err(|error| unusable(error.to_string()))? {
-            0 => break,
-            length => hasher.update(&buffer[..length]),
-        }
-    }
-    let found = hex::of(hasher.finalize());
-    if found == expected.to_ascii_lowercase() {
-        return Ok(());
-    }
-    Err(unusable(format!("its SHA-256 is {found}, not {expected}: it was changed, or is another image")))
-}
 
 impl Libvirt {
     /// Makes the machines; they are started, and not waited for.
@@ -167,22 +127,6 @@ impl Libvirt {
     }
 }
 
-/// Creates something that the ledger knows before. What turns out to be somebody else's is not the lab's to remove.
-async fn held(
-    lab: &Entry,
-    resource: &Resource,
-    create: impl Future<Output = Result<(), ProviderError>>,
-) -> Result<(), ProviderError> {
-    lab.will_create(resource)?;
-    let created = create.await;
-    match &created {
-        Ok(()) => lab.created(resource)?,
-        Err(ProviderError::NameTaken { .. }) => lab.removed(resource)?,
-        Err(_) => {}
-    }
-    created
-}
-
 fn machine_state(names: &Names, wanted: &Wanted, bases: &BTreeMap<Utf8PathBuf, String>) -> MachineState {
     MachineState {
         name: wanted.name.clone(),
@@ -210,37 +154,4 @@ async fn upload_images(pool: &Pool, wanted: &[Wanted]) -> Result<BTreeMap<Utf8Pa
     // libvirt sees what the images are only now.
     pool.refresh().await?;
     Ok(bases)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{ProviderError, Wanted, check_image, check_wanted};
-    use crate::catalog::distro::Hardware;
-
-    fn wanted(name: &str) -> Wanted {
-        let (image, user) = ("/dev/null".into(), "debian".to_owned());
-        Wanted { name: name.to_owned(), image, sha256: None, user, hardware: Hardware::default() }
-    }
-
-    #[tokio::test]
-    async fn machines_need_names_of_their_own() {
-        assert!(check_wanted(&[wanted("rhel-9-5"), wanted("ubuntu")]).await.is_ok());
-        for names in [&["a b"][..], &[""], &["rhel", "rhel"], &["../x"], &["rhel-9.5"]] {
-            let all: Vec<_> = names.iter().map(|name| wanted(name)).collect();
-            assert!(matches!(check_wanted(&all).await, Err(ProviderError::Refused(_))), "{names:?}");
-        }
-    }
-
-    #[test]
-    fn an_image_that_was_changed_is_refused() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = camino::Utf8Path::from_path(folder.path()).expect("UTF-8").join("image");
-        fs_err::write(&path, "abc").expect("written");
-        let abc = "BA7816BF8F01CFEA414140DE5DAE2223B00361A396177A9CB410FF61F20015AD";
-        assert!(check_image(&path, Some(abc)).is_ok());
-        fs_err::write(&path, "abd").expect("written");
-        let error = check_image(&path, Some(abc)).expect_err("another image");
-        assert!(error.to_string().contains("it was changed"), "{error}");
-        assert!(check_image(&path.join("no"), None).is_err());
-    }
 }

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use self::{lab::LibvirtLab, names::Names, state::LabState, storage::Pool, virsh::Virsh};
-use super::{Machines, Provider, ProviderError, Wanted};
+use super::{Machines, Provider, ProviderError, Wanted, wanted::check_wanted};
 use crate::ledger::{Entry, ReapError, Reaper, Record, Resource};
 
 pub use self::{accelerator::Accelerator, options::LibvirtOptions, virsh::advice};
@@ -55,7 +55,7 @@ impl Provider for Libvirt {
     }
 
     async fn create(&self, lab: Arc<Entry>, wanted: &[Wanted]) -> Result<Box<dyn Machines>, ProviderError> {
-        create::check_wanted(wanted).await?;
+        check_wanted(wanted).await?;
         self.check().await?;
         let lab = self.make(lab, wanted).await?;
         lab.boot().await?;

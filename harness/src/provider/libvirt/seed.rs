@@ -104,7 +104,7 @@ async fn make_image(files: &Utf8Path, image: &Utf8Path) -> Result<(), ProviderEr
 mod tests {
     use super::Seed;
     use crate::{
-        catalog::distro::Hardware,
+        catalog::distro::{Family, Hardware},
         provider::{Wanted, ssh::KeyPair},
     };
 
@@ -115,6 +115,7 @@ mod tests {
             image: "/images/rhel.qcow2".into(),
             sha256: None,
             user: "cloud-user".to_owned(),
+            family: Family::El,
             hardware: Hardware::default(),
         };
         let host = KeyPair::ed25519("rhel").expect("a key");

@@ -4,9 +4,14 @@ use super::{client::Multipass, error::MultipassError};
 use crate::provider::needs::{Check, Status, check_multipass};
 
 impl Multipass {
-    /// Refuses, with what can be done, where no instance could ever run: without the command, its daemon, or KVM.
-    pub async fn check(&self) -> Result<(), MultipassError> {
-        refuse(&check_multipass())?;
+    /// Refuses, with what can be done, where no instance could ever run: without the command, or KVM.
+    pub fn possible() -> Result<(), MultipassError> {
+        refuse(&check_multipass())
+    }
+
+    /// The same, and that its daemon answers.
+    pub async fn able(&self) -> Result<(), MultipassError> {
+        Self::possible()?;
         self.version().await.map(drop)
     }
 }

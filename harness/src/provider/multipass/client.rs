@@ -25,6 +25,13 @@ pub struct Multipass {
     program: Utf8PathBuf,
 }
 
+impl Default for Multipass {
+    /// The command in the search path.
+    fn default() -> Self {
+        Self::new("multipass")
+    }
+}
+
 /// How a call ended.
 pub(super) struct Ended {
     pub status: i32,
@@ -40,9 +47,16 @@ impl Multipass {
 
     /// A call that is not made yet. Its working folder is `/`: Multipass would look whether this one is mounted.
     pub(super) fn program(&self, arguments: &[&str]) -> Program {
-        let mut program = Program::new(&self.program);
+        let mut program = self.bare(arguments);
         // Ctrl-C is for the harness, which still needs Multipass to take the lab down.
-        program.args(arguments).current_dir("/").process_group(0).kill_on_drop(true);
+        program.process_group(0);
+        program
+    }
+
+    /// The same, for whoever puts it into a process group.
+    pub(super) fn bare(&self, arguments: &[&str]) -> Program {
+        let mut program = Program::new(&self.program);
+        program.args(arguments).current_dir("/").kill_on_drop(true);
         program
     }
 

@@ -78,12 +78,20 @@ pub enum MultipassError {
         /// How long was waited.
         limit: Duration,
     },
-    /// An image that Multipass does not have and that no file holds.
-    #[error("Multipass has no image of {distro}, and no file with one is there")]
-    #[diagnostic(help("`lab image fetch {distro}` gets it, or name your own file: `--image {distro}=FILE`"))]
-    NoImage {
-        /// The distro.
-        distro: String,
+    /// An instance without address: nothing can be aimed at it.
+    #[error("instance {0} has no address")]
+    #[diagnostic(help("`multipass info` shows what it has; does its network have a DHCP server?"))]
+    NoAddress(String),
+    /// An instance that came back with another address.
+    #[error("instance {name} came back as {after} and was {before}")]
+    #[diagnostic(help("Multipass's DHCP server gave it another address; a run makes its machines anew"))]
+    Moved {
+        /// Its name.
+        name: String,
+        /// Its address before.
+        before: String,
+        /// And now.
+        after: String,
     },
     /// cloud-init did not do its work in an instance.
     #[error("cloud-init failed in instance {name}: {reason}")]

@@ -1,12 +1,12 @@
 //! Making an instance.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use camino::Utf8PathBuf;
 
 use super::{client::Multipass, cloud_init, error::MultipassError, machine::MultipassMachine, state::InstanceState};
 use crate::{
-    catalog::distro::Family,
+    catalog::distro::{Family, Hardware},
     provider::{Command, Machine as _},
 };
 
@@ -16,52 +16,40 @@ const BESIDES: Duration = Duration::from_secs(60);
 /// Smallest disk that the images of Enterprise Linux fit on, in GiB.
 const EL_DISK: u32 = 10;
 
-/// Where an instance comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum InstanceImage {
-    /// One of Multipass's own: `22.04`.
-    Named(String),
-    /// A file that the daemon can read. From the snap that is none in `/tmp` and none in a hidden folder.
-    File(Utf8PathBuf),
-}
-
 /// An instance that is to be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LaunchSpec {
-    /// Its name.
-    pub name: String,
-    /// Its image.
-    pub image: InstanceImage,
+    /// Its name in Multipass.
+    pub instance: String,
+    /// Its name as a machine of a lab, and its host name.
+    pub machine: String,
+    /// Its image, a file that the daemon can read. From the snap that is none in `/tmp` and none in a hidden folder.
+    pub image: Utf8PathBuf,
     /// Family of its distribution.
     pub family: Family,
-    /// Processors.
-    pub cpus: u32,
-    /// Memory, in GiB.
-    pub memory: u32,
-    /// Disk, in GiB.
-    pub disk: u32,
-    /// User data of cloud-init; empty for none.
-    pub cloud_init: String,
-    /// How long booting and initialising may take.
+    /// Its size.
+    pub hardware: Hardware,
+    /// How long booting and initialising may take, each.
     pub limit: Duration,
 }
 
 impl LaunchSpec {
-    /// The arguments of `multipass`. User data come from standard input: the daemon's snap cannot read every file.
+    /// The arguments of `multipass`.
     fn arguments(&self) -> Vec<String> {
-        let image = match &self.image {
-            InstanceImage::Named(name) => name.clone(),
-            InstanceImage::File(path) => format!("file://{path}"),
-        };
-        let disk = if self.family == Family::El { self.disk.max(EL_DISK) } else { self.disk };
-        let (cpus, memory, disk) = (self.cpus.to_string(), format!("{}G", self.memory), format!("{disk}G"));
+        let Hardware { cpus, memory_mib, disk_gib } = self.hardware;
+        let disk = if self.family == Family::El { disk_gib.max(EL_DISK) } else { disk_gib };
+        let (image, cpus) = (format!("file://{}", self.image), cpus.to_string());
+        let (memory, disk) = (format!("{memory_mib}M"), format!("{disk}G"));
         let timeout = self.limit.as_secs().to_string();
-        let mut words = vec!["launch", &image, "--name", &self.name, "--cpus", &cpus];
-        words.extend(["--memory", &memory, "--disk", &disk, "--timeout", &timeout]);
-        if !self.cloud_init.is_empty() {
-            words.extend(["--cloud-init", "-"]);
-        }
+        let mut words = vec!["launch", &image, "--name", &self.instance, "--cpus", &cpus];
+        words.extend(["--memory", &memory, "--disk", &disk, "--timeout", &timeout, "--cloud-init", "-"]);
         words.into_iter().map(str::to_owned).collect()
+    }
+
+    /// What cloud-init is told, through standard input: the daemon's snap cannot read every file. Without the last line
+    /// images of Debian generate locales for minutes.
+    fn user_data(&self) -> String {
+        format!("#cloud-config\nhostname: {}\nlocale: false\n", self.machine)
     }
 }
 
@@ -79,41 +67,48 @@ impl Multipass {
     /// Multipass adds its own package to the user data of every image. Where a distribution does not have it, cloud-init
     /// reports an error and the call fails, although the instance is as it should be: such an instance is taken.
     pub async fn launch(&self, spec: &LaunchSpec) -> Result<MultipassMachine, MultipassError> {
-        if !is_name(&spec.name) {
-            return Err(MultipassError::BadName(spec.name.clone()));
+        let instance = &spec.instance;
+        if !is_name(instance) {
+            return Err(MultipassError::BadName(instance.clone()));
         }
-        if let Some(info) = self.info(&spec.name).await? {
-            return Err(MultipassError::NameTaken { name: spec.name.clone(), state: info.state.to_string() });
+        if let Some(info) = self.info(instance).await? {
+            return Err(MultipassError::NameTaken { name: instance.clone(), state: info.state.to_string() });
         }
         let arguments = spec.arguments();
         let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
         // Booting and initialising are limited each.
-        let launched = self.call(&words, spec.cloud_init.as_bytes(), 2 * spec.limit + BESIDES).await;
-        let machine = MultipassMachine::new(self.clone(), spec.name.clone(), spec.limit);
+        let launched = self.call(&words, spec.user_data().as_bytes(), 2 * spec.limit + BESIDES).await;
         match launched {
-            Ok(_) => Ok(machine),
-            Err(error @ MultipassError::Failed { .. }) => match self.info(&spec.name).await {
-                Ok(Some(info)) if info.state == InstanceState::Running => {
-                    self.forgive(spec, &machine, error).await.map(|()| machine)
-                }
+            Ok(_) => self.machine(&spec.machine, instance).await,
+            Err(error @ MultipassError::Failed { .. }) => match self.info(instance).await {
+                Ok(Some(info)) if info.state == InstanceState::Running => self.forgive(spec, error).await,
                 _ => Err(error),
             },
             Err(error) => Err(error),
         }
     }
 
-    /// Whether all that cloud-init complains of is Multipass's own package; else the error of the call.
-    async fn forgive(
-        &self,
-        spec: &LaunchSpec,
-        machine: &MultipassMachine,
-        error: MultipassError,
-    ) -> Result<(), MultipassError> {
+    /// An instance that runs, as the machine of that name.
+    pub async fn machine(&self, machine: &str, instance: &str) -> Result<MultipassMachine, MultipassError> {
+        let address = self.address(instance).await?;
+        Ok(MultipassMachine::new(self.clone(), machine.to_owned(), instance.to_owned(), address))
+    }
+
+    /// The address of an instance that runs. Those of its own bridges come after the first.
+    pub(super) async fn address(&self, instance: &str) -> Result<IpAddr, MultipassError> {
+        let info = self.info(instance).await?;
+        let first = info.and_then(|info| info.ipv4.first().copied());
+        first.ok_or_else(|| MultipassError::NoAddress(instance.to_owned()))
+    }
+
+    /// The machine, if all that cloud-init complains of is Multipass's own package; else the error of the call.
+    async fn forgive(&self, spec: &LaunchSpec, error: MultipassError) -> Result<MultipassMachine, MultipassError> {
+        let machine = self.machine(&spec.machine, &spec.instance).await?;
         let ask = Command::new(["cloud-init", "status", "--wait", "--format", "json"]).limit(spec.limit);
         let Ok(output) = machine.run(&ask).await else { return Err(error) };
         match cloud_init::judge(&output.text()) {
-            Ok(()) => Ok(()),
-            Err(reason) => Err(MultipassError::CloudInit { name: spec.name.clone(), reason }),
+            Ok(()) => Ok(machine),
+            Err(reason) => Err(MultipassError::CloudInit { name: spec.instance.clone(), reason }),
         }
     }
 }
@@ -122,31 +117,25 @@ impl Multipass {
 mod tests {
     use std::time::Duration;
 
-    use super::{InstanceImage, LaunchSpec, is_name};
-    use crate::catalog::distro::Family;
+    use super::{LaunchSpec, is_name};
+    use crate::catalog::distro::{Family, Hardware};
 
     #[test]
     fn arguments_are_those_that_are_documented() {
         let mut spec = LaunchSpec {
-            name: "lab-rhel-1".to_owned(),
-            image: InstanceImage::File("/home/me/rhel.qcow2".into()),
+            instance: "pathlab-0a1b-rhel-1".to_owned(),
+            machine: "rhel-1".to_owned(),
+            image: "/home/me/rhel.qcow2".into(),
             family: Family::El,
-            cpus: 2,
-            memory: 4,
-            disk: 5,
-            cloud_init: "#cloud-config\n".to_owned(),
+            hardware: Hardware { cpus: 2, memory_mib: 3584, disk_gib: 5 },
             limit: Duration::from_secs(300),
         };
-        assert_eq!(
-            spec.arguments().join(" "),
-            "launch file:///home/me/rhel.qcow2 --name lab-rhel-1 --cpus 2 --memory 4G --disk 10G --timeout 300 --cloud-init -"
-        );
-        (spec.image, spec.family, spec.cloud_init) =
-            (InstanceImage::Named("22.04".to_owned()), Family::Debian, String::new());
-        assert_eq!(
-            spec.arguments().join(" "),
-            "launch 22.04 --name lab-rhel-1 --cpus 2 --memory 4G --disk 5G --timeout 300"
-        );
+        let rest = "--timeout 300 --cloud-init -";
+        let common = "launch file:///home/me/rhel.qcow2 --name pathlab-0a1b-rhel-1 --cpus 2 --memory 3584M";
+        assert_eq!(spec.arguments().join(" "), format!("{common} --disk 10G {rest}"));
+        spec.family = Family::Debian;
+        assert_eq!(spec.arguments().join(" "), format!("{common} --disk 5G {rest}"));
+        assert_eq!(spec.user_data(), "#cloud-config\nhostname: rhel-1\nlocale: false\n");
     }
 
     #[test]

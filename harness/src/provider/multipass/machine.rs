@@ -1,6 +1,7 @@
 //! An instance as a [`Machine`].
 
 use std::{
+    net::IpAddr,
     pin::Pin,
     process::Stdio,
     task::{Context, Poll},
@@ -12,16 +13,21 @@ use camino::Utf8Path;
 use tokio::{
     io::{AsyncRead, AsyncWrite, Join, ReadBuf, join},
     process::{Child, ChildStdin, ChildStdout},
-    sync::OnceCell,
+    sync::Mutex,
 };
 
 use super::{
     client::Multipass,
     process::{Process, exec},
+    session,
+    state::InstanceState,
 };
 use crate::{
     agent_binary::LAB_AGENT,
-    provider::{Command, Machine, MachineError, Output, Running, Stream, ssh::token},
+    provider::{
+        Command, Machine, MachineError, Output, ProviderError, Running, Stream, WholeMachine, session::Session,
+        ssh::token,
+    },
 };
 
 /// User of `multipass exec`, on every image: Multipass's user data make it.
@@ -43,43 +49,49 @@ mv -fT "$2.$$.new" "$2""#;
 const CHECK: &str = r#"if [ ! -e "$1" ]; then echo 'no such socket'; exit 1; fi
 if [ ! -S "$1" ]; then echo 'not a socket'; exit 1; fi"#;
 
-/// An instance.
+/// An instance, and the machine of a lab that it is.
+#[derive(Clone, Debug)]
+pub(super) struct Instance {
+    pub multipass: Multipass,
+    pub machine: String,
+    pub name: String,
+}
+
+/// An instance as a machine.
 pub struct MultipassMachine {
-    multipass: Multipass,
-    name: String,
-    boot: Duration,
-    pipe: OnceCell<()>,
+    instance: Instance,
+    address: IpAddr,
+    /// Whether the program that leads to sockets is there.
+    pipe: Mutex<bool>,
 }
 
 impl MultipassMachine {
-    /// The instance of that name; booting may take `boot`.
-    #[must_use]
-    pub fn new(multipass: Multipass, name: String, boot: Duration) -> Self {
-        Self { multipass, name, boot, pipe: OnceCell::new() }
+    pub(super) fn new(multipass: Multipass, machine: String, name: String, address: IpAddr) -> Self {
+        Self { instance: Instance { multipass, machine, name }, address, pipe: Mutex::new(false) }
     }
 
-    /// Restarts the instance and waits until it can be used.
-    pub async fn reboot(&self) -> Result<(), MachineError> {
-        let lost =
-            |error: super::MultipassError| MachineError::Lost { machine: self.name.clone(), reason: error.to_string() };
-        let seconds = self.boot.as_secs().to_string();
-        self.multipass.call(&["restart", &self.name, "--timeout", &seconds], &[], 2 * self.boot).await.map_err(lost)?;
-        self.multipass.wait_for(&self.name, &super::InstanceState::Running, self.boot).await.map_err(lost)
+    pub(super) const fn instance(&self) -> &Instance {
+        &self.instance
+    }
+
+    /// What was put on its disk may be there no more.
+    pub(super) async fn returned(&self) {
+        *self.pipe.lock().await = false;
     }
 
     fn file(&self, path: &Utf8Path, reason: impl Into<String>) -> MachineError {
-        MachineError::File { machine: self.name.clone(), path: path.to_string(), reason: reason.into() }
+        MachineError::File { machine: self.name().to_owned(), path: path.to_string(), reason: reason.into() }
     }
 
     fn launch(&self, command: &Command, limit: Option<Duration>) -> Result<Process, MachineError> {
-        Process::launch(&self.multipass, &self.name, USER, command, limit)
+        Process::launch(&self.instance, USER, command, limit)
     }
 }
 
 #[async_trait]
 impl Machine for MultipassMachine {
     fn name(&self) -> &str {
-        &self.name
+        &self.instance.machine
     }
 
     async fn run(&self, command: &Command) -> Result<Output, MachineError> {
@@ -94,8 +106,8 @@ impl Machine for MultipassMachine {
     async fn write_file(&self, path: &Utf8Path, content: &[u8], mode: u32) -> Result<(), MachineError> {
         let between = format!("/tmp/pathlab-{}", token());
         let limit = Duration::from_secs(60 + content.len() as u64 / SLOWEST_TRANSFER);
-        let to = format!("{}:{between}", self.name);
-        let sent = self.multipass.call(&["transfer", "-", &to], content, limit).await;
+        let to = format!("{}:{between}", self.instance.name);
+        let sent = self.instance.multipass.call(&["transfer", "-", &to], content, limit).await;
         sent.map_err(|error| self.file(path, error.to_string()))?;
         let place = ["sh", "-ec", PLACE, "sh", &between, path.as_str(), &format!("{mode:o}")];
         let output = self.run(&Command::new(place).limit(limit)).await?;
@@ -107,7 +119,13 @@ impl Machine for MultipassMachine {
 
     /// Multipass forwards nothing, so the agent leads a program's streams to the socket.
     async fn connect(&self, socket: &Utf8Path) -> Result<Box<dyn Stream>, MachineError> {
-        self.pipe.get_or_try_init(|| self.write_file(PIPE.into(), LAB_AGENT, 0o755)).await?;
+        {
+            let mut there = self.pipe.lock().await;
+            if !*there {
+                self.write_file(PIPE.into(), LAB_AGENT, 0o755).await?;
+                *there = true;
+            }
+        }
         let output = self.run(&Command::new(["sh", "-c", CHECK, "sh", socket.as_str()])).await?;
         if !output.ok() {
             return Err(self.file(socket, output.text().trim()));
@@ -116,13 +134,39 @@ impl Machine for MultipassMachine {
             return Err(self.file(socket, "its path holds a quote"));
         }
         let line = format!("exec sudo -n {PIPE} pipe --socket '{socket}'");
-        let mut program = self.multipass.program(&exec(&self.name, &line));
+        let mut program = self.instance.multipass.program(&exec(&self.instance.name, &line));
         program.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = program.spawn().map_err(|error| self.file(socket, format!("multipass: {error}")))?;
         match (child.stdout.take(), child.stdin.take()) {
             (Some(stdout), Some(stdin)) => Ok(Box::new(Pipe { streams: join(stdout, stdin), _child: child })),
             _ => Err(self.file(socket, "multipass has no streams")),
         }
+    }
+
+    async fn session(&self, session: &Session) -> Result<Box<dyn Stream>, MachineError> {
+        Ok(session::start(&self.instance, USER, session))
+    }
+}
+
+#[async_trait]
+impl WholeMachine for MultipassMachine {
+    fn address(&self) -> IpAddr {
+        self.address
+    }
+
+    async fn reboot(&self, limit: Duration) -> Result<(), MachineError> {
+        let Instance { multipass, machine, name } = &self.instance;
+        let lost =
+            |error: super::MultipassError| MachineError::Lost { machine: machine.clone(), reason: error.to_string() };
+        let seconds = limit.as_secs().to_string();
+        // Stopping has no limit of its own.
+        multipass.call(&["restart", name, "--timeout", &seconds], &[], 2 * limit).await.map_err(lost)?;
+        multipass.wait_for(name, &InstanceState::Running, limit).await.map_err(lost)
+    }
+
+    /// Multipass shows no console.
+    async fn console(&self) -> Result<Vec<u8>, ProviderError> {
+        Ok(Vec::new())
     }
 }
 

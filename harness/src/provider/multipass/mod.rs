@@ -1,4 +1,4 @@
-//! Machines by Multipass: the `multipass` command as a program, its JSON, and instances as machines.
+//! The `multipass` provider: the `multipass` command as a program, its JSON, and instances as machines.
 //!
 //! Everything goes through the command: making instances, running programs in them (`process`), files, streams and
 //! snapshots. What it prints is read by the pure parsers of [`answers`].
@@ -7,17 +7,19 @@ mod able;
 pub mod answers;
 mod client;
 mod cloud_init;
+mod create;
 mod error;
+mod lab;
 mod launch;
+mod lend;
 mod life;
 mod machine;
+mod names;
 mod process;
+mod session;
 mod state;
 
 pub use self::{
-    client::Multipass,
-    error::MultipassError,
-    launch::{InstanceImage, LaunchSpec},
-    machine::MultipassMachine,
+    client::Multipass, create::MultipassProvider, error::MultipassError, launch::LaunchSpec, machine::MultipassMachine,
     state::InstanceState,
 };

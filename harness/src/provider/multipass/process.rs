@@ -8,7 +8,7 @@ use std::{process::Stdio, time::Duration};
 use async_trait::async_trait;
 use tokio::{io::AsyncWriteExt as _, process::Child, time::timeout};
 
-use super::client::Multipass;
+use super::machine::Instance;
 use crate::provider::{
     Command, MachineError, Output, Running,
     ssh::{Heard, Mark, Waited, kill_as_root, run_as_root, token},
@@ -35,8 +35,7 @@ struct UnderWay {
 
 /// Whose program it is.
 struct Whose {
-    multipass: Multipass,
-    instance: String,
+    instance: Instance,
     command: Command,
 }
 
@@ -48,19 +47,18 @@ pub(super) fn exec<'a>(instance: &'a str, line: &'a str) -> [&'a str; 7] {
 impl Process {
     /// Starts a program as root. `limit` is kept in the instance.
     pub(super) fn launch(
-        multipass: &Multipass,
-        instance: &str,
+        instance: &Instance,
         user: &str,
         command: &Command,
         limit: Option<Duration>,
     ) -> Result<Self, MachineError> {
-        let whose = Whose { multipass: multipass.clone(), instance: instance.to_owned(), command: command.clone() };
+        let whose = Whose { instance: instance.clone(), command: command.clone() };
         if command.argv.is_empty() || command.argv.iter().any(|word| word.contains('\0')) {
             return Err(whose.not_started("its arguments are none, or hold a zero byte".to_owned()));
         }
         let token = token();
         let (line, mut input) = run_as_root(user, &command.argv, &token, limit);
-        let mut program = multipass.program(&exec(instance, &line));
+        let mut program = instance.multipass.program(&exec(&instance.name, &line));
         program.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = program.spawn().map_err(|error| whose.not_started(format!("multipass: {error}")))?;
         let (Some(mut stdin), Some(stdout), Some(stderr)) =
@@ -127,24 +125,24 @@ async fn unmarked(whose: &Whose, child: &mut Child, said: &str, started: bool) -
 
 impl Whose {
     fn lost(&self, reason: impl Into<String>) -> MachineError {
-        MachineError::Lost { machine: self.instance.clone(), reason: reason.into() }
+        MachineError::Lost { machine: self.instance.machine.clone(), reason: reason.into() }
     }
 
     fn not_started(&self, reason: impl Into<String>) -> MachineError {
         MachineError::NotStarted {
-            machine: self.instance.clone(),
+            machine: self.instance.machine.clone(),
             command: self.command.display(),
             reason: reason.into(),
         }
     }
 
     fn timed_out(&self, limit: Duration) -> MachineError {
-        MachineError::TimedOut { machine: self.instance.clone(), command: self.command.display(), limit }
+        MachineError::TimedOut { machine: self.instance.machine.clone(), command: self.command.display(), limit }
     }
 
     async fn kill(&self, heard: &Heard) {
         if let (false, Some(process)) = (heard.has_ended(), heard.started()) {
-            kill(&self.multipass, &self.instance, process).await;
+            kill(&self.instance, process).await;
         }
     }
 }
@@ -155,15 +153,15 @@ impl Drop for Process {
         let Some(UnderWay { heard, .. }) = self.under_way.take() else { return };
         let (false, Some(process)) = (heard.has_ended(), heard.started()) else { return };
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        let (multipass, instance) = (self.whose.multipass.clone(), self.whose.instance.clone());
-        runtime.spawn(async move { kill(&multipass, &instance, process).await });
+        let instance = self.whose.instance.clone();
+        runtime.spawn(async move { kill(&instance, process).await });
     }
 }
 
-async fn kill(multipass: &Multipass, instance: &str, process: u32) {
+async fn kill(instance: &Instance, process: u32) {
     let line = kill_as_root(process);
     // A program that ended by itself cannot be killed, and that is as well.
-    drop(multipass.ended(&exec(instance, &line), &[], KILLING).await);
+    drop(instance.multipass.ended(&exec(&instance.name, &line), &[], KILLING).await);
 }
 
 #[async_trait]

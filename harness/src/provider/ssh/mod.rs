@@ -35,4 +35,5 @@ pub(in crate::provider) use self::{
     marks::Mark,
     process::token,
     remote::{kill_as_root, run_as_root},
+    session::session_line,
 };

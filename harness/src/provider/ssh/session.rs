@@ -32,7 +32,7 @@ const WITH_PIPES: &str = r#"cd /; exec 3<&0; setsid -- "$@" <&3 3<&- & p=$!; exe
 pub(super) fn start(reach: &Reach, session: &Session) -> Box<dyn Stream> {
     let mut ssh = Command::new("ssh");
     ssh.args(["-e", "none", "-o", "LogLevel=ERROR", if session.terminal.is_some() { "-tt" } else { "-T" }]);
-    ssh.args(reach.arguments(CONNECTING)).arg(line(reach.user(), session));
+    ssh.args(reach.arguments(CONNECTING)).arg(session_line(reach.user(), session));
     ssh.stdin(Stdio::piped()).kill_on_drop(true);
     let (ours, mut theirs) = tokio::io::duplex(BUFFER);
     let terminal = session.terminal;
@@ -45,7 +45,7 @@ pub(super) fn start(reach: &Reach, session: &Session) -> Box<dyn Stream> {
 }
 
 /// The line for the login shell, which sees nothing but words in quotes.
-fn line(user: &str, session: &Session) -> String {
+pub(in crate::provider) fn session_line(user: &str, session: &Session) -> String {
     let script = if session.terminal.is_some() { ON_TERMINAL } else { WITH_PIPES };
     let as_root = if user == "root" { "" } else { "sudo -n -H " };
     let start = format!(r#"s=$1; shift; exec {as_root}sh -c "$s" $PPID "$@""#);

@@ -36,6 +36,8 @@ pub(super) struct Clean {
     pub(super) from_outside: FromOutside,
     /// Why there is nothing outside; none where there is.
     pub(super) not_outside: Option<String>,
+    /// Whether they have been restarted since they were prepared: what only their memory held is gone.
+    pub(super) restarted: bool,
 }
 
 /// Machines that several clusters use one after the other.
@@ -185,6 +187,7 @@ impl State {
                 hosts: made.hosts.clone(),
                 from_outside: made.outside.as_ref().map(Outside::seen).unwrap_or_default(),
                 not_outside: made.not_outside.clone(),
+                restarted: made.machines.restarts(),
             },
         }
     }

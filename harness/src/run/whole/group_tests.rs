@@ -23,7 +23,7 @@ use super::{
     tools::{MachineHost, Tools},
 };
 use crate::{
-    catalog::distro::Hardware,
+    catalog::distro::{Family, Hardware},
     ledger::{About, Entry, Ledger, ReapError, Reaper, Record, Resource},
     provider::{
         Command, HostPool, Machine, MachineError, Machines, Output, Provider, ProviderError, Running, Stream, Wanted,
@@ -209,7 +209,7 @@ impl Test {
 
 fn wanted(name: &str) -> Wanted {
     let (image, user) = ("/dev/null".into(), "root".to_owned());
-    Wanted { name: name.to_owned(), image, sha256: None, user, hardware: Hardware::default() }
+    Wanted { name: name.to_owned(), image, sha256: None, user, family: Family::Debian, hardware: Hardware::default() }
 }
 
 const REMOVED: &str = "remove libvirt storage pool pool (test)";

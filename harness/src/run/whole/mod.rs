@@ -25,6 +25,7 @@ use self::{
     tools::Tools,
 };
 use super::{
+    hosts::conditions,
     maker::{Farewell, Installed, MakerError},
     observation::LifeError,
     progress::Phase,
@@ -144,13 +145,16 @@ impl Whole {
             Stock::Residents(residents) => {
                 let (machines, from_outside, not_outside) = residents.of(plan, tell).await?;
                 let hosts = Preparation { recipe, plan, tell }.prepare(&machines).await?;
-                Clean { machines, hosts, from_outside, not_outside }
+                Clean { machines, hosts, from_outside, not_outside, restarted: false }
             }
         };
+        let cluster = Box::new(cluster(recipe, plan, &clean.machines, clean.from_outside.agent));
+        if clean.restarted {
+            conditions(&*cluster, plan, When::BeforeCluster).await?;
+        }
         let mut hosts = clean.hosts;
         hosts.absent = clean.not_outside.map(|reason| (Vantage::Outside, reason)).into_iter().collect();
         hosts.out_of_reach = clean.from_outside.out_of_reach;
-        let cluster = Box::new(cluster(recipe, plan, &clean.machines, clean.from_outside.agent));
         Ok(Installed { cluster, machines: clean.machines, hosts })
     }
 

@@ -13,6 +13,7 @@ use crate::{
     provider::{
         HostPool, PoolError, Wanted,
         libvirt::{Libvirt, LibvirtOptions},
+        multipass::{Multipass, MultipassProvider},
     },
 };
 
@@ -38,6 +39,11 @@ pub struct WholeRecipe {
 pub enum WholeProvider {
     /// Virtual machines of libvirt, on one host or several.
     Libvirt(LibvirtHosts),
+    /// Virtual machines of this host's Multipass.
+    Multipass {
+        /// Machines that there may be at the same time; none for as many as are wanted.
+        limit: Option<usize>,
+    },
 }
 
 /// The hosts of virtual machines.
@@ -85,6 +91,7 @@ impl WholeProvider {
     pub const fn kind(&self) -> ProviderKind {
         match self {
             Self::Libvirt(_) => ProviderKind::Libvirt,
+            Self::Multipass { .. } => ProviderKind::Multipass,
         }
     }
 
@@ -92,6 +99,7 @@ impl WholeProvider {
     pub(super) fn connect(&self) -> Vec<MachineHost> {
         match self {
             Self::Libvirt(libvirt) => libvirt.hosts.iter().map(MachineHost::of_libvirt).collect(),
+            Self::Multipass { .. } => vec![MachineHost::of_multipass()],
         }
     }
 
@@ -101,6 +109,9 @@ impl WholeProvider {
             Self::Libvirt(libvirt) => {
                 let uris = libvirt.hosts.iter().map(|options| options.uri.clone()).collect();
                 HostPool::new(uris, libvirt.limit.unwrap_or(usize::MAX))
+            }
+            Self::Multipass { limit } => {
+                HostPool::new(vec![self.kind().as_str().to_owned()], limit.unwrap_or(usize::MAX))
             }
         }
     }
@@ -116,6 +127,7 @@ impl WholeRecipe {
                 image: image.map(|image| image.path.clone()).unwrap_or_default(),
                 sha256: image.map(|image| image.sha256.clone()),
                 user: distro.image.user.clone(),
+                family: distro.family,
                 hardware: self.size.of(distro.machine),
             }
         };
@@ -132,6 +144,11 @@ impl MachineHost {
             )
         });
         Self { provider: Arc::new(Libvirt::new(options.clone())), not_outside }
+    }
+
+    /// Instances of Multipass are behind a bridge of this host.
+    fn of_multipass() -> Self {
+        Self { provider: Arc::new(MultipassProvider::new(Multipass::default())), not_outside: None }
     }
 }
 
