@@ -104,8 +104,13 @@ fn a_kill_at_any_moment_leaves_nothing() {
 fn an_interrupt_ends_with_130_and_a_report_of_what_was_done() {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let temporary = tempfile::tempdir().expect("a temporary folder");
-    let mut child = start(&dir, &temporary);
-    sleep(Duration::from_millis(1500));
+    let events = dir.path().join("events");
+    let mut child = start_with(&dir, &temporary, &["--events", events.to_str().expect("UTF-8")]);
+    // Whatever else is going on here, by then it is in the middle of it.
+    while !fs::read_to_string(&events).is_ok_and(|events| events.contains("phase-start")) {
+        assert!(child.try_wait().expect("asked").is_none(), "it ended by itself");
+        sleep(Duration::from_millis(20));
+    }
     let interrupted = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill starts");
     assert!(interrupted.success());
     let status = child.wait().expect("lab ends");
@@ -164,8 +169,12 @@ fn kill_one(victim: Victim, after: Duration) {
 }
 
 fn start(dir: &TempDir, temporary: &TempDir) -> Child {
+    start_with(dir, temporary, &[])
+}
+
+fn start_with(dir: &TempDir, temporary: &TempDir, arguments: &[&str]) -> Child {
     let mut lab = command(dir);
-    lab.args(["rhel", "ubuntu"]).env("TMPDIR", temporary.path());
+    lab.args(["rhel", "ubuntu"]).args(arguments).env("TMPDIR", temporary.path());
     lab.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("lab starts")
 }
 

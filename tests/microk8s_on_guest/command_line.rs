@@ -11,33 +11,17 @@ use serde_json::Value;
 use super::{
     ensure,
     lab::{IMAGE, all, image, nothing_left},
+    stand_in::catalog,
 };
 
 /// Paths that RHEL's firewall breaks, with what is then seen.
 const BROKEN: [(&str, &str); 3] =
     [("pod-to-pod-ip", "rejected"), ("ingress-to-pod-ip", "rejected"), ("outside-to-ingress", "http-502")];
 
-/// A catalogue in which a Debian machine may stand in for RHEL: no SELinux, and packages that are there already.
-fn catalog(folder: &Utf8Path) -> Result<(), Failed> {
-    let own = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize_utf8()?;
-    std::os::unix::fs::symlink(own.join("scenarios"), folder.join("scenarios"))?;
-    fs::create_dir(folder.join("vm-images"))?;
-    for entry in own.join("vm-images").read_dir_utf8()? {
-        let entry = entry?;
-        if entry.path().extension() == Some("yaml") {
-            let text = fs::read_to_string(entry.path())?;
-            let text = text.replace("  - dnf -y install firewalld\n", "  - command -v firewall-cmd\n");
-            let text = text.replace("selinux: enforcing", "selinux: disabled");
-            fs::write(folder.join("vm-images").join(entry.file_name()), text)?;
-        }
-    }
-    Ok(())
-}
-
 pub fn lab_run_shows_the_seed_and_what_a_remedy_does() -> Result<(), Failed> {
     let (before, folder) = (all()?, tempfile::tempdir()?);
     let home = Utf8Path::from_path(folder.path()).ok_or("UTF-8")?;
-    catalog(home)?;
+    catalog::write(home).map_err(|error| error.to_string())?;
     let (report, events) = (home.join("report"), home.join("events"));
     let own = format!("rhel={}", image());
     let mut arguments = vec!["run", "rhel", "--provider", "libvirt", "--remedy", "trusted-source", "--no-history"];

@@ -39,6 +39,7 @@
 
 mod api;
 mod bundle;
+pub mod catalog;
 mod controllers;
 mod image;
 mod join;

@@ -31,7 +31,7 @@ fn an_instance_comes_and_goes() {
         assert_eq!(host.sh("hostname; id -u").await, "comes-and-goes\n0");
         let info = host.multipass.info(&host.name).await.expect("answers").expect("there");
         assert_eq!(info.state, InstanceState::Running);
-        assert_eq!(info.ipv4[0].to_string(), "10.97.0.76");
+        assert_eq!(info.ipv4[0].to_string(), "192.0.2.11");
         let listed = host.multipass.list().await.expect("answers");
         assert!(listed.iter().any(|one| one.name == host.name && one.state == InstanceState::Running));
         host.multipass.stop(&host.name).await.expect("stops");

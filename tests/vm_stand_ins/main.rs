@@ -12,6 +12,7 @@ mod instances;
 mod kubelet;
 mod microk8s;
 mod microk8s_failures;
+mod multipass_failures;
 mod programs;
 #[path = "../tiers/mod.rs"]
 mod tiers;
@@ -32,7 +33,13 @@ fn main() -> ExitCode {
     if lacking.is_none() && !listing && std::env::var_os(INSIDE).is_none() {
         return inside();
     }
-    let trials = [instances::trials(), programs::trials(), microk8s::trials(), microk8s_failures::trials()];
+    let trials = [
+        instances::trials(),
+        programs::trials(),
+        microk8s::trials(),
+        microk8s_failures::trials(),
+        multipass_failures::trials(),
+    ];
     tiers::run(vec![
         Tier { name: "libvirt", lacking: lacking.clone(), trials: trials.into_iter().flatten().collect() },
         Tier { name: "kubernetes", lacking: lacking.or_else(cluster::lacking), trials: cluster::trials() },

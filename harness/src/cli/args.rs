@@ -129,6 +129,10 @@ pub struct RunArgs {
     /// Leave the lab up after the run, under this name or one that is free.
     #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true)]
     pub keep: Option<Option<LabName>>,
+    /// Leave whole machines, stopped at their checkpoint, to the next run with `--reuse`, and take those that an earlier one
+    /// has left under the same lock file: nothing is installed again. `lab status` shows them, `lab down` removes them.
+    #[arg(long, conflicts_with = "keep")]
+    pub reuse: bool,
     /// Write what happens as JSON lines to this file, named pipe or device (`lab schema events`).
     #[arg(long, value_name = "FILE")]
     pub events: Option<Utf8PathBuf>,

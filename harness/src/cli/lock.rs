@@ -35,6 +35,12 @@ impl Locking {
         }
     }
 
+    /// The key of what is locked when the command has ended: of the file that there is then, asked for or not.
+    pub(super) fn key(args: &LockArgs) -> Result<String, Failure> {
+        let lock = LockFile::read_or_new(&args.lock_file).map_err(Failure::input)?;
+        Ok(lock.key().to_string())
+    }
+
     /// Refuses or records what was used.
     pub(super) fn after(self, used: &Used) -> Result<(), LockError> {
         match self {

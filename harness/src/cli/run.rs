@@ -135,6 +135,7 @@ pub fn run(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
     let events = args.events.as_deref().map_or_else(|| Ok(Events::none()), Events::to_file);
     let events = events.map_err(|error| Failure::input(ReportProblem::new(&error)))?;
     let baseline = args.baseline.as_deref().map(baseline::read).transpose()?;
+    let reuse = args.reuse.then(|| whole::reuse(selected.provider, args)).transpose()?;
     let locking = Locking::new(&args.lock)?;
     check(&selected)?;
     locking.before(|| known(&selected, &args.selection.lab))?;
@@ -164,7 +165,7 @@ pub fn run(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
     let finished = match (&kept, &agreed) {
         (Some(lab), _) => in_kept_lab(&selected.plan, lab, &options),
         (None, Some(recipe)) => in_lab_of(&selected.plan, recipe, &options),
-        (None, None) => in_lab(&selected, &args.selection.lab, &options),
+        (None, None) => in_lab(&selected, &args.selection.lab, reuse, &options),
     };
     let mut finished = finished.inspect_err(|_| no_report())?;
     // A disk that is full of evidence must not cost the report: it is smaller, and says more.
@@ -196,6 +197,7 @@ pub fn run(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
     if !finished.interrupted {
         locking.after(&Used::of_run(&finished.report)).map_err(Failure::lab)?;
     }
+    whole::left_for_later(&finished.kept, &args.lock)?;
     Ok(if finished.interrupted { Exit::Interrupted } else { baseline::exit(&finished.report) })
 }
 
@@ -248,9 +250,19 @@ fn block_on(finished: impl Future<Output = Result<Finished, MakerError>>) -> Res
 }
 
 /// Runs a plan in a lab of its own, from a program without a runtime.
-pub(super) fn in_lab(selected: &Selected, args: &LabArgs, options: &RunOptions) -> Result<Finished, Failure> {
+///
+/// `reuse`: whole machines are left to a later run with this key of the lock file.
+pub(super) fn in_lab(
+    selected: &Selected,
+    args: &LabArgs,
+    reuse: Option<String>,
+    options: &RunOptions,
+) -> Result<Finished, Failure> {
     check_programs(selected.provider)?;
-    let recipe = recipe(selected, args)?;
+    let mut recipe = recipe(selected, args)?;
+    if let Recipe::Whole(whole) = &mut recipe {
+        whole.reuse = reuse;
+    }
     in_lab_of(&selected.plan, &recipe, options)
 }
 

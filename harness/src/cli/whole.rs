@@ -4,14 +4,21 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use miette::Diagnostic;
 
-use super::{failure::Failure, lab_args::WholeArgs, select::Selected};
+use super::{
+    args::{LockArgs, RunArgs},
+    failure::Failure,
+    lab_args::WholeArgs,
+    lock::Locking,
+    select::Selected,
+};
 use crate::{
     catalog::distro::Distro,
     cluster::microk8s::{Addon, MicroK8sError, SnapFiles, Source},
     image::{OwnImages, Store},
+    ledger::{LabName, Ledger},
     model::ProviderKind,
     provider::{HostPool, PoolError, libvirt::LibvirtOptions, multipass::Multipass},
-    run::{BootImage, LibvirtHosts, Recipe, Size, WholeProvider, WholeRecipe},
+    run::{BootImage, LibvirtHosts, Recipe, Size, WholeProvider, WholeRecipe, stamp},
 };
 
 /// Where MicroK8s comes from when nothing is said.
@@ -31,6 +38,14 @@ enum WholeError {
     #[error("{0}")]
     #[diagnostic(help("`--libvirt-uri` names each host once"))]
     Hosts(PoolError),
+    /// Machines that are not made by the run, or end with it anyway.
+    #[error("`--reuse` is for whole machines that a run makes, and the provider {0} makes none")]
+    #[diagnostic(help("`--provider libvirt` and `--provider multipass` do"))]
+    Reuse(ProviderKind),
+    /// Machines whose host would have to be found again.
+    #[error("`--reuse` is for one host of libvirt: `--libvirt-uri` names several")]
+    #[diagnostic(help("name one"))]
+    ReuseHosts,
     /// Hosts of somebody's that would be kept busy.
     #[error("nothing stays up on hosts that exist")]
     #[diagnostic(help("`lab run --provider ssh --host …` looks at them, and leaves them as they were"))]
@@ -43,6 +58,29 @@ pub(super) fn check(provider: ProviderKind) -> Result<(), Failure> {
         ProviderKind::Multipass => Multipass::possible().map_err(Failure::lab),
         ProviderKind::Netns | ProviderKind::Libvirt | ProviderKind::Ssh => Ok(()),
     }
+}
+
+/// The key by which `--reuse` finds machines: that of the lock file.
+pub(super) fn reuse(provider: ProviderKind, args: &RunArgs) -> Result<String, Failure> {
+    match provider {
+        ProviderKind::Netns | ProviderKind::Ssh => Err(Failure::input(WholeError::Reuse(provider))),
+        ProviderKind::Libvirt if args.selection.lab.whole.libvirt_uris.len() > 1 => {
+            Err(Failure::input(WholeError::ReuseHosts))
+        }
+        ProviderKind::Libvirt | ProviderKind::Multipass => Locking::key(&args.lock),
+    }
+}
+
+/// Machines that a run has left are those of the lock file as it is now.
+pub(super) fn left_for_later(kept: &[LabName], args: &LockArgs) -> Result<(), Failure> {
+    if kept.is_empty() {
+        return Ok(());
+    }
+    let key = Locking::key(args)?;
+    Ledger::open().and_then(|ledger| stamp(&ledger, kept, &key)).map_err(Failure::lab)?;
+    let names: Vec<&str> = kept.iter().map(LabName::as_str).collect();
+    eprintln!("Stopped, for the next run with `--reuse`: {}. `lab down NAME` removes them.", names.join(", "));
+    Ok(())
 }
 
 /// The recipe of the selected clusters. Every image is read to its end, and is the right one.
@@ -59,6 +97,7 @@ pub(super) fn recipe(selected: &Selected, args: &WholeArgs) -> Result<Recipe, Fa
         source: source(args)?,
         addons: vec![Addon::Dns, Addon::Ingress],
         epel: args.epel.clone(),
+        reuse: None,
     })))
 }
 

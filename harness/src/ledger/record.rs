@@ -16,6 +16,8 @@ pub enum State {
     Up,
     /// It is being taken down, or that did not work.
     Down,
+    /// Nobody needs it now: its machines do not run, and a later run returns to their checkpoint.
+    Kept,
 }
 
 /// How far a resource has come.

@@ -25,6 +25,9 @@ pub trait Provider: Reaper {
     /// The machines of a lab that another process made.
     async fn attach(&self, lab: Arc<Entry>) -> Result<Box<dyn Machines>, ProviderError>;
 
+    /// The machines of a lab that [`Machines::park`] has stopped, returned to their checkpoint.
+    async fn resume(&self, lab: Arc<Entry>) -> Result<Box<dyn Machines>, ProviderError>;
+
     /// All that the serial consoles of a lab's machines have printed, by the machines' names; also of machines that did
     /// not come up. Nothing where there are no consoles.
     async fn consoles(&self, lab: Arc<Entry>) -> Result<Vec<(String, Vec<u8>)>, ProviderError>;
@@ -46,6 +49,9 @@ pub trait Machines: Send + Sync {
 
     /// Returns all machines to the checkpoint, as often as wanted. The values of [`Self::all`] stay valid.
     async fn restore(&self) -> Result<(), ProviderError>;
+
+    /// Stops all machines. Their checkpoint stays, for [`Provider::resume`].
+    async fn park(&self) -> Result<(), ProviderError>;
 
     /// Where on this host another one may be connected to the machines' network; none where the provider cannot say.
     fn socket_outside(&self) -> Option<SocketOutside> {

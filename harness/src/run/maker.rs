@@ -18,7 +18,7 @@ use crate::{
         kubernetes::{self, Kubernetes, KubernetesError},
     },
     diagnose::evidence::Evidence,
-    ledger::LedgerError,
+    ledger::{LabName, LedgerError},
     model::{ClusterKind, ProviderKind, report::Host},
     plan::{ClusterPlan, Plan},
     provider::{
@@ -111,6 +111,8 @@ pub struct Farewell {
     pub consoles: Vec<(String, Evidence)>,
     /// What could not be removed.
     pub faults: Vec<String>,
+    /// Labs whose machines a later run may use again.
+    pub kept: Vec<LabName>,
 }
 
 impl Maker {

@@ -33,12 +33,13 @@ pub use self::{
     kept::Kept,
     life::Life,
     maker::{Maker, MakerError, Recipe},
-    whole::{BootImage, LibvirtHosts, Owner, Size, WholeProvider, WholeRecipe},
+    whole::{BootImage, LibvirtHosts, Owner, Size, WholeProvider, WholeRecipe, stamp},
 };
 use crate::{
     cluster::Cluster,
     diagnose::{Explanation, evidence::Evidence},
     events::{Event, Events},
+    ledger::LabName,
     model::report::{CaseReport, Counts, FORMAT, Host, Report, Run},
     plan::{ClusterPlan, Plan},
 };
@@ -84,6 +85,8 @@ pub struct Finished {
     pub explanations: Vec<Explanation>,
     /// What was collected from the machines, under names that are unique in the run.
     pub evidence: Vec<(String, Evidence)>,
+    /// Labs whose machines a later run may use again.
+    pub kept: Vec<LabName>,
     /// The run was interrupted; cases that had not ended are skipped.
     pub interrupted: bool,
 }
@@ -135,7 +138,7 @@ pub async fn run(plan: &Plan, maker: Maker, options: &RunOptions) -> Result<Fini
     });
     let mut evidence = assemble::evidence(plan, endings);
     evidence.extend(farewell.consoles);
-    Ok(Finished { report, explanations, evidence, interrupted })
+    Ok(Finished { report, explanations, evidence, kept: farewell.kept, interrupted })
 }
 
 /// Tries the cases of a cluster that is up, once each, and does nothing else.

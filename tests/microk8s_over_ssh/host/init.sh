@@ -4,12 +4,14 @@
 # It has an sshd and a D-Bus of its own. Of the machine's settings it changes those of its own network only.
 set -eu
 name=$1
+# What it is called on itself may be longer than a link's name.
+own_name=$(cat "/mnt/hosts/$name/name" 2>/dev/null || echo "$name")
 dir=/mnt/hosts/$name
 here=$(cd "$(dirname "$0")" && pwd)
 root=$dir/root
 mkdir -p "$dir/upper" "$dir/work" "$root" "$dir/snap" "$dir/etc"
 mount -t overlay overlay -o "lowerdir=/,upperdir=$dir/upper,workdir=$dir/work" "$root"
-hostname "$name"
+hostname "$own_name"
 mount -t proc proc "$root/proc"
 mount -t sysfs sysfs "$root/sys"
 mount --rbind /dev "$root/dev"
@@ -46,8 +48,11 @@ done
 # The account of root must be open for sshd, and snaps' data must not lie in the layer: containers have layers themselves.
 sed 's/^root:[^:]*:/root:*:/' /etc/shadow >"$dir/etc/shadow"
 mount --bind "$dir/etc/shadow" "$root/etc/shadow"
-echo "$name" >"$dir/etc/hostname"
+echo "$own_name" >"$dir/etc/hostname"
 mount --bind "$dir/etc/hostname" "$root/etc/hostname"
+# It knows itself, or sudo asks a name server that is not there.
+printf '127.0.0.1 localhost\n127.0.1.1 %s\n' "$own_name" >"$dir/etc/hosts"
+mount --bind "$dir/etc/hosts" "$root/etc/hosts"
 mkdir -p "$root/var/snap" "$root/opt/stand-ins"
 mount --bind "$dir/snap" "$root/var/snap"
 [ ! -d /mnt/bundle ] || mount --bind /mnt/bundle "$root/opt/stand-ins"
@@ -55,7 +60,8 @@ mount --bind "$dir/ssh" "$root/run/ssh"
 # The machine's own configuration of firewalld is not this host's, and what it runs is none of its services.
 mkdir -p "$dir/firewalld/zones"
 mount --bind "$dir/firewalld" "$root/etc/firewalld"
-mount -t tmpfs -o mode=755 none "$root/usr/local/sbin"
+mkdir -p "$dir/sbin"
+mount --bind "$dir/sbin" "$root/usr/local/sbin"
 for program in systemctl journalctl; do cp "$here/$program" "$root/usr/local/sbin/$program"; done
 cp "$here/bus.conf" "$root/run/dbus/bus.conf"
 
@@ -63,5 +69,6 @@ mount --make-rshared "$root"
 touch "$dir/up"
 exec chroot "$root" sh -c '
     dbus-daemon --config-file=/run/dbus/bus.conf --nopidfile
+    systemctl boot >/run/boot.log 2>&1 </dev/null &
     /usr/sbin/sshd -D -e -f /run/ssh/config >/run/sshd.log 2>&1 </dev/null &
     while :; do sleep 3600 & wait $!; done'

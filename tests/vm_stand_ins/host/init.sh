@@ -6,7 +6,8 @@ dir=/mnt/instances/$name
 stand_ins=$(cd "$(dirname "$0")/.." && pwd)
 mount -t overlay overlay -o "lowerdir=/,upperdir=$dir/upper,workdir=$dir/work" "$dir/root"
 root=$dir/root
-hostname "$name"
+host=$(sed -n 's/^hostname: //p' "$dir/user-data")
+hostname "$host"
 ip link set lo up
 # An address that is no loopback, which leads nowhere.
 ip link add eth0 type veth peer name underlay
@@ -28,7 +29,7 @@ done
 if [ -e "$root/var/lib/stand-in/snaps/microk8s" ]; then
     ln -s /stand-ins/host/microk8s "$root/usr/local/sbin/microk8s"
 fi
-echo "$name" >"$root/etc/hostname"
+echo "$host" >"$root/etc/hostname"
 cat /proc/sys/kernel/random/uuid >"$root/run/boot"
 touch "$dir/up"
 exec chroot "$root" sh -c 'while :; do sleep 3600 & wait; done'

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     lab::{Lab, LabError, OwnReaper, unknown},
-    ledger::{LabName, Ledger, Reaper as _, Resource},
+    ledger::{LabName, Ledger, Reaper as _, Record, Resource, State},
 };
 
 /// Ends the labs, all of them even when one fails.
@@ -43,7 +43,11 @@ fn named(ledger: &Ledger, name: &str) -> Result<LabName, Failure> {
 pub(super) async fn end(ledger: &Ledger, name: &LabName) -> Result<&'static str, Failure> {
     let ledger_error = |error| Failure::lab(LabError::from(error));
     let mut said = "was gone already; its remains are removed";
-    if let Some((record, true)) = ledger.read(name).map_err(ledger_error)? {
+    let known = ledger.read(name).map_err(ledger_error)?;
+    if let Some((Record { state: State::Kept, .. }, false)) = known {
+        said = "was kept for later runs, and is removed";
+    }
+    if let Some((record, true)) = known {
         said = "is down";
         if let Err(reason) = Lab::end(ledger, name).await {
             tracing::debug!("{name}: its keeper did not end it: {reason}");

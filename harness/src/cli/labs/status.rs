@@ -79,10 +79,12 @@ fn line(record: &Record, owned: bool) -> Line {
     Line {
         name: record.name.to_string(),
         state: match (owned, record.state) {
+            (false, State::Kept) => "kept",
             (false, _) => "gone",
             (true, State::Making) => "making",
             (true, State::Up) => "up",
             (true, State::Down) => "ending",
+            (true, State::Kept) => "in use",
         },
         provider: record.about.provider.clone(),
         scenarios: texts("scenarios"),

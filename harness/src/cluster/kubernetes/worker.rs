@@ -36,6 +36,7 @@ pub fn containerd_config() -> String {
          \"io.containerd.snapshotter.v1.devmapper\", \"io.containerd.snapshotter.v1.aufs\", \
          \"io.containerd.internal.v1.tracing\"]\n\
          [grpc]\n  address = \"{CONTAINERD}\"\n\
+         [plugins.\"io.containerd.internal.v1.opt\"]\n  path = \"{FOLDER}/opt\"\n\
          [plugins.\"io.containerd.grpc.v1.cri\"]\n  \
          sandbox_image = \"{PAUSE}\"\n  disable_apparmor = true\n  restrict_oom_score_adj = true\n  \
          [plugins.\"io.containerd.grpc.v1.cri\".cni]\n    bin_dir = \"{CNI_BIN}\"\n    conf_dir = \"/etc/cni/net.d\"\n  \
@@ -94,6 +95,8 @@ pub fn kubelet_config(group: &str) -> String {
         "clusterDomain": "cluster.local",
         "resolvConf": format!("{FOLDER}/resolv.conf"),
         "serializeImagePulls": false,
+        // Of plugins there are none, and the kubelet makes the folder.
+        "volumePluginDir": format!("{FOLDER}/volume-plugins"),
         "nodeStatusUpdateFrequency": "2s",
         "syncFrequency": "5s",
         // The lab's files lie in memory, whose size says nothing of a disk's.

@@ -3,16 +3,20 @@
 use std::{
     net::{IpAddr, Ipv4Addr},
     sync::Arc,
+    time::Duration,
 };
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, api::ListParams};
+use tokio::time::sleep;
 
 use super::{
     added::Added,
     additions::{Additions as _, Noted},
+    addon::Addon,
     addon_pods::wait_for_pods,
+    boot_time::booted,
     cluster::MicroK8s,
     error::MicroK8sError,
     kubeconfig::API_PORT,
@@ -37,6 +41,10 @@ const CTR: [&str; 2] = ["microk8s", "ctr"];
 /// Namespace of the ingress addon.
 const INGRESS: &str = "ingress";
 
+/// How long an ingress controller may take to notice what the API says: ingress-nginx writes its configuration every 3.3
+/// seconds at the most (`--sync-rate-limit`, 0.3 a second).
+const INGRESS_LAG: Duration = Duration::from_secs(4);
+
 impl MicroK8s {
     pub(super) async fn deploy_all(&mut self) -> Result<(), MicroK8sError> {
         let manifests = self.scenario.manifests.clone();
@@ -49,6 +57,7 @@ impl MicroK8s {
         for index in 0..self.members.len() {
             self.node_agent(index).await?;
         }
+        self.ingress_follows().await;
         self.aim(&probers).await
     }
 
@@ -61,8 +70,16 @@ impl MicroK8s {
         if self.workload.addresses == before {
             return Ok(());
         }
+        self.ingress_follows().await;
         let probers = self.probers();
         self.aim(&probers).await
+    }
+
+    /// Lets the ingress controllers notice which pods there are: nothing tells when they have.
+    async fn ingress_follows(&self) {
+        if self.options.addons.contains(&Addon::Ingress) {
+            sleep(INGRESS_LAG).await;
+        }
     }
 
     /// Waits for the ingress controllers, where there are any.
@@ -87,17 +104,15 @@ impl MicroK8s {
         for index in 0..self.members.len() {
             self.node_agent(index).await?;
         }
+        self.ingress_follows().await;
         let probers = self.probers();
         self.aim(&probers).await
     }
 
     /// When a machine started, by its own clock.
     async fn booted(&self, index: usize) -> Result<Timestamp, MicroK8sError> {
-        let understand = |text: &str| {
-            let seconds = text.lines().find_map(|line| line.strip_prefix("btime ")?.trim().parse().ok());
-            seconds.and_then(|seconds| Timestamp::from_second(seconds).ok()).ok_or_else(|| "no btime".to_owned())
-        };
-        self.node(index).ask(&["cat", "/proc/stat"], understand).await
+        let understand = |text: &str| booted(text).ok_or_else(|| "no btime, or no start of process 1".to_owned());
+        self.node(index).ask(&["cat", "/proc/stat", "/proc/1/stat"], understand).await
     }
 
     fn api(&self) -> Result<&KubeApi, MicroK8sError> {

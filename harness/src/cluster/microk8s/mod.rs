@@ -8,6 +8,7 @@ mod added;
 mod additions;
 mod addon;
 mod addon_pods;
+mod boot_time;
 mod cluster;
 mod deploy;
 mod error;

@@ -33,4 +33,4 @@ mcopy -i "$boot" "$tree"/boot/vmlinuz-* ::vmlinuz
 mcopy -i "$boot" "$tree"/boot/initrd.img-* ::initrd.img
 mcopy -i "$boot" "$tree/syslinux.cfg" ::syslinux.cfg
 syslinux --offset $((boot_start * 1048576)) --install "$disk"
-dd if=/usr/lib/syslinux/mbr/mbr.bin of="$disk" bs=440 count=1 conv=notrunc status=none
+dd if=/usr/lib/SYSLINUX/mbr.bin of="$disk" bs=440 count=1 conv=notrunc status=none

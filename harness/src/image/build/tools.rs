@@ -22,7 +22,7 @@ const PROGRAMS: [(&str, &str); 8] = [
     ("tar", "tar"),
 ];
 /// Not a program: the code in the first sector of the disk.
-const BOOT_SECTOR: (&str, &str) = ("/usr/lib/syslinux/mbr/mbr.bin", "syslinux-common");
+const BOOT_SECTOR: (&str, &str) = ("/usr/lib/SYSLINUX/mbr.bin", "syslinux");
 /// Administrators' programs are not on everybody's `PATH`.
 const SYSTEM_FOLDERS: &str = "/usr/local/sbin:/usr/sbin:/sbin";
 

@@ -156,6 +156,12 @@ impl Machines for LibvirtLab {
         self.resume(&mut state, checkpoint).await
     }
 
+    async fn park(&self) -> Result<(), ProviderError> {
+        self.disconnect().await;
+        let stopped = self.machines.iter().map(|machine| domain::pull_the_plug(&self.virsh, &machine.domain));
+        try_join_all(stopped).await.map(drop)
+    }
+
     fn socket_outside(&self) -> Option<SocketOutside> {
         let machine = self.machines.first().filter(|_| self.own_network)?;
         let address = names::address_outside(machine.address)?;

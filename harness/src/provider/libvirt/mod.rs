@@ -70,6 +70,14 @@ impl Provider for Libvirt {
         Ok(Box::new(lab))
     }
 
+    async fn resume(&self, lab: Arc<Entry>) -> Result<Box<dyn Machines>, ProviderError> {
+        self.check().await?;
+        let state = LabState::read(&lab)?;
+        let lab = LibvirtLab::new(lab, self.virsh.clone(), &self.options, state);
+        lab.restore().await?;
+        Ok(Box::new(lab))
+    }
+
     async fn consoles(&self, lab: Arc<Entry>) -> Result<Vec<(String, Vec<u8>)>, ProviderError> {
         let state = LabState::read(&lab)?;
         let lab = LibvirtLab::new(lab, self.virsh.clone(), &self.options, state);

@@ -10,9 +10,6 @@ use super::{
     error::MultipassError,
 };
 
-/// How long a question may take.
-const QUESTION: Duration = Duration::from_secs(60);
-
 /// Exit status when the daemon does not answer.
 const DAEMON_FAIL: i32 = 3;
 
@@ -23,6 +20,22 @@ const COMMAND_FAIL: i32 = 2;
 #[derive(Clone, Debug)]
 pub struct Multipass {
     program: Utf8PathBuf,
+    limits: CallLimits,
+}
+
+/// How long calls may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallLimits {
+    /// A question.
+    pub question: Duration,
+    /// Starting, stopping, snapshots, deletion.
+    pub change: Duration,
+}
+
+impl Default for CallLimits {
+    fn default() -> Self {
+        Self { question: Duration::from_secs(60), change: Duration::from_secs(5 * 60) }
+    }
 }
 
 impl Default for Multipass {
@@ -42,7 +55,18 @@ pub(super) struct Ended {
 impl Multipass {
     /// The command at that path, or of that name in the search path.
     pub fn new(program: impl Into<Utf8PathBuf>) -> Self {
-        Self { program: program.into() }
+        Self { program: program.into(), limits: CallLimits::default() }
+    }
+
+    /// The same with other limits.
+    #[must_use]
+    pub fn with_limits(mut self, limits: CallLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    pub(super) const fn limits(&self) -> CallLimits {
+        self.limits
     }
 
     /// A call that is not made yet. Its working folder is `/`: Multipass would look whether this one is mounted.
@@ -105,7 +129,7 @@ impl Multipass {
         arguments: &[&str],
         understand: impl FnOnce(&str) -> Result<T, String>,
     ) -> Result<T, MultipassError> {
-        let text = self.call(arguments, &[], QUESTION).await?;
+        let text = self.call(arguments, &[], self.limits.question).await?;
         understand(&text).map_err(|reason| MultipassError::NotUnderstood { command: shown(arguments), reason })
     }
 

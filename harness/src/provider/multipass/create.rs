@@ -71,6 +71,21 @@ impl MultipassProvider {
         Ok(launched.await.map_err(|error| ProviderError::Refused(error.to_string()))??)
     }
 
+    /// The instances of a lab that another process made.
+    async fn found(&self, lab: Arc<Entry>) -> Result<MultipassLab, ProviderError> {
+        let record = lab.record();
+        let instances = record.resources.iter().filter_map(|held| match &held.resource {
+            Resource::MultipassInstance { name } => Some((names::machine(&record, name)?, name)),
+            _ => None,
+        });
+        let machines = try_join_all(instances.map(|(machine, instance)| async move {
+            self.multipass.start(instance).await?;
+            self.multipass.machine(machine, instance).await
+        }))
+        .await?;
+        Ok(MultipassLab::new(lab, machines))
+    }
+
     async fn remove(&self, instance: &str) -> Result<(), MultipassError> {
         let launch = self.under_way().remove(instance);
         if let Some(launch) = launch {
@@ -103,17 +118,15 @@ impl Provider for MultipassProvider {
     }
 
     async fn attach(&self, lab: Arc<Entry>) -> Result<Box<dyn Machines>, ProviderError> {
-        let record = lab.record();
-        let instances = record.resources.iter().filter_map(|held| match &held.resource {
-            Resource::MultipassInstance { name } => Some((names::machine(&record, name)?, name)),
-            _ => None,
-        });
-        let machines = try_join_all(instances.map(|(machine, instance)| async move {
-            self.multipass.start(instance).await?;
-            self.multipass.machine(machine, instance).await
-        }))
-        .await?;
-        Ok(Box::new(MultipassLab::new(lab, machines)))
+        self.check().await?;
+        Ok(Box::new(self.found(lab).await?))
+    }
+
+    async fn resume(&self, lab: Arc<Entry>) -> Result<Box<dyn Machines>, ProviderError> {
+        self.check().await?;
+        let lab = self.found(lab).await?;
+        lab.restore().await?;
+        Ok(Box::new(lab))
     }
 
     /// Multipass shows no consoles.

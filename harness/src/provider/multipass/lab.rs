@@ -41,8 +41,8 @@ impl Machines for MultipassLab {
 
     async fn checkpoint(&self) -> Result<(), ProviderError> {
         try_join_all(self.machines.iter().map(|machine| async {
-            let Instance { multipass, name, .. } = machine.instance();
-            multipass.snapshot(name, SNAPSHOT).await?;
+            let Instance { multipass, instance, .. } = machine.instance();
+            multipass.snapshot(instance, SNAPSHOT).await?;
             is_back(machine).await
         }))
         .await
@@ -56,23 +56,32 @@ impl Machines for MultipassLab {
 
     async fn restore(&self) -> Result<(), ProviderError> {
         try_join_all(self.machines.iter().map(|machine| async {
-            let Instance { multipass, name, .. } = machine.instance();
-            multipass.restore(name, SNAPSHOT).await?;
+            let Instance { multipass, instance, .. } = machine.instance();
+            multipass.restore(instance, SNAPSHOT).await?;
             machine.returned().await;
             is_back(machine).await
         }))
         .await
         .map(drop)
     }
+
+    async fn park(&self) -> Result<(), ProviderError> {
+        try_join_all(self.machines.iter().map(|machine| async {
+            let Instance { multipass, instance, .. } = machine.instance();
+            multipass.stop(instance).await
+        }))
+        .await?;
+        Ok(())
+    }
 }
 
 /// A machine whose address is another one now is not the one that the cluster knows.
 async fn is_back(machine: &MultipassMachine) -> Result<(), ProviderError> {
-    let Instance { multipass, name, .. } = machine.instance();
-    let (before, after) = (machine.address(), multipass.address(name).await?);
+    let Instance { multipass, instance, .. } = machine.instance();
+    let (before, after) = (machine.address(), multipass.address(instance).await?);
     if before == after {
         return Ok(());
     }
-    let (name, before, after) = (name.clone(), before.to_string(), after.to_string());
+    let (name, before, after) = (instance.clone(), before.to_string(), after.to_string());
     Err(MultipassError::Moved { name, before, after }.into())
 }

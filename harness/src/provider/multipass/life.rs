@@ -6,27 +6,26 @@ use tokio::time::{Instant, sleep};
 
 use super::{client::Multipass, error::MultipassError, state::InstanceState};
 
-/// How long one of these may take.
-const LIMIT: Duration = Duration::from_secs(5 * 60);
-
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(500);
 
 impl Multipass {
     /// Starts an instance, unless it runs.
     pub async fn start(&self, name: &str) -> Result<(), MultipassError> {
+        let limit = self.limits().change;
         if self.state(name).await? != InstanceState::Running {
-            self.call(&["start", name, "--timeout", &LIMIT.as_secs().to_string()], &[], 2 * LIMIT).await?;
+            self.call(&["start", name, "--timeout", &limit.as_secs().to_string()], &[], 2 * limit).await?;
         }
-        self.wait_for(name, &InstanceState::Running, LIMIT).await
+        self.wait_for(name, &InstanceState::Running, limit).await
     }
 
     /// Stops an instance, unless it is stopped.
     pub async fn stop(&self, name: &str) -> Result<(), MultipassError> {
+        let limit = self.limits().change;
         if self.state(name).await? != InstanceState::Stopped {
-            self.call(&["stop", name], &[], LIMIT).await?;
+            self.call(&["stop", name], &[], limit).await?;
         }
-        self.wait_for(name, &InstanceState::Stopped, LIMIT).await
+        self.wait_for(name, &InstanceState::Stopped, limit).await
     }
 
     /// Takes a snapshot; the instance must be stopped for it and runs again afterwards. One of that name that is there
@@ -36,14 +35,15 @@ impl Multipass {
             return Ok(());
         }
         self.stop(name).await?;
-        self.call(&["snapshot", name, "--name", snapshot], &[], LIMIT).await?;
+        self.call(&["snapshot", name, "--name", snapshot], &[], self.limits().change).await?;
         self.start(name).await
     }
 
     /// Goes back to a snapshot, throwing away what came after it. The instance runs afterwards.
     pub async fn restore(&self, name: &str, snapshot: &str) -> Result<(), MultipassError> {
         self.stop(name).await?;
-        self.call(&["restore", "--destructive", &format!("{name}.{snapshot}")], &[], LIMIT).await?;
+        let restore = ["restore", "--destructive", &format!("{name}.{snapshot}")];
+        self.call(&restore, &[], self.limits().change).await?;
         self.start(name).await
     }
 
@@ -52,12 +52,13 @@ impl Multipass {
         if self.info(name).await?.is_none() {
             return Ok(());
         }
-        self.call(&["delete", "--purge", name], &[], LIMIT).await?;
+        let limit = self.limits().change;
+        self.call(&["delete", "--purge", name], &[], limit).await?;
         match self.info(name).await? {
             None => Ok(()),
             Some(info) => {
                 let (name, wanted) = (name.to_owned(), "gone".to_owned());
-                Err(MultipassError::State { name, state: info.state.to_string(), wanted, limit: LIMIT })
+                Err(MultipassError::State { name, state: info.state.to_string(), wanted, limit })
             }
         }
     }

@@ -53,8 +53,10 @@ if [ ! -S "$1" ]; then echo 'not a socket'; exit 1; fi"#;
 #[derive(Clone, Debug)]
 pub(super) struct Instance {
     pub multipass: Multipass,
-    pub machine: String,
+    /// As a machine of the lab.
     pub name: String,
+    /// In Multipass.
+    pub instance: String,
 }
 
 /// An instance as a machine.
@@ -66,8 +68,8 @@ pub struct MultipassMachine {
 }
 
 impl MultipassMachine {
-    pub(super) fn new(multipass: Multipass, machine: String, name: String, address: IpAddr) -> Self {
-        Self { instance: Instance { multipass, machine, name }, address, pipe: Mutex::new(false) }
+    pub(super) fn new(multipass: Multipass, name: String, instance: String, address: IpAddr) -> Self {
+        Self { instance: Instance { multipass, name, instance }, address, pipe: Mutex::new(false) }
     }
 
     pub(super) const fn instance(&self) -> &Instance {
@@ -91,7 +93,7 @@ impl MultipassMachine {
 #[async_trait]
 impl Machine for MultipassMachine {
     fn name(&self) -> &str {
-        &self.instance.machine
+        &self.instance.name
     }
 
     async fn run(&self, command: &Command) -> Result<Output, MachineError> {
@@ -106,7 +108,7 @@ impl Machine for MultipassMachine {
     async fn write_file(&self, path: &Utf8Path, content: &[u8], mode: u32) -> Result<(), MachineError> {
         let between = format!("/tmp/pathlab-{}", token());
         let limit = Duration::from_secs(60 + content.len() as u64 / SLOWEST_TRANSFER);
-        let to = format!("{}:{between}", self.instance.name);
+        let to = format!("{}:{between}", self.instance.instance);
         let sent = self.instance.multipass.call(&["transfer", "-", &to], content, limit).await;
         sent.map_err(|error| self.file(path, error.to_string()))?;
         let place = ["sh", "-ec", PLACE, "sh", &between, path.as_str(), &format!("{mode:o}")];
@@ -134,7 +136,7 @@ impl Machine for MultipassMachine {
             return Err(self.file(socket, "its path holds a quote"));
         }
         let line = format!("exec sudo -n {PIPE} pipe --socket '{socket}'");
-        let mut program = self.instance.multipass.program(&exec(&self.instance.name, &line));
+        let mut program = self.instance.multipass.program(&exec(&self.instance.instance, &line));
         program.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = program.spawn().map_err(|error| self.file(socket, format!("multipass: {error}")))?;
         match (child.stdout.take(), child.stdin.take()) {
@@ -155,13 +157,13 @@ impl WholeMachine for MultipassMachine {
     }
 
     async fn reboot(&self, limit: Duration) -> Result<(), MachineError> {
-        let Instance { multipass, machine, name } = &self.instance;
+        let Instance { multipass, name, instance } = &self.instance;
         let lost =
-            |error: super::MultipassError| MachineError::Lost { machine: machine.clone(), reason: error.to_string() };
+            |error: super::MultipassError| MachineError::Lost { machine: name.clone(), reason: error.to_string() };
         let seconds = limit.as_secs().to_string();
         // Stopping has no limit of its own.
-        multipass.call(&["restart", name, "--timeout", &seconds], &[], 2 * limit).await.map_err(lost)?;
-        multipass.wait_for(name, &InstanceState::Running, limit).await.map_err(lost)
+        multipass.call(&["restart", instance, "--timeout", &seconds], &[], 2 * limit).await.map_err(lost)?;
+        multipass.wait_for(instance, &InstanceState::Running, limit).await.map_err(lost)
     }
 
     /// Multipass shows no console.

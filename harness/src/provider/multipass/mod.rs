@@ -20,6 +20,10 @@ mod session;
 mod state;
 
 pub use self::{
-    client::Multipass, create::MultipassProvider, error::MultipassError, launch::LaunchSpec, machine::MultipassMachine,
+    client::{CallLimits, Multipass},
+    create::MultipassProvider,
+    error::MultipassError,
+    launch::LaunchSpec,
+    machine::MultipassMachine,
     state::InstanceState,
 };

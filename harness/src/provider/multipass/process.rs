@@ -58,7 +58,7 @@ impl Process {
         }
         let token = token();
         let (line, mut input) = run_as_root(user, &command.argv, &token, limit);
-        let mut program = instance.multipass.program(&exec(&instance.name, &line));
+        let mut program = instance.multipass.program(&exec(&instance.instance, &line));
         program.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = program.spawn().map_err(|error| whose.not_started(format!("multipass: {error}")))?;
         let (Some(mut stdin), Some(stdout), Some(stderr)) =
@@ -125,19 +125,19 @@ async fn unmarked(whose: &Whose, child: &mut Child, said: &str, started: bool) -
 
 impl Whose {
     fn lost(&self, reason: impl Into<String>) -> MachineError {
-        MachineError::Lost { machine: self.instance.machine.clone(), reason: reason.into() }
+        MachineError::Lost { machine: self.instance.name.clone(), reason: reason.into() }
     }
 
     fn not_started(&self, reason: impl Into<String>) -> MachineError {
         MachineError::NotStarted {
-            machine: self.instance.machine.clone(),
+            machine: self.instance.name.clone(),
             command: self.command.display(),
             reason: reason.into(),
         }
     }
 
     fn timed_out(&self, limit: Duration) -> MachineError {
-        MachineError::TimedOut { machine: self.instance.machine.clone(), command: self.command.display(), limit }
+        MachineError::TimedOut { machine: self.instance.name.clone(), command: self.command.display(), limit }
     }
 
     async fn kill(&self, heard: &Heard) {
@@ -161,7 +161,7 @@ impl Drop for Process {
 async fn kill(instance: &Instance, process: u32) {
     let line = kill_as_root(process);
     // A program that ended by itself cannot be killed, and that is as well.
-    drop(instance.multipass.ended(&exec(&instance.name, &line), &[], KILLING).await);
+    drop(instance.multipass.ended(&exec(&instance.instance, &line), &[], KILLING).await);
 }
 
 #[async_trait]

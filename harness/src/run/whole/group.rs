@@ -6,8 +6,9 @@ use async_trait::async_trait;
 use tokio::sync::Mutex;
 
 use super::{
+    kept::{Keeping, read_facts, write_facts},
     outside::{FromOutside, Outside},
-    tools::Tools,
+    tools::{MachineHost, Tools},
 };
 use crate::{
     ledger::Entry,
@@ -43,6 +44,8 @@ pub(super) struct Clean {
 /// Machines that several clusters use one after the other.
 pub(super) struct Group {
     wanted: Vec<Wanted>,
+    /// Where the machines outlive the run, if they are to.
+    keeping: Option<Keeping>,
     state: Mutex<State>,
     /// What holds them in the ledger. Beside the state, so that it is found when the making is cut off.
     held: StdMutex<Option<Held>>,
@@ -76,9 +79,9 @@ struct LastTry {
 }
 
 impl Group {
-    pub(super) fn new(wanted: Vec<Wanted>) -> Self {
+    pub(super) fn new(wanted: Vec<Wanted>, keeping: Option<Keeping>) -> Self {
         let state = State::Nothing { tries: 0, last: None };
-        Self { wanted, state: Mutex::new(state), held: StdMutex::default() }
+        Self { wanted, keeping, state: Mutex::new(state), held: StdMutex::default() }
     }
 
     /// The machines as they were when `prepare` had ended: made now, or returned to that state.
@@ -127,29 +130,79 @@ impl Group {
         prepare: &dyn Prepare,
     ) -> Result<State, LifeError> {
         let step = |step: Phase| move |source: LifeError| LifeError::Step { step, source: Box::new(source) };
+        if let Some(keeping) = &self.keeping {
+            match self.make_from_kept(keeping, tools, tell).await {
+                Ok(Some(made)) => return Ok(made),
+                Ok(None) => {}
+                Err(error) => {
+                    tracing::warn!("the machines that were kept are made anew, as they did not come back: {error}");
+                    self.take_down(tools).await;
+                }
+            }
+        }
         // Others may have all the places for a long time: that is before any phase, and has no limit.
         let lease = tools.pool.acquire(self.wanted.len()).await?;
         let host = &tools.hosts[lease.host()];
         tell(Phase::Hosts);
-        let entry = tools.entry()?;
+        let entry = self.keeping.as_ref().map_or_else(|| tools.entry(), |keeping| keeping.entry(tools))?;
         *self.held() = Some(Held { entry: Arc::clone(&entry), lease });
         let made = host.provider.create(Arc::clone(&entry), &self.wanted).await;
         let machines = made.map_err(|error| step(Phase::Hosts)(error.into()))?;
         let hosts = prepare.prepare(machines.all()).await?;
         tell(Phase::Checkpoint);
         machines.checkpoint().await.map_err(|error| step(Phase::Checkpoint)(error.into()))?;
-        let outside = match &host.not_outside {
-            None => Outside::start(entry.folder(), &*machines).await?,
-            Some(_) => None,
-        };
-        let not_outside = host.not_outside.clone();
-        Ok(State::Made(Box::new(Made { machines, hosts, outside, not_outside, touched: true })))
+        write_facts(&entry, &hosts)?;
+        State::made(host, &entry, machines, hosts).await
     }
 
-    /// Ends the machines.
+    /// The machines that an earlier run has kept for this one, at their checkpoint; none where there are none.
+    async fn make_from_kept(
+        &self,
+        keeping: &Keeping,
+        tools: &Tools,
+        tell: &(impl Fn(Phase) + Sync),
+    ) -> Result<Option<State>, LifeError> {
+        let lease = tools.pool.acquire(self.wanted.len()).await?;
+        let host = &tools.hosts[lease.host()];
+        let Some(entry) = keeping.left(tools, lease.host()).await? else { return Ok(None) };
+        tell(Phase::Restore);
+        *self.held() = Some(Held { entry: Arc::clone(&entry), lease });
+        let machines = host.provider.resume(Arc::clone(&entry)).await?;
+        let hosts = read_facts(&entry)?;
+        State::made(host, &entry, machines, hosts).await.map(Some)
+    }
+
+    /// Ends the machines, or keeps them for a later run.
     pub(super) async fn end(&self, tools: &Tools) {
-        *self.state.lock().await = State::Nothing { tries: 0, last: None };
-        self.take_down(tools).await;
+        let nothing = State::Nothing { tries: 0, last: None };
+        let state = std::mem::replace(&mut *self.state.lock().await, nothing);
+        match (&self.keeping, state) {
+            (Some(keeping), State::Made(made)) => self.keep(keeping, made, tools).await,
+            _ => self.take_down(tools).await,
+        }
+    }
+
+    async fn keep(&self, keeping: &Keeping, made: Box<Made>, tools: &Tools) {
+        let mine = self.held().as_ref().map(|held| Arc::clone(&held.entry)).filter(|entry| keeping.is_of(entry));
+        let Some(entry) = mine else {
+            drop(made);
+            return self.take_down(tools).await;
+        };
+        let parked = made.machines.park().await;
+        drop(made);
+        match parked {
+            Ok(()) => {
+                let held = self.held().take();
+                if let Some(Held { lease, .. }) = held {
+                    tools.keep(entry, &lease).await;
+                }
+            }
+            Err(error) => {
+                drop(entry);
+                tracing::warn!("the machines are not kept, as they could not be stopped: {error}");
+                self.take_down(tools).await;
+            }
+        }
     }
 
     async fn take_down(&self, tools: &Tools) {
@@ -165,6 +218,21 @@ impl Group {
 }
 
 impl State {
+    /// Machines that are there, with what is outside of them.
+    async fn made(
+        host: &MachineHost,
+        entry: &Entry,
+        machines: Box<dyn Machines>,
+        hosts: HostFacts,
+    ) -> Result<Self, LifeError> {
+        let outside = match &host.not_outside {
+            None => Outside::start(entry.folder(), &*machines).await?,
+            Some(_) => None,
+        };
+        let not_outside = host.not_outside.clone();
+        Ok(Self::Made(Box::new(Made { machines, hosts, outside, not_outside, touched: true })))
+    }
+
     /// Another try to make the machines begins; its number. Refused when there is no hope.
     fn begin(&mut self) -> Result<u32, LifeError> {
         let Self::Nothing { tries, last } = self else { return Ok(0) };

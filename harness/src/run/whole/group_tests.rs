@@ -20,11 +20,12 @@ use super::{
         progress::Phase,
     },
     group::{Group, Prepare},
+    kept::{Keeping, stamp},
     tools::{MachineHost, Tools},
 };
 use crate::{
     catalog::distro::{Family, Hardware},
-    ledger::{About, Entry, Ledger, ReapError, Reaper, Record, Resource},
+    ledger::{About, Entry, Ledger, ReapError, Reaper, Record, Resource, State},
     provider::{
         Command, HostPool, Machine, MachineError, Machines, Output, Provider, ProviderError, Running, Stream, Wanted,
         WholeMachine,
@@ -70,6 +71,12 @@ impl Provider for Scripted {
         Err(ProviderError::Refused("not here".to_owned()))
     }
 
+    async fn resume(&self, lab: Arc<Entry>) -> Result<Box<dyn Machines>, ProviderError> {
+        self.log.lock().expect("a log").push(format!("resume {}", lab.remaining()[0]));
+        let machines = vec![Arc::new(Idle("rhel-1".to_owned())) as Arc<dyn WholeMachine>];
+        Ok(Box::new(Written { log: Arc::clone(&self.log), machines, _lab: lab }))
+    }
+
     async fn consoles(&self, _: Arc<Entry>) -> Result<Vec<(String, Vec<u8>)>, ProviderError> {
         Ok(vec![("rhel-1".to_owned(), b"zzz\npassword=hunter2".to_vec())])
     }
@@ -96,6 +103,11 @@ impl Machines for Written {
 
     async fn restore(&self) -> Result<(), ProviderError> {
         self.log.lock().expect("a log").push("restore".to_owned());
+        Ok(())
+    }
+
+    async fn park(&self) -> Result<(), ProviderError> {
+        self.log.lock().expect("a log").push("park".to_owned());
         Ok(())
     }
 }
@@ -157,7 +169,7 @@ impl Prepare for Preparing {
     async fn prepare(&self, machines: &[Arc<dyn WholeMachine>]) -> Result<HostFacts, LifeError> {
         self.log.lock().expect("a log").push(format!("prepare {}", machines[0].name()));
         match self.ending {
-            Ending::Well => Ok(HostFacts::default()),
+            Ending::Well => Ok(HostFacts { snap: Some("7964".to_owned()), ..HostFacts::default() }),
             Ending::Drift => Err(LifeError::Drift {
                 machine: "rhel-1".to_owned(),
                 distro: "rhel".to_owned(),
@@ -191,7 +203,7 @@ impl Test {
             distros: Mutex::default(),
             farewell: Mutex::default(),
         };
-        let group = Group::new(vec![wanted("rhel-1")]);
+        let group = Group::new(vec![wanted("rhel-1")], None);
         Self { _folder: folder, ledger, tools, group, log }
     }
 
@@ -280,6 +292,27 @@ async fn what_was_cut_off_is_removed_before_it_is_made_again() {
 }
 
 #[tokio::test]
+async fn a_later_run_under_the_same_lock_finds_the_machines_prepared() {
+    let mut test = Test::new(0);
+    let mut run = async |lock: &str| {
+        test.group = Group::new(vec![wanted("rhel-1")], Some(Keeping::at("kept-1", lock)));
+        let preparing = Preparing { log: Arc::clone(&test.log), ending: Ending::Well };
+        let clean = test.group.clean(&test.tools, &|_: Phase| (), &preparing).await.expect("machines");
+        assert_eq!(clean.hosts.snap.as_deref(), Some("7964"), "what was prepared is known");
+        test.group.end(&test.tools).await;
+        let kept = std::mem::take(&mut test.tools.farewell().kept);
+        stamp(&test.ledger, &kept, lock).expect("stamped");
+        (test.done(), test.ledger.labs().expect("readable").len())
+    };
+    let told = |words: &[&str]| (words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>(), 1);
+    assert_eq!(run("a").await, told(&["create", "prepare rhel-1", "checkpoint", "park"]));
+    assert_eq!(run("a").await, told(&["resume libvirt storage pool pool (test)", "park"]));
+    assert_eq!(run("b").await, told(&[REMOVED, "create", "prepare rhel-1", "checkpoint", "park"]));
+    let (record, owned) = test.ledger.read(&"kept-1".parse().expect("a name")).expect("readable").expect("there");
+    assert_eq!((record.state, owned), (State::Kept, false));
+}
+
+#[tokio::test]
 async fn machines_are_spread_over_the_hosts_and_wait_for_their_places() {
     let mut test = Test::new(0);
     let second = Log::default();
@@ -288,7 +321,7 @@ async fn machines_are_spread_over_the_hosts_and_wait_for_their_places() {
     test.tools.pool = HostPool::new(vec!["one".to_owned(), "two".to_owned()], 1).expect("a pool");
     let seconds = || std::mem::take(&mut *second.lock().expect("a log"));
     let preparing = Preparing { log: Log::default(), ending: Ending::Well };
-    let [ubuntu, rocky] = ["ubuntu-1", "rocky-1"].map(|name| Group::new(vec![wanted(name)]));
+    let [ubuntu, rocky] = ["ubuntu-1", "rocky-1"].map(|name| Group::new(vec![wanted(name)], None));
 
     test.clean(Ending::Well).await.expect("machines on the first host");
     ubuntu.clean(&test.tools, &|_: Phase| (), &preparing).await.expect("machines on the second host");
@@ -309,7 +342,7 @@ async fn machines_are_spread_over_the_hosts_and_wait_for_their_places() {
     assert_eq!(seconds(), [REMOVED, "create", "checkpoint"]);
     assert_eq!(test.done(), [""; 0], "the first host's are left alone");
 
-    let error = Group::new(vec![wanted("a"), wanted("b")]).clean(&test.tools, &tell, &preparing).await;
+    let error = Group::new(vec![wanted("a"), wanted("b")], None).clean(&test.tools, &tell, &preparing).await;
     let error = error.map(|_| ()).expect_err("two machines need one network").to_string();
     assert_eq!(error, "2 machines of one cluster do not fit on a host, of which each may have 1");
 }

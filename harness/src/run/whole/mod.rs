@@ -3,6 +3,7 @@
 mod group;
 #[cfg(test)]
 mod group_tests;
+mod kept;
 mod outside;
 mod prepare;
 mod recipe;
@@ -17,12 +18,16 @@ use std::{
 
 use serde_json::json;
 
-pub use self::recipe::{BootImage, LibvirtHosts, Size, WholeProvider, WholeRecipe};
 use self::{
     group::{Clean, Group, Prepare as _},
+    kept::Keeping,
     prepare::{Preparation, cluster},
     resident::Residents,
     tools::Tools,
+};
+pub use self::{
+    kept::stamp,
+    recipe::{BootImage, LibvirtHosts, Size, WholeProvider, WholeRecipe},
 };
 use super::{
     hosts::conditions,
@@ -135,8 +140,13 @@ impl Whole {
             Stock::Groups { tools, groups } => {
                 let group = {
                     let mut groups = groups.lock().unwrap_or_else(PoisonError::into_inner);
-                    let new = || Arc::new(Group::new(recipe.wanted(plan, "")));
-                    Arc::clone(groups.entry(Key::of(plan)).or_insert_with(new))
+                    let key = Key::of(plan);
+                    let new = || {
+                        let wanted = recipe.wanted(plan, "");
+                        let keeping = Keeping::of(recipe, plan, &key, &wanted);
+                        Arc::new(Group::new(wanted, keeping))
+                    };
+                    Arc::clone(groups.entry(key.clone()).or_insert_with(new))
                 };
                 let names = recipe.wanted(plan, "").into_iter().map(|wanted| wanted.name);
                 tools.distros().extend(names.zip(plan.machines.iter().map(|distro| distro.id.clone())));

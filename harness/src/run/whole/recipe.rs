@@ -32,6 +32,8 @@ pub struct WholeRecipe {
     pub addons: Vec<Addon>,
     /// The package that brings EPEL, where the machines' own repositories do not know it.
     pub epel: Option<String>,
+    /// Whether machines outlive the run, for a later one with this key of the lock.
+    pub reuse: Option<String>,
 }
 
 /// What makes whole machines.

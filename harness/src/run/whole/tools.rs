@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     diagnose::evidence::{Area, Collected, Evidence, redact},
-    ledger::{About, Entry, Ledger, LedgerError},
+    ledger::{About, Entry, Ledger, LedgerError, State},
     provider::{HostPool, Lease, Provider},
     run::maker::Farewell,
 };
@@ -51,21 +51,42 @@ impl Tools {
     /// Removes all that a lab of this run holds. What its consoles printed is kept for the evidence; what cannot be
     /// removed is a fault of the run, and stays in the ledger.
     pub(super) async fn take_down(&self, entry: Arc<Entry>, host: &Lease) {
-        let provider = &self.hosts[host.host()].provider;
+        let lab = entry.record().name;
+        self.keep_consoles_of(&entry, host).await;
+        match Arc::into_inner(entry) {
+            Some(entry) => self.remove(entry, host.host()).await,
+            None => self.fault(format!("the machines of the lab `{lab}` are still in use; `lab gc` removes them")),
+        }
+    }
+
+    /// Removes all that a lab holds.
+    pub(super) async fn remove(&self, entry: Entry, host: usize) {
+        if let Err(remains) = entry.take_down(&*self.hosts[host].provider).await {
+            self.fault(remains.to_string());
+        }
+    }
+
+    /// Leaves the machines of a lab of this run, which are stopped, to a later run.
+    pub(super) async fn keep(&self, entry: Arc<Entry>, host: &Lease) {
+        self.keep_consoles_of(&entry, host).await;
+        match entry.reached(State::Kept) {
+            Ok(()) => self.farewell().kept.push(entry.record().name),
+            Err(error) => self.fault(error.to_string()),
+        }
+    }
+
+    async fn keep_consoles_of(&self, entry: &Arc<Entry>, host: &Lease) {
         let lab = entry.record().name.to_string();
-        match provider.consoles(Arc::clone(&entry)).await {
+        match self.hosts[host.host()].provider.consoles(Arc::clone(entry)).await {
             Ok(consoles) => self.keep_consoles(&lab, consoles),
             // There may be none yet: its machines were not even begun.
             Err(error) => tracing::debug!("{lab}: no consoles: {error}"),
         }
-        let removed = match Arc::into_inner(entry) {
-            Some(entry) => entry.take_down(&**provider).await.map_err(|remains| remains.to_string()),
-            None => Err(format!("the machines of the lab `{lab}` are still in use; `lab gc` removes them")),
-        };
-        if let Err(fault) = removed {
-            tracing::warn!("{fault}");
-            self.farewell().faults.push(fault);
-        }
+    }
+
+    fn fault(&self, fault: String) {
+        tracing::warn!("{fault}");
+        self.farewell().faults.push(fault);
     }
 
     fn keep_consoles(&self, lab: &str, consoles: Vec<(String, Vec<u8>)>) {
