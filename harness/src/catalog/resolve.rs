@@ -54,8 +54,10 @@ impl Resolver<'_> {
             title: file.title.trim().to_owned(),
             upstream: texts(items(file.upstream.as_ref())),
             dir: dir.to_owned(),
+            source: source.clone(),
             manifests: manifests::read(source, dir, &file.manifests)?,
             backend: self.backend(&file.backend)?,
+            backend_place: file.backend.span,
             conditions: self.conditions(items(file.conditions.as_ref()), nodes.count())?,
             known_issues: known::known_issues(&scope, items(file.known_issues.as_ref()))?,
             probe_timeout: self.timeout(file.timeout.as_ref())?,
@@ -87,17 +89,16 @@ impl Resolver<'_> {
         })
     }
 
-    /// The id of a distro that the scenario itself speaks of.
+    /// The id of a distro whose cases there can be: any, where the command line may name it.
     fn own_distro(&self, name: &At<String>, own: &[Arc<Distro>], nodes: &Nodes) -> Result<String, CatalogError> {
         let distro = self.distro(name)?;
-        let mixed: &[Arc<Distro>] = if let Nodes::Mixed(list) = nodes { list } else { &[] };
-        if own.iter().chain(mixed).any(|known| known.id == distro.id) {
+        if matches!(nodes, Nodes::Count(_)) || own.iter().any(|known| known.id == distro.id) {
             return Ok(distro.id.clone());
         }
         let ids: Vec<&str> = own.iter().map(|distro| distro.id.as_str()).collect();
-        let message = format!("the scenario is not about the distro `{}`", name.value);
-        let error = self.source.error(name.span, message).label("not in `distros`");
-        Err(error.advice(format!("add it to `distros`, which holds {}", suggest::list(&ids))))
+        let message = format!("no case of this mixed cluster carries the name of `{}`", name.value);
+        let error = self.source.error(name.span, message).label("not the cluster's");
+        Err(error.advice(format!("its cases carry the name of {}", suggest::list(&ids))))
     }
 
     fn nodes(&self, file: Option<&At<NodesFile>>) -> Result<Nodes, CatalogError> {
@@ -177,6 +178,7 @@ impl Resolver<'_> {
                 name: file.name.trim().to_owned(),
                 on,
                 machines: numbers.iter().map(|number| number.value).collect(),
+                applies_to: file.applies_to.as_ref().map(|name| self.applies_to(name)).transpose()?,
                 when: file.when,
                 run: self.lines(&file.run)?,
                 resync: self.resync(file)?,

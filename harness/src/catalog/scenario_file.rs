@@ -102,6 +102,9 @@ pub struct ConditionFile {
     /// Machines it is for, counted from 1; all when absent.
     #[serde(default)]
     pub machines: Option<Vec<At<u8>>>,
+    /// `firewalld`, `ufw` or a distro; every host when absent.
+    #[serde(default)]
+    pub applies_to: Option<At<String>>,
     /// When it happens.
     pub when: When,
     /// Shell lines, run as root, in order.

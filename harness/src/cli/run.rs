@@ -275,6 +275,11 @@ pub(super) fn recipe(selected: &Selected, args: &LabArgs) -> Result<Recipe, Fail
 /// What the files say is checked before anything is created.
 pub(super) fn check(selected: &Selected) -> Result<(), Failure> {
     whole::check(selected.provider)?;
+    check_files(selected)
+}
+
+/// What can be said of the files alone.
+pub(super) fn check_files(selected: &Selected) -> Result<(), Failure> {
     match selected.cluster {
         ClusterKind::Dataplane => dataplane::check(&selected.plan).map_err(Failure::input),
         ClusterKind::Kubernetes => {

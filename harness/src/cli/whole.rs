@@ -88,7 +88,7 @@ fn libvirt(args: &WholeArgs) -> Result<LibvirtHosts, Failure> {
 
 /// The image of every distro that a machine of the plan has.
 fn images(selected: &Selected, args: &WholeArgs) -> Result<BTreeMap<String, BootImage>, Failure> {
-    let carried = selected.plan.clusters.iter().filter(|one| one.scenario.lacking(selected.provider).is_none());
+    let carried = selected.plan.clusters.iter().filter(|one| one.not_carried(selected.provider).is_none());
     let distros: BTreeMap<&str, &Arc<Distro>> =
         carried.flat_map(|cluster| &cluster.machines).map(|distro| (distro.id.as_str(), distro)).collect();
     for image in &args.images {

@@ -19,9 +19,7 @@ pub(super) fn unfit(cluster: &ClusterPlan, survey: &Survey, consent: Consent) ->
     if hosts < needed {
         return Some(format!("it needs {needed} machines, and {hosts} of {} is named", cluster.distro.id));
     }
-    let conditions = scenario.conditions.iter();
-    let here = conditions.filter(|condition| condition.on.is_empty() || condition.on.contains(&cluster.distro.id));
-    let names: Vec<String> = here.map(|condition| format!("`{}`", condition.name)).collect();
+    let names: Vec<String> = cluster.conditions().map(|condition| format!("`{}`", condition.name)).collect();
     if !names.is_empty() && !consent.changes {
         return Some(format!("its conditions change the hosts ({}): `--allow-changes` lets them", names.join(", ")));
     }

@@ -145,7 +145,7 @@ fn stays(clusters: &[&ClusterPlan]) -> Vec<String> {
     let mut stays = Vec::new();
     for cluster in clusters {
         let distro = &cluster.distro.id;
-        for condition in cluster.scenario.conditions.iter().filter(|one| one.on.is_empty() || one.on.contains(distro)) {
+        for condition in cluster.conditions() {
             stays.push(format!("{distro}: condition `{}`: {}", condition.name, condition.run.join("; ")));
         }
         if let Some(remedy) = &cluster.remedy {
