@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     distro::{Distro, FirewallKind},
+    microk8s::MicroK8sChoice,
     problem::CatalogError,
     source::{Source, shown},
 };
@@ -49,6 +50,8 @@ pub struct Scenario {
     pub probe_timeout: Duration,
     /// The network between the machines.
     pub underlay: Underlay,
+    /// The MicroK8s that it wants, where its cluster is one.
+    pub microk8s: MicroK8sChoice,
     /// Which providers can carry it; none means all.
     pub carriers: Option<Carriers>,
 }

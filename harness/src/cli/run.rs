@@ -136,6 +136,7 @@ pub fn run(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
     let events = events.map_err(|error| Failure::input(ReportProblem::new(&error)))?;
     let baseline = args.baseline.as_deref().map(baseline::read).transpose()?;
     let locking = Locking::new(&args.lock)?;
+    let args = &pinned(args, &locking, &selected);
     check(&selected)?;
     locking.before(|| known(&selected, &args.selection.lab))?;
     let dir = report_dir(args.report.as_deref())?;
@@ -197,6 +198,13 @@ pub fn run(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
         locking.after(&Used::of_run(&finished.report)).map_err(Failure::lab)?;
     }
     Ok(if finished.interrupted { Exit::Interrupted } else { baseline::exit(&finished.report) })
+}
+
+/// The arguments with the revisions that the lock insists on.
+fn pinned(args: &RunArgs, locking: &Locking, selected: &Selected) -> RunArgs {
+    let mut args = args.clone();
+    locking.pin(selected, &mut args.selection.lab.whole);
+    args
 }
 
 /// What is known of a lab's parts before it is made: what the host has, and images. A lab of no machines is asked, and

@@ -7,15 +7,12 @@ use miette::Diagnostic;
 use super::{failure::Failure, lab_args::WholeArgs, select::Selected};
 use crate::{
     catalog::distro::Distro,
-    cluster::microk8s::{Addon, MicroK8sError, SnapFiles, Source},
+    cluster::microk8s::{MicroK8sError, SnapFiles},
     image::{OwnImages, Store},
     model::ProviderKind,
     provider::{HostPool, PoolError, libvirt::LibvirtOptions, multipass::Multipass},
-    run::{BootImage, LibvirtHosts, Recipe, Size, WholeProvider, WholeRecipe},
+    run::{BootImage, LibvirtHosts, Recipe, Size, Snaps, WholeProvider, WholeRecipe},
 };
-
-/// Where MicroK8s comes from when nothing is said.
-const CHANNEL: &str = "1.32/stable";
 
 /// Arguments that whole machines cannot be made of.
 #[derive(Debug, thiserror::Error, Diagnostic)]
@@ -25,7 +22,7 @@ enum WholeError {
     #[diagnostic(help("name a distro that is selected, by its id or alias"))]
     Image(String),
     /// Snaps that do not belong together.
-    #[error("{0}")]
+    #[error(transparent)]
     Snaps(#[from] MicroK8sError),
     /// Hosts of libvirt that make no sense together.
     #[error("{0}")]
@@ -56,21 +53,19 @@ pub(super) fn recipe(selected: &Selected, args: &WholeArgs) -> Result<Recipe, Fa
         provider,
         images: images(selected, args)?,
         size: Size { cpus: args.cpus, memory_mib: args.memory.map(|gib| gib << 10), disk_gib: args.disk },
-        source: source(args)?,
-        addons: vec![Addon::Dns, Addon::Ingress],
+        snaps: snaps(args)?,
         epel: args.epel.clone(),
     })))
 }
 
 /// Where MicroK8s comes from.
-pub(super) fn source(args: &WholeArgs) -> Result<Source, Failure> {
-    Ok(match args.snaps.as_slice() {
-        [] => {
-            let channel = args.channel.clone().unwrap_or_else(|| CHANNEL.to_owned());
-            Source::Store { channel, revision: args.revision }
-        }
-        files => Source::Files(SnapFiles::find(files).map_err(|error| Failure::input(WholeError::from(error)))?),
-    })
+pub(super) fn snaps(args: &WholeArgs) -> Result<Snaps, Failure> {
+    let files = match args.snaps.as_slice() {
+        [] => None,
+        files => Some(SnapFiles::find(files).map_err(|error| Failure::input(WholeError::from(error)))?),
+    };
+    let (channel, revision, locked) = (args.channel.clone(), args.revision, args.locked_revisions.clone());
+    Ok(Snaps { files, channel, revision, locked })
 }
 
 fn libvirt(args: &WholeArgs) -> Result<LibvirtHosts, Failure> {

@@ -56,7 +56,7 @@ pub fn run(args: &UpArgs, out: &mut dyn Write) -> Result<ExitCode, Failure> {
         shard: None,
         times: None,
     };
-    let asked = Asked::new(&selection, true)?;
+    let mut asked = Asked::new(&selection, true)?;
     let selected = asked.selected()?;
     if let Some(remedy) = &args.remedy
         && selected.plan.clusters.iter().all(|cluster| cluster.remedy.is_none())
@@ -70,6 +70,7 @@ pub fn run(args: &UpArgs, out: &mut dyn Write) -> Result<ExitCode, Failure> {
         }
     }
     let locking = Locking::new(&args.lock)?;
+    asked.pin(&locking, &selected);
     check(&selected)?;
     locking.before(|| known(&selected, &args.lab))?;
     let started = Instant::now();
