@@ -6,7 +6,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::{page::Page, style::Tone};
 use crate::{
-    model::report::CaseReport,
+    model::{Verdict, report::CaseReport},
     report::{
         cell,
         matrix::{Column, Matrix},
@@ -34,7 +34,7 @@ struct TableColumn {
 /// Writes the whole matrix as one table if it fits, else each distro as installed in as many blocks as are needed.
 /// Says whether it was the whole.
 pub(super) fn write(page: &mut Page, matrix: &Matrix<'_>) -> bool {
-    let table = Table { stub: matrix.rows.iter().map(|row| row.path.width()).max().unwrap_or(0).max(4), matrix };
+    let table = Table::of(matrix, (0..matrix.rows.len()).collect());
     let has_remedies = matrix.columns.iter().any(|column| column.remedy.is_some());
     let has_installed = matrix.columns.iter().any(|column| column.remedy.is_none());
     let all = matrix.columns.iter().map(|column| (column.distro, TableColumn::of(page, matrix, *column)));
@@ -54,6 +54,35 @@ pub(super) fn write(page: &mut Page, matrix: &Matrix<'_>) -> bool {
         }
     }
     !has_remedies || !has_installed
+}
+
+/// Writes how the paths of a distro end that are not simply right in each of its states, in as many blocks as the
+/// width needs, each with the distro as installed before its remedies.
+pub(super) fn write_states<'a>(page: &mut Page, matrix: &Matrix<'a>, distro: &str) {
+    let own = matrix.columns.iter().copied().filter(|column| column.distro == distro);
+    let (installed, remedies): (Vec<Column<'a>>, Vec<_>) = own.partition(|column| column.remedy.is_none());
+    let wrong = |row: &usize| {
+        let cells = &matrix.rows[*row].cells;
+        matrix.columns.iter().zip(cells).any(|(column, case)| {
+            column.distro == distro && case.is_some_and(|case| case.verdict != Verdict::Pass)
+        })
+    };
+    let table = Table::of(matrix, (0..matrix.rows.len()).filter(wrong).collect());
+    let block = |states: &[Column<'a>]| {
+        let columns = installed.iter().chain(states);
+        group(columns.map(|column| (column.distro, TableColumn::of(page, matrix, *column))), true)
+    };
+    let (mut rest, mut blocks) = (&remedies[..], Vec::new());
+    while !rest.is_empty() {
+        let fits = |count: &usize| table.width(&block(&rest[..*count])) <= page.width();
+        let (now, later) = rest.split_at((1..=rest.len()).take_while(fits).last().unwrap_or(1));
+        blocks.push(block(now));
+        rest = later;
+    }
+    for block in blocks {
+        page.gap();
+        table.write_block(page, &block);
+    }
 }
 
 /// Puts neighbours of one distro below one name, or each below its own.
@@ -108,9 +137,16 @@ struct Table<'a> {
     /// Width of the first column, the paths'.
     stub: usize,
     matrix: &'a Matrix<'a>,
+    /// The rows that are shown.
+    rows: Vec<usize>,
 }
 
-impl Table<'_> {
+impl<'a> Table<'a> {
+    fn of(matrix: &'a Matrix<'a>, rows: Vec<usize>) -> Self {
+        let stub = rows.iter().map(|row| matrix.rows[*row].path.width()).max().unwrap_or(0).max(4);
+        Self { stub, matrix, rows }
+    }
+
     fn width(&self, groups: &[Group]) -> usize {
         2 + self.stub + groups.iter().map(|group| 3 + group.width()).sum::<usize>()
     }
@@ -125,7 +161,8 @@ impl Table<'_> {
             self.write_line(page, ("path", Tone::Heading), groups.iter().map(states).collect());
         }
         self.write_rule(page, groups);
-        for (index, row) in self.matrix.rows.iter().enumerate() {
+        for index in self.rows.iter().copied() {
+            let row = &self.matrix.rows[index];
             let cells = |group| texts(group, |column| (column.cells[index].0.as_str(), column.cells[index].1));
             self.write_line(page, (&row.path, Tone::Plain), groups.iter().map(cells).collect());
         }
