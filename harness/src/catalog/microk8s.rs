@@ -109,7 +109,9 @@ mod tests {
     fn metallb_wants_its_range() {
         let metallb: Addon = "metallb:192.0.2.10-192.0.2.20".parse().expect("a range");
         assert_eq!(metallb.argument(), "metallb:192.0.2.10-192.0.2.20");
-        for text in ["metallb", "metallb:", "metallb:192.0.2.10", "metallb:192.0.2.20-192.0.2.10", "metallb:::1-192.0.2.1"] {
+        for text in
+            ["metallb", "metallb:", "metallb:192.0.2.10", "metallb:192.0.2.20-192.0.2.10", "metallb:::1-192.0.2.1"]
+        {
             let error = text.parse::<Addon>().expect_err(text).to_string();
             assert!(error.starts_with(&format!("`{text}` needs a range")), "{error}");
         }

@@ -286,7 +286,8 @@ impl Resolver<'_> {
         let Some(file) = file else { return Ok(choice) };
         if let Some(channel) = &file.channel {
             if !is_channel(channel) {
-                let message = format!("`{}` is no channel, expected TRACK/RISK, for instance 1.32/stable", channel.value);
+                let message =
+                    format!("`{}` is no channel, expected TRACK/RISK, for instance 1.32/stable", channel.value);
                 return Err(self.source.error(channel.span, message).label("no channel"));
             }
             choice.channel = Some(channel.value.clone());

@@ -49,11 +49,12 @@ pub(super) fn recipe(selected: &Selected, args: &WholeArgs) -> Result<Recipe, Fa
         ProviderKind::Multipass => WholeProvider::Multipass { limit: args.machines_per_host.map(usize::from) },
         ProviderKind::Ssh | ProviderKind::Netns => return Err(Failure::input(WholeError::Existing)),
     };
+    let snaps = snaps(args)?;
     Ok(Recipe::Whole(Box::new(WholeRecipe {
         provider,
         images: images(selected, args)?,
         size: Size { cpus: args.cpus, memory_mib: args.memory.map(|gib| gib << 10), disk_gib: args.disk },
-        snaps: snaps(args)?,
+        snaps,
         epel: args.epel.clone(),
     })))
 }

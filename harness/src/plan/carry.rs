@@ -46,3 +46,66 @@ impl ClusterPlan {
         ipv6.then(|| "it needs IPv6 in the cluster, and MicroK8s is installed without".to_owned())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use camino::Utf8Path;
+
+    use crate::{
+        catalog::{
+            Catalog,
+            distro::FirewallKind,
+            scenario::{AppliesTo, Scenario, Underlay},
+        },
+        model::{IpFamily, ProviderKind},
+        plan::{ClusterPlan, Selection, plan},
+    };
+
+    fn catalog() -> Catalog {
+        let root = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the repository");
+        Catalog::load(root).expect("the shipped distros are right")
+    }
+
+    fn cluster(scenario: Scenario, distro: &str) -> ClusterPlan {
+        let distros = vec![Arc::clone(catalog().distros().named(distro).expect(distro))];
+        let selection = Selection { distros, ..Selection::default() };
+        plan(&[Arc::new(scenario)], &selection).expect("a plan").clusters.swap_remove(0)
+    }
+
+    fn shipped(scenario: &str) -> Scenario {
+        (*catalog().scenario(scenario).expect(scenario)).clone()
+    }
+
+    #[test]
+    fn a_scenario_has_no_point_where_no_condition_is_for_a_host() {
+        let reload = shipped("firewall-reload-flush");
+        assert_eq!(cluster(reload.clone(), "centos").not_carried(ProviderKind::Netns), None);
+        assert_eq!(
+            cluster(reload.clone(), "ubuntu").not_carried(ProviderKind::Netns).as_deref(),
+            Some("what it is about is not on ubuntu-22.04: its conditions are for hosts with firewalld")
+        );
+        let mut one = reload;
+        one.conditions[0].applies_to = Some(AppliesTo::Firewall(FirewallKind::Ufw));
+        let one = cluster(one, "ubuntu");
+        assert_eq!(one.not_carried(ProviderKind::Netns), None);
+        assert_eq!(one.conditions().count(), 1);
+        assert_eq!(cluster(shipped("pod-ip-502"), "ubuntu").not_carried(ProviderKind::Netns), None);
+    }
+
+    #[test]
+    fn virtual_machines_have_their_own_network_and_no_ipv6() {
+        let refused = |scenario: &Scenario, provider| cluster(scenario.clone(), "rhel").not_carried(provider);
+        let plain = shipped("pod-ip-502");
+        let slow = Scenario { underlay: Underlay { mtu: 1400, ..Underlay::default() }, ..plain.clone() };
+        let mut dual = plain.clone();
+        dual.paths[0].path.family = IpFamily::Ipv6;
+        for provider in [ProviderKind::Libvirt, ProviderKind::Multipass] {
+            assert_eq!(refused(&plain, provider), None);
+            assert!(refused(&slow, provider).is_some_and(|reason| reason.contains("another network")));
+            assert!(refused(&dual, provider).is_some_and(|reason| reason.contains("IPv6")));
+        }
+        assert_eq!(refused(&slow, ProviderKind::Netns).or(refused(&dual, ProviderKind::Netns)), None);
+    }
+}

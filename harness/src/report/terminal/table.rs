@@ -25,11 +25,24 @@ struct Group {
 
 /// A matrix column with its texts.
 struct TableColumn {
-    state: String,
+    /// The state's name, in lines.
+    head: Vec<String>,
     installed: bool,
     cells: Vec<(String, Tone)>,
     width: usize,
 }
+
+/// How much of a column is said.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// All of it.
+    Full,
+    /// As narrow as can be: the head in lines, and no note where a case ends as a known issue says.
+    Narrow,
+}
+
+/// A head that is not wrapped before this width.
+const NARROW_HEAD: usize = 10;
 
 /// Writes the whole matrix as one table if it fits, else each distro as installed in as many blocks as are needed.
 /// Says whether it was the whole.
@@ -37,14 +50,15 @@ pub(super) fn write(page: &mut Page, matrix: &Matrix<'_>) -> bool {
     let table = Table::of(matrix, (0..matrix.rows.len()).collect());
     let has_remedies = matrix.columns.iter().any(|column| column.remedy.is_some());
     let has_installed = matrix.columns.iter().any(|column| column.remedy.is_none());
-    let all = matrix.columns.iter().map(|column| (column.distro, TableColumn::of(page, matrix, *column)));
+    let all = matrix.columns.iter().map(|column| (column.distro, TableColumn::of(page, matrix, *column, Form::Full)));
     let whole = group(all, true);
     if has_remedies && table.width(&whole) <= page.width() {
         table.write_block(page, &whole);
         return true;
     }
     let shown = matrix.columns.iter().filter(|column| column.remedy.is_none() || !has_installed);
-    let mut rest = group(shown.map(|column| (column.distro, TableColumn::of(page, matrix, *column))), false);
+    let mut rest =
+        group(shown.map(|column| (column.distro, TableColumn::of(page, matrix, *column, Form::Full))), false);
     while !rest.is_empty() {
         let fits = (1..=rest.len()).take_while(|n| table.width(&rest[..*n]) <= page.width()).count().max(1);
         let later = rest.split_off(fits);
@@ -63,14 +77,16 @@ pub(super) fn write_states<'a>(page: &mut Page, matrix: &Matrix<'a>, distro: &st
     let (installed, remedies): (Vec<Column<'a>>, Vec<_>) = own.partition(|column| column.remedy.is_none());
     let wrong = |row: &usize| {
         let cells = &matrix.rows[*row].cells;
-        matrix.columns.iter().zip(cells).any(|(column, case)| {
-            column.distro == distro && case.is_some_and(|case| case.verdict != Verdict::Pass)
-        })
+        matrix
+            .columns
+            .iter()
+            .zip(cells)
+            .any(|(column, case)| column.distro == distro && case.is_some_and(|case| case.verdict != Verdict::Pass))
     };
     let table = Table::of(matrix, (0..matrix.rows.len()).filter(wrong).collect());
     let block = |states: &[Column<'a>]| {
         let columns = installed.iter().chain(states);
-        group(columns.map(|column| (column.distro, TableColumn::of(page, matrix, *column))), true)
+        group(columns.map(|column| (column.distro, TableColumn::of(page, matrix, *column, Form::Narrow))), true)
     };
     let (mut rest, mut blocks) = (&remedies[..], Vec::new());
     while !rest.is_empty() {
@@ -83,6 +99,7 @@ pub(super) fn write_states<'a>(page: &mut Page, matrix: &Matrix<'a>, distro: &st
         page.gap();
         table.write_block(page, &block);
     }
+    page.paragraph(2, Tone::Quiet, "without a note: right, or exactly as a known issue says");
 }
 
 /// Puts neighbours of one distro below one name, or each below its own.
@@ -111,22 +128,43 @@ impl Group {
 }
 
 impl TableColumn {
-    fn of(page: &Page, matrix: &Matrix<'_>, column: Column<'_>) -> Self {
+    fn of(page: &Page, matrix: &Matrix<'_>, column: Column<'_>, form: Form) -> Self {
         let index = matrix.columns.iter().position(|other| *other == column);
         let cell = |case: Option<&CaseReport>| {
-            case.map_or_else(|| ("-".to_owned(), Tone::Quiet), |case| (cell_text(page, case), Tone::from(case.verdict)))
+            case.map_or_else(
+                || ("-".to_owned(), Tone::Quiet),
+                |case| (cell_text(page, case, form), Tone::from(case.verdict)),
+            )
         };
         let cells: Vec<_> = matrix.rows.iter().map(|row| cell(index.and_then(|index| row.cells[index]))).collect();
-        let state = clean(column.state()).into_owned();
-        let width = cells.iter().map(|(text, _)| text.width()).chain([state.width()]).max().unwrap_or(0);
-        Self { state, installed: column.remedy.is_none(), cells, width }
+        let width = cells.iter().map(|(text, _)| text.width()).max().unwrap_or(0);
+        let state = clean(column.state());
+        let head = match form {
+            Form::Full => vec![state.into_owned()],
+            Form::Narrow => wrapped(&state, width.max(NARROW_HEAD)),
+        };
+        let width = head.iter().map(|line| line.width()).chain([width]).max().unwrap_or(0);
+        Self { head, installed: column.remedy.is_none(), cells, width }
     }
 }
 
-fn cell_text(page: &Page, case: &CaseReport) -> String {
+/// A name in lines of this width, broken behind its hyphens and at its spaces.
+fn wrapped(name: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for part in name.split_inclusive(['-', ' ']) {
+        match lines.last_mut() {
+            Some(line) if line.width() + part.trim_end().width() <= width => line.push_str(part),
+            _ => lines.push(part.to_owned()),
+        }
+    }
+    lines.iter().map(|line| line.trim_end().to_owned()).collect()
+}
+
+fn cell_text(page: &Page, case: &CaseReport, form: Form) -> String {
     let outcome = cell::outcome(case);
     match cell::note(case) {
         None => outcome,
+        Some(_) if form == Form::Narrow && case.verdict == Verdict::Known => outcome,
         Some("FAIL") if page.style.unicode => format!("{outcome} {}", cell::mark(case.verdict, true)),
         Some(note) => format!("{outcome} ({note})"),
     }
@@ -157,8 +195,14 @@ impl<'a> Table<'a> {
             self.write_line(page, ("as installed", Tone::Quiet), names);
         } else {
             self.write_line(page, ("", Tone::Plain), names);
-            let states = |group| texts(group, |column| (column.state.as_str(), Tone::Heading));
-            self.write_line(page, ("path", Tone::Heading), groups.iter().map(states).collect());
+            let lines =
+                groups.iter().flat_map(|group| &group.columns).map(|column| column.head.len()).max().unwrap_or(1);
+            for line in 0..lines {
+                let heads =
+                    |group| texts(group, |column| (column.head.get(line).map_or("", String::as_str), Tone::Heading));
+                let label = if line + 1 == lines { "path" } else { "" };
+                self.write_line(page, (label, Tone::Heading), groups.iter().map(heads).collect());
+            }
         }
         self.write_rule(page, groups);
         for index in self.rows.iter().copied() {
