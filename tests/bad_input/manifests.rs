@@ -84,7 +84,7 @@ pub const TABLE: &[Bad] = &[
     Bad {
         name: "image that is not the agent",
         input: Folder(|folder| edited(folder, "pathlab/agent:1", "nginx")),
-        place: "good/zeus.yaml:13:48",
+        place: "good/zeus.yaml:13:47",
         says: &["nginx"],
     },
     Bad {

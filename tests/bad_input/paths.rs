@@ -81,7 +81,7 @@ pub const PATHS: &[Bad] = &[
     Bad {
         name: "a name that is asked for from outside of the cluster",
         input: Scenario(POD, "{ from: [pod, node], to: service-dns }"),
-        place: "good/scenario.yaml:10:29",
+        place: "good/scenario.yaml:10:30",
         says: &["`node-to-service-dns` makes no sense: a host does not ask the cluster's DNS"],
     },
     Bad {
