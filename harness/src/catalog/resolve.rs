@@ -303,7 +303,7 @@ impl Resolver<'_> {
             choice.addons.push(addon);
         }
         for PathSpec { path, .. } in paths {
-            for needed in needed_addons(*path).iter().filter(|addon| !choice.addons.contains(addon)) {
+            if let Some(needed) = needed_addons(*path).iter().find(|addon| !choice.addons.contains(addon)) {
                 let message = format!("the path `{path}` needs the addon `{}`", needed.name());
                 return Err(self.source.error(words.span, message).label("it is not among these"));
             }
