@@ -53,7 +53,16 @@ pub const MANIFEST: &str = "\
 apiVersion: v1
 kind: Service
 metadata: { name: zeus }
-spec: { ports: [{ port: 80 }] }
+spec: { selector: { app: zeus }, ports: [{ port: 80, targetPort: 8080 }] }
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: zeus }
+spec:
+  selector: { matchLabels: { app: zeus } }
+  template:
+    metadata: { labels: { app: zeus } }
+    spec: { containers: [{ name: echo, image: pathlab/agent:1, ports: [{ containerPort: 8080 }] }] }
 ";
 
 /// A fresh folder with a home (`vm-images`, `scenarios/good`), an empty working directory and an empty

@@ -2,11 +2,20 @@
 
 use std::os::unix::fs::symlink;
 
+use camino::Utf8Path;
+
 use super::{
     Bad,
     Input::{Folder, Scenario},
+    bench::MANIFEST,
     files::sparse,
 };
+
+/// Puts something else into the good manifest.
+fn edited(folder: &Utf8Path, old: &str, new: &str) {
+    assert_eq!(MANIFEST.matches(old).count(), 1, "`{old}` stands once in the good file");
+    std::fs::write(folder.join("zeus.yaml"), MANIFEST.replace(old, new)).expect("written");
+}
 
 pub const TABLE: &[Bad] = &[
     Bad {
@@ -71,6 +80,36 @@ pub const TABLE: &[Bad] = &[
         input: Folder(|folder| std::fs::write(folder.join("zeus.yaml"), "\n").expect("written")),
         place: "good/zeus.yaml:1:1",
         says: &["the manifest is empty"],
+    },
+    Bad {
+        name: "image that is not the agent",
+        input: Folder(|folder| edited(folder, "pathlab/agent:1", "nginx")),
+        place: "good/zeus.yaml:13:47",
+        says: &["nginx"],
+    },
+    Bad {
+        name: "misspelt field",
+        input: Folder(|folder| edited(folder, "targetPort", "tragetPort")),
+        place: "good/zeus.yaml:4:",
+        says: &["tragetPort"],
+    },
+    Bad {
+        name: "backend that is in no manifest",
+        input: Scenario("{ service: zeus }", "{ service: hera }"),
+        place: "good/scenario.yaml:7:10",
+        says: &["the manifests declare no service `hera`", "declared are: default/zeus"],
+    },
+    Bad {
+        name: "backend without pods",
+        input: Folder(|folder| edited(folder, "selector: { app: zeus }", "selector: { app: hera }")),
+        place: "good/scenario.yaml:7:10",
+        says: &["selects no pod of the manifests"],
+    },
+    Bad {
+        name: "path with nothing to aim at",
+        input: Scenario("{ from: pod, to: pod-ip }", "{ from: pod, to: [pod-ip, host-port] }"),
+        place: "good/scenario.yaml:10:31",
+        says: &["good::testos-1::as-installed::pod-to-host-port has nothing to aim at"],
     },
     Bad {
         name: "manifest of 100 MB",

@@ -63,8 +63,26 @@ pub const PATHS: &[Bad] = &[
     Bad {
         name: "source address of an answer that never comes",
         input: Scenario(POD, "{ from: pod, to: pod-ip, expect: { outcome: timeout, source: node } }"),
-        place: "good/scenario.yaml:10:38",
-        says: &["`source` goes with `outcome: ok` only"],
+        place: "good/scenario.yaml:10:66",
+        says: &["`source` goes with `outcome: ok` only, found `outcome: timeout`"],
+    },
+    Bad {
+        name: "source address of what is blocked",
+        input: Scenario(POD, "{ from: pod, to: pod-ip, expect: { outcome: blocked, source: preserved } }"),
+        place: "good/scenario.yaml:10:66",
+        says: &["`source` goes with `outcome: ok` only, found `outcome: blocked`"],
+    },
+    Bad {
+        name: "unknown outcome with a source address",
+        input: Scenario(POD, "{ from: pod, to: pod-ip, expect: { outcome: blokced, source: preserved } }"),
+        place: "good/scenario.yaml:10:49",
+        says: &["`blokced` is no outcome; expected blocked, ok, rejected"],
+    },
+    Bad {
+        name: "a name that is asked for from outside of the cluster",
+        input: Scenario(POD, "{ from: [pod, node], to: service-dns }"),
+        place: "good/scenario.yaml:10:30",
+        says: &["`node-to-service-dns` makes no sense: a host does not ask the cluster's DNS"],
     },
     Bad {
         name: "a number in the place of a vantage",

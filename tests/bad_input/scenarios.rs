@@ -148,6 +148,42 @@ pub const TABLE: &[Bad] = &[
         says: &["there is no machine 2, expected 1 to 1"],
     },
     Bad {
+        name: "condition for an unknown kind of host",
+        input: Scenario("on: [testos]", "applies_to: firewald"),
+        place: "good/scenario.yaml:13:41",
+        says: &["expected firewalld, ufw or a distro", "did you mean `firewalld`?"],
+    },
+    Bad {
+        name: "channel without a risk",
+        input: Scenario("timeout: 2s", "microk8s: { channel: 1.31 }"),
+        place: "good/scenario.yaml:22:22",
+        says: &["`1.31` is no channel, expected TRACK/RISK, for instance 1.32/stable"],
+    },
+    Bad {
+        name: "unknown addon",
+        input: Scenario("timeout: 2s", "microk8s: { addons: [dns, ingres] }"),
+        place: "good/scenario.yaml:22:27",
+        says: &["expected one of dns, ingress, hostpath-storage", "did you mean `ingress`?"],
+    },
+    Bad {
+        name: "metallb without its range",
+        input: Scenario("timeout: 2s", "microk8s: { addons: [dns, ingress, metallb] }"),
+        place: "good/scenario.yaml:22:36",
+        says: &["`metallb` needs a range of addresses"],
+    },
+    Bad {
+        name: "addon twice",
+        input: Scenario("timeout: 2s", "microk8s: { addons: [ingress, dns, dns] }"),
+        place: "good/scenario.yaml:22:36",
+        says: &["the addon `dns` stands twice"],
+    },
+    Bad {
+        name: "path without its addon",
+        input: Scenario("timeout: 2s", "microk8s: { addons: [dns] }"),
+        place: "good/scenario.yaml:22:21",
+        says: &["the path `outside-to-ingress` needs the addon `ingress`"],
+    },
+    Bad {
         name: "condition that does nothing",
         input: Scenario("[\"sysctl -w net.ipv4.ip_forward=0\"]", "[]"),
         place: "good/scenario.yaml:13:70",

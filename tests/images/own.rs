@@ -32,6 +32,7 @@ fn the_users_own_file_must_be_right() {
     }
     std::fs::remove_file(&file).expect("removed");
     assert_snapshot!("own_gone", bench.lab(&["image", "fetch", "testos", "--image", &own]));
+    assert_snapshot!("own_missing", bench.lab(&["image", "list", "--image", &own]));
     assert_snapshot!("own_unknown", bench.lab(&["image", "list", "--image", "nobody=x"]));
     assert_snapshot!("own_no_file", bench.lab(&["image", "list", "--image", "testos"]));
 }

@@ -14,6 +14,7 @@ use crate::trials;
 pub fn in_namespaces() -> Vec<Trial> {
     trials![
         the_whole_library_is_as_expected,
+        what_is_about_other_hosts_is_skipped,
         two_nodes_with_firewalld_go_from_timeout_over_rejected_to_ok,
         a_remedy_with_another_verdict_is_a_change,
         a_mixed_cluster_from_elsewhere_needs_no_code,
@@ -49,6 +50,21 @@ fn the_whole_library_is_as_expected() {
         let line = said.lines().find(|line| line.trim_start().starts_with(scenario));
         let line = line.unwrap_or_else(|| panic!("no line of {scenario}: {said}"));
         assert!(line.contains("as expected") || line.contains("skipped"), "{line}");
+    }
+}
+
+/// A host fault that a distro cannot have is no failure of it.
+fn what_is_about_other_hosts_is_skipped() {
+    let scenarios = ["firewall-reload-flush", "host-port-after-reload", "nm-cloud-setup", "rp-filter"];
+    let named = scenarios.iter().flat_map(|id| ["-s", id]);
+    let arguments: Vec<&str> = ["ubuntu", "--remedy", "none"].into_iter().chain(named).collect();
+    let lab = Lab::run(&arguments);
+    assert_eq!(lab.status(), 0, "{}", lab.said());
+    for case in lab.report()["cases"].as_array().expect("cases") {
+        let skipped = case["scenario"] != "rp-filter";
+        assert_eq!(case["verdict"] == "skipped", skipped, "{case}");
+        let reason = case["detail"].as_str().unwrap_or_default();
+        assert_eq!(reason.starts_with("what it is about is not on ubuntu-22.04: "), skipped, "{case}");
     }
 }
 

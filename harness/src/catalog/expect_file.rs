@@ -8,27 +8,27 @@ use serde::{
     de::{self, MapAccess, Visitor, value::MapAccessDeserializer},
 };
 
-use super::scenario::ExpectedSource;
+use super::{at::At, scenario::ExpectedSource};
 use crate::model::Outcome;
 
 /// `expect:` as it stands in the file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum ExpectFile {
     /// `blocked`, or an outcome. Read later, so that a wrong word is reported at its place.
     Word(String),
     /// `{ outcome: ok, source: preserved }`.
-    Outcome(String, ExpectedSource),
+    Map(At<String>, Option<At<ExpectedSource>>),
 }
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct ExpectMap {
     /// What is right.
-    #[schemars(with = "OutcomeWord")]
-    outcome: String,
+    #[schemars(with = "ExpectWord")]
+    outcome: At<String>,
     /// Which source address the backend must see.
     #[serde(default)]
-    source: ExpectedSource,
+    source: Option<At<ExpectedSource>>,
 }
 
 impl<'de> Deserialize<'de> for ExpectFile {
@@ -52,7 +52,7 @@ impl<'de> Visitor<'de> for ExpectVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
         let ExpectMap { outcome, source } = ExpectMap::deserialize(MapAccessDeserializer::new(map))?;
-        Ok(ExpectFile::Outcome(outcome, source))
+        Ok(ExpectFile::Map(outcome, source))
     }
 }
 
@@ -65,6 +65,24 @@ impl JsonSchema for ExpectFile {
         let outcome = generator.subschema_for::<OutcomeWord>();
         let map = generator.subschema_for::<ExpectMap>();
         json_schema!({ "anyOf": [{ "const": "blocked" }, outcome, map] })
+    }
+}
+
+/// The words of an expectation for a schema: `blocked`, or an outcome.
+struct ExpectWord;
+
+impl JsonSchema for ExpectWord {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "ExpectWord".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let outcome = generator.subschema_for::<OutcomeWord>();
+        json_schema!({ "anyOf": [{ "const": "blocked" }, outcome] })
     }
 }
 

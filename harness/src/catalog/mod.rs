@@ -9,6 +9,7 @@ pub mod image;
 mod known;
 mod manifests;
 mod many;
+pub mod microk8s;
 mod name;
 mod nodes_file;
 mod paths;

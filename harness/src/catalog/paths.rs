@@ -38,7 +38,7 @@ pub(super) fn expand(
                     .label("the second time")
                     .advice("each path is one case: remove one"));
             }
-            specs.push(rest.spec(path));
+            specs.push(rest.spec(path, place));
         }
     }
     if specs.is_empty() {
@@ -97,6 +97,12 @@ fn check(source: &Source, path: AccessPath, place: SourceSpan, nodes: usize) -> 
     };
     if nodes < 2 && (is_remote(from) || to == Target::RemoteNodePort) {
         return refuse("there is no other node", "set `nodes: 2`, or leave the remote end away");
+    }
+    if to == Target::ServiceDns && matches!(from, Vantage::Node | Vantage::RemoteNode | Vantage::Outside) {
+        return refuse(
+            "a host does not ask the cluster's DNS",
+            "ask from a pod, or aim at `dns`: that is the DNS itself, by its address",
+        );
     }
     match (to, protocol) {
         (Target::Ingress, Protocol::Tcp | Protocol::Udp) => {
@@ -159,13 +165,14 @@ impl<'a> Rest<'a> {
         Ok(())
     }
 
-    fn spec(&self, path: AccessPath) -> PathSpec {
+    fn spec(&self, path: AccessPath, place: SourceSpan) -> PathSpec {
         PathSpec {
             path,
             http: self.entry.http.as_ref().map_or_else(HttpRequest::default, |http| http.value.clone()),
             port: self.entry.port.as_ref().map(|port| port.value),
             expect: self.expect,
             repeat: self.entry.repeat.as_ref().map_or(1, |repeat| repeat.value),
+            place,
         }
     }
 }
@@ -183,21 +190,28 @@ fn check_request(source: &Source, http: &At<HttpRequest>) -> Result<(), CatalogE
 }
 
 fn expect(source: &Source, file: &At<ExpectFile>) -> Result<Expect, CatalogError> {
-    let refuse = |message: String, label: &str| Err(source.error(file.span, message).label(label));
-    let (word, address) = match &file.value {
-        ExpectFile::Word(word) if word == "blocked" => return Ok(Expect::Blocked),
-        ExpectFile::Word(word) => (word, ExpectedSource::Any),
-        ExpectFile::Outcome(outcome, address) => (outcome, *address),
+    let (word, place, address) = match &file.value {
+        ExpectFile::Word(word) => (word, file.span, None),
+        ExpectFile::Map(word, address) => (&word.value, word.span, address.as_ref()),
     };
-    match word.parse::<Outcome>() {
-        Ok(Outcome::Ok) => Ok(Expect::Ok(address)),
+    let expected = match word.parse::<Outcome>() {
+        _ if word == "blocked" => Expect::Blocked,
+        Ok(Outcome::Ok) => return Ok(Expect::Ok(address.map_or(ExpectedSource::Any, |address| address.value))),
         Ok(Outcome::Error) => {
-            refuse("`error` is the lab's own fault and cannot be expected".to_owned(), "never the network's")
+            let message = "`error` is the lab's own fault and cannot be expected";
+            return Err(source.error(place, message).label("never the network's"));
         }
-        Ok(outcome) if address == ExpectedSource::Any => Ok(Expect::Outcome(outcome)),
-        Ok(outcome) => {
-            refuse(format!("`source` goes with `outcome: ok` only, found `{outcome}`"), "no backend sees it")
+        Ok(outcome) => Expect::Outcome(outcome),
+        Err(unknown) => {
+            let message = unknown.to_string().replacen("expected ok,", "expected blocked, ok,", 1);
+            return Err(source.error(place, message).label("no outcome"));
         }
-        Err(unknown) => refuse(unknown.to_string().replacen("expected ok,", "expected blocked, ok,", 1), "no outcome"),
+    };
+    match address.filter(|address| address.value != ExpectedSource::Any) {
+        None => Ok(expected),
+        Some(address) => {
+            let message = format!("`source` goes with `outcome: ok` only, found `outcome: {expected}`");
+            Err(source.error(address.span, message).label("no backend sees it"))
+        }
     }
 }

@@ -10,15 +10,19 @@ use super::{
     distros::Distros,
     known, manifests,
     many::read_word,
+    microk8s::{Addon, MicroK8sChoice, ParseAddonError, is_channel},
     name::{check_free, check_kebab, check_line, check_report},
     nodes_file::{MOST_NODES, NodesFile},
     paths,
     problem::CatalogError,
-    scenario::{AppliesTo, Backend, Carriers, Condition, Nodes, Remedy, Scenario, Underlay, When},
-    scenario_file::{ConditionFile, RemedyFile, ScenarioFile, UnderlayFile},
+    scenario::{AppliesTo, Backend, Carriers, Condition, Nodes, PathSpec, Remedy, Scenario, Underlay, When},
+    scenario_file::{ConditionFile, MicroK8sFile, RemedyFile, ScenarioFile, UnderlayFile},
     source::Source,
 };
-use crate::suggest;
+use crate::{
+    model::{AccessPath, Target, Vantage},
+    suggest,
+};
 
 /// Time limit of a probe when the scenario names none.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -54,12 +58,15 @@ impl Resolver<'_> {
             title: file.title.trim().to_owned(),
             upstream: texts(items(file.upstream.as_ref())),
             dir: dir.to_owned(),
+            source: source.clone(),
             manifests: manifests::read(source, dir, &file.manifests)?,
             backend: self.backend(&file.backend)?,
+            backend_place: file.backend.span,
             conditions: self.conditions(items(file.conditions.as_ref()), nodes.count())?,
             known_issues: known::known_issues(&scope, items(file.known_issues.as_ref()))?,
             probe_timeout: self.timeout(file.timeout.as_ref())?,
             underlay: self.underlay(file.underlay.as_ref())?,
+            microk8s: self.microk8s(file.microk8s.as_ref(), &paths)?,
             carriers: self.carriers(file)?,
             distros,
             nodes,
@@ -87,17 +94,16 @@ impl Resolver<'_> {
         })
     }
 
-    /// The id of a distro that the scenario itself speaks of.
+    /// The id of a distro whose cases there can be: any, where the command line may name it.
     fn own_distro(&self, name: &At<String>, own: &[Arc<Distro>], nodes: &Nodes) -> Result<String, CatalogError> {
         let distro = self.distro(name)?;
-        let mixed: &[Arc<Distro>] = if let Nodes::Mixed(list) = nodes { list } else { &[] };
-        if own.iter().chain(mixed).any(|known| known.id == distro.id) {
+        if matches!(nodes, Nodes::Count(_)) || own.iter().any(|known| known.id == distro.id) {
             return Ok(distro.id.clone());
         }
         let ids: Vec<&str> = own.iter().map(|distro| distro.id.as_str()).collect();
-        let message = format!("the scenario is not about the distro `{}`", name.value);
-        let error = self.source.error(name.span, message).label("not in `distros`");
-        Err(error.advice(format!("add it to `distros`, which holds {}", suggest::list(&ids))))
+        let message = format!("no case of this mixed cluster carries the name of `{}`", name.value);
+        let error = self.source.error(name.span, message).label("not the cluster's");
+        Err(error.advice(format!("its cases carry the name of {}", suggest::list(&ids))))
     }
 
     fn nodes(&self, file: Option<&At<NodesFile>>) -> Result<Nodes, CatalogError> {
@@ -177,6 +183,7 @@ impl Resolver<'_> {
                 name: file.name.trim().to_owned(),
                 on,
                 machines: numbers.iter().map(|number| number.value).collect(),
+                applies_to: file.applies_to.as_ref().map(|name| self.applies_to(name)).transpose()?,
                 when: file.when,
                 run: self.lines(&file.run)?,
                 resync: self.resync(file)?,
@@ -274,6 +281,46 @@ impl Resolver<'_> {
         Ok(underlay)
     }
 
+    fn microk8s(&self, file: Option<&MicroK8sFile>, paths: &[PathSpec]) -> Result<MicroK8sChoice, CatalogError> {
+        let mut choice = MicroK8sChoice::default();
+        let Some(file) = file else { return Ok(choice) };
+        if let Some(channel) = &file.channel {
+            if !is_channel(channel) {
+                let message =
+                    format!("`{}` is no channel, expected TRACK/RISK, for instance 1.32/stable", channel.value);
+                return Err(self.source.error(channel.span, message).label("no channel"));
+            }
+            choice.channel = Some(channel.value.clone());
+        }
+        let Some(words) = &file.addons else { return Ok(choice) };
+        choice.addons.clear();
+        for word in &words.value {
+            let addon = word.parse::<Addon>().map_err(|error| self.no_addon(word, &error))?;
+            if choice.addons.iter().any(|earlier| earlier.name() == addon.name()) {
+                let message = format!("the addon `{}` stands twice", addon.name());
+                return Err(self.source.error(word.span, message).label("the second time"));
+            }
+            choice.addons.push(addon);
+        }
+        for PathSpec { path, .. } in paths {
+            if let Some(needed) = needed_addons(*path).iter().find(|addon| !choice.addons.contains(addon)) {
+                let message = format!("the path `{path}` needs the addon `{}`", needed.name());
+                return Err(self.source.error(words.span, message).label("it is not among these"));
+            }
+        }
+        Ok(choice)
+    }
+
+    fn no_addon(&self, word: &At<String>, error: &ParseAddonError) -> CatalogError {
+        let problem = self.source.error(word.span, error.to_string()).label("no addon");
+        match suggest::closest(word, Addon::NAMES) {
+            Some(closest) if matches!(error, ParseAddonError::Unknown(_)) => {
+                problem.advice(format!("did you mean `{closest}`?"))
+            }
+            _ => problem,
+        }
+    }
+
     fn carriers(&self, file: &ScenarioFile) -> Result<Option<Carriers>, CatalogError> {
         match (&file.providers, &file.needs) {
             (None, None) => Ok(None),
@@ -294,6 +341,16 @@ impl Resolver<'_> {
                 Ok(Some(Carriers { providers: providers?, needs: needs.trim().to_owned() }))
             }
         }
+    }
+}
+
+/// What must be enabled in a MicroK8s for a path to be tried.
+const fn needed_addons(path: AccessPath) -> &'static [Addon] {
+    match (path.from, path.to) {
+        (Vantage::Ingress, Target::Dns | Target::ServiceDns) => &[Addon::Ingress, Addon::Dns],
+        (Vantage::Ingress, _) | (_, Target::Ingress) => &[Addon::Ingress],
+        (_, Target::Dns | Target::ServiceDns) => &[Addon::Dns],
+        _ => &[],
     }
 }
 

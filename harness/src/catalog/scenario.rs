@@ -3,10 +3,16 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use camino::Utf8PathBuf;
+use miette::SourceSpan;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::distro::{Distro, FirewallKind};
+use super::{
+    distro::{Distro, FirewallKind},
+    microk8s::MicroK8sChoice,
+    problem::CatalogError,
+    source::{Source, shown},
+};
 use crate::model::{AccessPath, Outcome, ProviderKind, RemedyVerdict};
 
 /// A scenario that has been read and checked: every name is resolved, every path expanded.
@@ -20,6 +26,8 @@ pub struct Scenario {
     pub upstream: Vec<String>,
     /// The folder.
     pub dir: Utf8PathBuf,
+    /// Its file.
+    pub source: Source,
     /// Distros to run when the command line names none.
     pub distros: Vec<Arc<Distro>>,
     /// Machines of each cluster.
@@ -28,6 +36,8 @@ pub struct Scenario {
     pub manifests: Vec<Manifest>,
     /// The service whose pods answer.
     pub backend: Backend,
+    /// The backend's place in the file.
+    pub backend_place: SourceSpan,
     /// The access paths, expanded, in the order of the file; no path stands twice.
     pub paths: Vec<PathSpec>,
     /// How the hosts differ from their distro's own policy.
@@ -40,6 +50,8 @@ pub struct Scenario {
     pub probe_timeout: Duration,
     /// The network between the machines.
     pub underlay: Underlay,
+    /// The MicroK8s that it wants, where its cluster is one.
+    pub microk8s: MicroK8sChoice,
     /// Which providers can carry it; none means all.
     pub carriers: Option<Carriers>,
 }
@@ -97,6 +109,8 @@ pub struct PathSpec {
     pub expect: Expect,
     /// How many times the exchange is made, one after the other (at least 1).
     pub repeat: u32,
+    /// Its place in the scenario's file.
+    pub place: SourceSpan,
 }
 
 /// What an HTTP path asks for.
@@ -144,6 +158,8 @@ pub struct Condition {
     pub on: Vec<String>,
     /// Machines it is for, counted from 1; empty means all.
     pub machines: Vec<u8>,
+    /// Which hosts it is for; none means all.
+    pub applies_to: Option<AppliesTo>,
     /// When it happens.
     pub when: When,
     /// Shell lines, run as root, in order.
@@ -197,7 +213,7 @@ pub struct Remedy {
     pub verdict: Option<RemedyVerdict>,
 }
 
-/// Which hosts a remedy is for.
+/// Which hosts a condition or a remedy is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AppliesTo {
     /// Hosts with this firewall.
@@ -237,6 +253,18 @@ impl Underlay {
 }
 
 impl Scenario {
+    /// A problem at a place of the scenario's file.
+    #[must_use]
+    pub fn problem(&self, place: SourceSpan, message: impl Into<String>) -> CatalogError {
+        self.source.error(place, message)
+    }
+
+    /// The folder as messages show it.
+    #[must_use]
+    pub fn shown_dir(&self) -> String {
+        shown(&self.dir)
+    }
+
     /// What the provider lacks to carry this scenario; none when it can.
     #[must_use]
     pub fn lacking(&self, provider: ProviderKind) -> Option<&str> {
@@ -293,14 +321,59 @@ impl Default for Underlay {
     }
 }
 
+impl Condition {
+    /// Whether the condition is for this machine, counted from 1, of this distro.
+    #[must_use]
+    pub fn applies(&self, number: u8, distro: &Distro) -> bool {
+        (self.machines.is_empty() || self.machines.contains(&number))
+            && (self.on.is_empty() || self.on.contains(&distro.id))
+            && self.applies_to.as_ref().is_none_or(|hosts| hosts.holds(distro))
+    }
+
+    /// The hosts that it is for, for people; none means all.
+    #[must_use]
+    pub fn hosts(&self) -> Option<String> {
+        let on = (!self.on.is_empty()).then(|| self.on.join(", "));
+        let kind = self.applies_to.as_ref().map(ToString::to_string);
+        match (on, kind) {
+            (Some(on), Some(kind)) => Some(format!("{kind} of {on}")),
+            (on, kind) => on.or(kind),
+        }
+    }
+}
+
 impl Remedy {
     /// Whether the remedy is for this distro.
     #[must_use]
     pub fn applies(&self, distro: &Distro) -> bool {
-        match &self.applies_to {
-            None => true,
-            Some(AppliesTo::Firewall(kind)) => distro.policy.firewall.kind() == Some(*kind),
-            Some(AppliesTo::Distro(id)) => *id == distro.id,
+        self.applies_to.as_ref().is_none_or(|hosts| hosts.holds(distro))
+    }
+}
+
+impl AppliesTo {
+    fn holds(&self, distro: &Distro) -> bool {
+        match self {
+            Self::Firewall(kind) => distro.policy.firewall.kind() == Some(*kind),
+            Self::Distro(id) => *id == distro.id,
+        }
+    }
+
+    /// The word of the scenario's file: `firewalld`, `ufw`, or the id of a distro.
+    #[must_use]
+    pub fn word(&self) -> String {
+        match self {
+            Self::Firewall(kind) => kind.to_string(),
+            Self::Distro(id) => id.clone(),
+        }
+    }
+}
+
+/// The hosts, for people.
+impl fmt::Display for AppliesTo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Firewall(kind) => write!(f, "hosts with {kind}"),
+            Self::Distro(id) => f.write_str(id),
         }
     }
 }

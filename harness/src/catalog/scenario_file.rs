@@ -50,6 +50,9 @@ pub struct ScenarioFile {
     /// The network between the machines.
     #[serde(default)]
     pub underlay: Option<At<UnderlayFile>>,
+    /// The MicroK8s that it wants, where its cluster is one.
+    #[serde(default)]
+    pub microk8s: Option<MicroK8sFile>,
     /// The providers that can carry it; all when absent.
     #[serde(default)]
     #[schemars(with = "Option<Vec<ProviderKind>>")]
@@ -102,6 +105,9 @@ pub struct ConditionFile {
     /// Machines it is for, counted from 1; all when absent.
     #[serde(default)]
     pub machines: Option<Vec<At<u8>>>,
+    /// `firewalld`, `ufw` or a distro; every host when absent.
+    #[serde(default)]
+    pub applies_to: Option<At<String>>,
     /// When it happens.
     pub when: When,
     /// Shell lines, run as root, in order.
@@ -148,6 +154,18 @@ pub struct RemedyFile {
     #[serde(default)]
     #[schemars(with = "Option<RemedyVerdict>")]
     pub verdict: Option<At<String>>,
+}
+
+/// The MicroK8s that a scenario wants.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MicroK8sFile {
+    /// Channel: `1.31/stable`. The command line's `--channel` counts more.
+    #[serde(default)]
+    pub channel: Option<At<String>>,
+    /// Addons: `dns`, `ingress`, `hostpath-storage`, `metallb:FIRST-LAST`; `[dns, ingress]` when absent.
+    #[serde(default)]
+    pub addons: Option<At<Vec<At<String>>>>,
 }
 
 /// The network between the machines.

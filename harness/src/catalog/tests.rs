@@ -7,6 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::{
     Catalog,
     distro::Firewall,
+    microk8s::{Addon, MicroK8sChoice},
     scenario::{AppliesTo, Expect, ExpectedSource, Nodes, Scenario},
 };
 use crate::model::{Outcome, ProviderKind};
@@ -183,6 +184,27 @@ fn the_rest_has_defaults_or_is_kept() {
         (other.conditions[0].on.as_slice(), other.conditions[0].machines.as_slice()),
         (&["rhel-9.5".to_owned()][..], &[1, 3][..])
     );
+}
+
+#[test]
+fn a_scenario_chooses_its_microk8s() {
+    let plain = example("distros: [rhel]\npaths: [{ from: pod, to: service }]\n");
+    assert_eq!(plain.microk8s, MicroK8sChoice { channel: None, addons: vec![Addon::Dns, Addon::Ingress] });
+    let other = example(
+        "distros: [rhel]\npaths: [{ from: pod, to: service }]\n\
+         microk8s: { channel: 1.31/stable, addons: [dns, hostpath-storage] }\n",
+    );
+    let addons = vec![Addon::Dns, Addon::HostpathStorage];
+    assert_eq!(other.microk8s, MicroK8sChoice { channel: Some("1.31/stable".to_owned()), addons });
+}
+
+#[test]
+fn a_known_issue_may_be_of_a_distro_that_only_the_command_line_names() {
+    let scenario = example(
+        "distros: [rhel]\npaths: [{ from: pod, to: service }]\n\
+         known_issues: [{ distro: ubuntu, upstream: a/b#1, paths: [pod-to-service], outcome: timeout }]\n",
+    );
+    assert_eq!(scenario.known_issues[0].distro, "ubuntu-22.04");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `lab run --provider ssh`: which hosts, what would be done to them, and whether that is wanted.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     io::{self, BufRead as _, IsTerminal as _, Write as _},
     sync::Arc,
 };
@@ -18,12 +18,12 @@ use super::{
     whole,
 };
 use crate::{
-    catalog::{Catalog, distro::Distro},
-    cluster::microk8s::Addon,
+    catalog::{Catalog, distro::Distro, microk8s::Addon},
     model::ProviderKind,
+    plan::Plan,
     provider::{existing::HostArgument, ssh::Destination},
     run::{
-        Recipe,
+        Recipe, Snaps,
         existing::{Consent, ExistingRecipe, Intended, SurveyError, survey},
     },
 };
@@ -78,6 +78,10 @@ enum ExistingArgumentError {
     /// A lab that would stay.
     #[error("nothing stays up on hosts that exist: `--keep` does not go together with `--provider ssh`")]
     Keep,
+    /// Scenarios that want one MicroK8s each.
+    #[error("the scenarios want MicroK8s {first} and {second} on the same hosts of {distro}")]
+    #[diagnostic(help("run them one by one, or name one channel for all: `--channel`"))]
+    Channels { distro: String, first: String, second: String },
     /// Nobody to ask.
     #[error("hosts are not changed without consent, and there is no terminal to ask on; nothing was done")]
     #[diagnostic(help("read the list above; `--yes` says that all of it may be done"))]
@@ -156,11 +160,35 @@ fn recipe(selected: &Selected, args: &RunArgs, log: &Utf8Path) -> Result<Existin
         hosts,
         outside: existing.outside.clone(),
         consent: Consent { install: existing.install, changes: existing.allow_changes },
-        source: whole::source(lab)?,
-        addons: vec![Addon::Dns, Addon::Ingress],
+        addons: addons(&selected.plan),
+        snaps: if existing.install { one_channel(&selected.plan, whole::snaps(lab)?)? } else { whole::snaps(lab)? },
         epel: lab.epel.clone(),
         log: Some(log.to_owned()),
     })
+}
+
+/// All that any of the scenarios needs: they take turns on one MicroK8s.
+fn addons(plan: &Plan) -> Vec<Addon> {
+    let mut addons: Vec<Addon> = Vec::new();
+    for addon in plan.clusters.iter().flat_map(|cluster| &cluster.scenario.microk8s.addons) {
+        if !addons.contains(addon) {
+            addons.push(addon.clone());
+        }
+    }
+    addons
+}
+
+/// Refuses to install one MicroK8s for scenarios that want several.
+fn one_channel(plan: &Plan, snaps: Snaps) -> Result<Snaps, Failure> {
+    let mut channels = BTreeMap::new();
+    for cluster in plan.clusters.iter().filter(|_| snaps.files.is_none()) {
+        let (distro, channel) = (cluster.distro.id.clone(), snaps.channel(&cluster.scenario).to_owned());
+        let first = channels.entry(distro.clone()).or_insert_with(|| channel.clone()).clone();
+        if first != channel {
+            return Err(Failure::input(ExistingArgumentError::Channels { distro, first, second: channel }));
+        }
+    }
+    Ok(snaps)
 }
 
 async fn consent(selected: &Selected, recipe: &ExistingRecipe, yes: bool) -> Result<(), Failure> {

@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write};
 
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, ThemeCharacters, ThemeStyles};
 
-use super::exit::Exit;
+use super::{exit::Exit, told::Told};
 
 /// Why a command failed.
 #[derive(Debug)]
@@ -71,7 +71,7 @@ fn rendered(problem: &dyn Diagnostic) -> String {
         GraphicalReportHandler::new_themed(GraphicalTheme::unicode())
     };
     let mut text = String::new();
-    match handler.render_report(&mut text, problem) {
+    match handler.render_report(&mut text, &Told::new(problem)) {
         Ok(()) if plain => text.trim_start().to_owned(),
         Ok(()) => text,
         // A place outside of its text cannot be drawn; the message still can.

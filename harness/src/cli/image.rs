@@ -75,6 +75,7 @@ fn row(distro: &Distro, state: &State) -> (Vec<String>, Value) {
         State::Here { path, bytes, origin } => (origin_word(*origin), Some(*bytes), path.to_string()),
         State::Partly(bytes) => ("partly", Some(*bytes), format!("goes on with: lab image fetch {}", distro.id)),
         State::Absent(help) => ("absent", None, help.clone()),
+        State::Missing { path, from } => ("missing", None, format!("{from} names {path}, which does not exist")),
     };
     let size = bytes.map_or_else(|| "-".to_owned(), |bytes| format!("{} MB", bytes.div_ceil(1_000_000)));
     let key = if matches!(state, State::Here { .. }) { "path" } else { "how_to_get" };
@@ -130,7 +131,10 @@ fn verify(args: &ImageVerifyArgs, catalog: &Catalog, out: &mut dyn Write) -> Res
         writeln!(out, "no image is here")?;
     }
     if problems.is_empty() {
-        locking.after(&Used::of_images(&images)).map_err(Failure::lab)?;
+        let used = Used::of_images(&images);
+        // As `lab run` refuses what differs before it makes anything: bad input, not a lab that broke.
+        locking.before(|| Ok(used.clone()))?;
+        locking.after(&used).map_err(Failure::lab)?;
     }
     ended(problems)
 }

@@ -1,5 +1,7 @@
 //! What a lab is made of, on the command line: the same for every command that makes one.
 
+use std::collections::BTreeMap;
+
 use camino::Utf8PathBuf;
 use clap::{ArgAction, Args};
 use serde::{Deserialize, Serialize};
@@ -57,7 +59,7 @@ pub struct WholeArgs {
     /// Disk of each machine, in GiB.
     #[arg(long, value_name = "GIB", value_parser = clap::value_parser!(u32).range(1..=65536))]
     pub disk: Option<u32>,
-    /// Channel that MicroK8s comes from; `1.32/stable` when it is not given.
+    /// Channel that MicroK8s comes from; the scenario's, or else `1.32/stable`, when it is not given.
     #[arg(long, value_name = "CHANNEL")]
     pub channel: Option<String>,
     /// One revision of MicroK8s.
@@ -70,6 +72,10 @@ pub struct WholeArgs {
     /// File or URL of the package that brings EPEL, where a machine's repositories do not know it (RHEL).
     #[arg(long, value_name = "PACKAGE", env = "PATHLAB_EPEL", hide_env_values = true)]
     pub epel: Option<String>,
+    /// Revisions of MicroK8s that `--locked` insists on, by distro. No argument: the lock file says them.
+    #[arg(skip)]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub locked_revisions: BTreeMap<String, u32>,
 }
 
 impl LabArgs {
@@ -91,37 +97,50 @@ impl LabArgs {
     }
 }
 
-impl WholeArgs {
-    /// The arguments that were given and mean nothing where machines are no whole ones. What the environment may name
-    /// is for whoever needs it.
-    #[must_use]
-    pub fn given(&self) -> Vec<&'static str> {
-        let mut given = self.of_libvirt();
-        let rest = [
-            ("--machines-per-host", self.machines_per_host.is_some()),
-            ("--image", !self.images.is_empty()),
-            ("--cpus", self.cpus.is_some()),
-            ("--memory", self.memory.is_some()),
-            ("--disk", self.disk.is_some()),
-            ("--channel", self.channel.is_some()),
-            ("--revision", self.revision.is_some()),
-            ("--snap", !self.snaps.is_empty()),
-        ];
-        given.extend(named(rest));
-        given
-    }
+/// Providers that make their machines.
+const MAKERS: &[ProviderKind] = &[ProviderKind::Libvirt, ProviderKind::Multipass];
 
-    /// Those among them that mean something to libvirt only.
+/// Providers whose machines have a MicroK8s.
+const WHOLE: &[ProviderKind] = &[ProviderKind::Libvirt, ProviderKind::Multipass, ProviderKind::Ssh];
+
+impl WholeArgs {
+    /// The first argument that was given and means nothing to this provider, with those to whom it means something.
+    /// What the environment may name is for whoever needs it.
     #[must_use]
-    pub fn of_libvirt(&self) -> Vec<&'static str> {
-        let all = [
-            ("--libvirt-network", self.libvirt_network.is_some()),
-            ("--libvirt-storage", self.libvirt_storage.is_some()),
+    pub fn misplaced(&self, provider: ProviderKind) -> Option<(&'static str, &'static [ProviderKind])> {
+        let all: [(&str, &[ProviderKind], bool); 10] = [
+            ("--libvirt-network", &[ProviderKind::Libvirt], self.libvirt_network.is_some()),
+            ("--libvirt-storage", &[ProviderKind::Libvirt], self.libvirt_storage.is_some()),
+            ("--machines-per-host", MAKERS, self.machines_per_host.is_some()),
+            ("--image", MAKERS, !self.images.is_empty()),
+            ("--cpus", MAKERS, self.cpus.is_some()),
+            ("--memory", MAKERS, self.memory.is_some()),
+            ("--disk", MAKERS, self.disk.is_some()),
+            ("--channel", WHOLE, self.channel.is_some()),
+            ("--revision", WHOLE, self.revision.is_some()),
+            ("--snap", WHOLE, !self.snaps.is_empty()),
         ];
-        named(all).collect()
+        let misplaced = all.into_iter().find(|(_, whose, given)| *given && !whose.contains(&provider));
+        misplaced.map(|(argument, whose, _)| (argument, whose))
     }
 }
 
-fn named<const N: usize>(arguments: [(&'static str, bool); N]) -> impl Iterator<Item = &'static str> {
-    arguments.into_iter().filter(|(_, given)| *given).map(|(name, _)| name)
+#[cfg(test)]
+mod tests {
+    use super::WholeArgs;
+    use crate::model::ProviderKind;
+
+    #[test]
+    fn arguments_are_for_the_providers_that_heed_them() {
+        let args = WholeArgs { cpus: Some(2), channel: Some("1.32/stable".to_owned()), ..WholeArgs::default() };
+        let misplaced = |provider| args.misplaced(provider).map(|(argument, _)| argument);
+        assert_eq!(misplaced(ProviderKind::Netns), Some("--cpus"));
+        assert_eq!(misplaced(ProviderKind::Ssh), Some("--cpus"));
+        assert_eq!(misplaced(ProviderKind::Libvirt), None);
+        assert_eq!(misplaced(ProviderKind::Multipass), None);
+        let args = WholeArgs { libvirt_network: Some("default".to_owned()), ..WholeArgs::default() };
+        assert!(ProviderKind::ALL.iter().all(|one| args.misplaced(*one).is_none() == (*one == ProviderKind::Libvirt)));
+        let args = WholeArgs { channel: Some("1.32/stable".to_owned()), ..WholeArgs::default() };
+        assert!(ProviderKind::ALL.iter().all(|one| args.misplaced(*one).is_some() == (*one == ProviderKind::Netns)));
+    }
 }

@@ -71,9 +71,10 @@ fn hosts(scenario: &Scenario) -> String {
         Nodes::Count(_) if count > 1 => format!("{}, {count} machines", distros.join(", ")),
         Nodes::Count(_) => distros.join(", "),
     };
-    match scenario.lacking(ProviderKind::Netns) {
-        Some(_) => format!("{machines}, VMs only"),
-        None => machines,
+    match (scenario.lacking(ProviderKind::Netns), scenario.lacking(ProviderKind::Libvirt)) {
+        (Some(_), _) => format!("{machines}, VMs only"),
+        (None, Some(_)) => format!("{machines}, namespace hosts only"),
+        (None, None) => machines,
     }
 }
 

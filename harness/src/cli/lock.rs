@@ -2,7 +2,7 @@
 
 use camino::Utf8PathBuf;
 
-use super::{args::LockArgs, failure::Failure};
+use super::{args::LockArgs, failure::Failure, lab_args::WholeArgs, select::Selected};
 use crate::lock::{LockError, LockFile, Used};
 
 /// What a command does with `pathlab.lock`.
@@ -25,6 +25,20 @@ impl Locking {
             (_, true) => Self::Insist(path(), LockFile::read(&args.lock_file).map_err(Failure::input)?),
             _ => Self::Off,
         })
+    }
+
+    /// Has the locked revisions of MicroK8s installed, instead of a channel's newest that would be refused afterwards.
+    /// A lock knows one of each distro: where the scenarios want several channels, it is not known of which it is.
+    pub(super) fn pin(&self, selected: &Selected, args: &mut WholeArgs) {
+        let Self::Insist(_, lock) = self else { return };
+        let mut locked = lock.revisions(&format!("{}/{}", selected.provider, selected.cluster));
+        locked.retain(|distro, _| {
+            let own = selected.plan.clusters.iter().filter(|cluster| cluster.distro.id == *distro);
+            let mut channels: Vec<_> = own.map(|cluster| cluster.scenario.microk8s.channel.as_deref()).collect();
+            channels.dedup();
+            args.channel.is_some() || channels.len() <= 1
+        });
+        args.locked_revisions = locked;
     }
 
     /// Refuses what is known to differ before anything is made; `used` is looked for only where that matters.

@@ -2,8 +2,6 @@
 
 use std::{io::Write, sync::Arc, thread::available_parallelism, time::Duration};
 
-use camino::{Utf8Path, Utf8PathBuf};
-use jiff::Timestamp;
 use libtest_mimic::FormatSetting;
 use miette::Diagnostic;
 
@@ -16,6 +14,7 @@ use super::{
     lab_args::LabArgs,
     labs::{Asked, Unmade, make, ways_in},
     lock::Locking,
+    report_dir::ReportDir,
     select::{Selected, select},
     wait::wait,
     whole,
@@ -37,12 +36,9 @@ use crate::{
         ProviderError,
         needs::{Check, Status, check_netns, missing_programs},
     },
-    report::{self, claim_dir, fresh_dir},
+    report,
     run::{self, Explain, Finished, Maker, MakerError, Owner, Recipe, RunOptions, existing::SurveyError, trials},
 };
-
-/// Where reports go when the command line does not say.
-const REPORTS: &str = "reports";
 
 /// How long one phase of one cluster may take: namespace hosts need seconds, a machine under load some more.
 pub(super) const PHASE_LIMIT: Duration = Duration::from_secs(15 * 60);
@@ -137,9 +133,11 @@ pub fn run(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
     let baseline = args.baseline.as_deref().map(baseline::read).transpose()?;
     let reuse = args.reuse.then(|| whole::reuse(selected.provider, args)).transpose()?;
     let locking = Locking::new(&args.lock)?;
+    let args = &pinned(args, &locking, &selected);
     check(&selected)?;
     locking.before(|| known(&selected, &args.selection.lab))?;
-    let dir = report_dir(args.report.as_deref())?;
+    let folder = ReportDir::claim(args.report.as_deref())?;
+    let dir = folder.path.clone();
     let options = RunOptions {
         id: dir.file_name().unwrap_or("run").to_owned(),
         command: std::env::args().collect(),
@@ -151,8 +149,8 @@ pub fn run(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
         run_limit: args.timeout,
         events: Arc::new(events),
     };
-    // When nothing was observed there is nothing to keep; the folder is the run's own, and empty.
-    let no_report = || drop(std::fs::remove_dir(&dir));
+    // When nothing was observed there is nothing to keep.
+    let no_report = || folder.give_back();
     let kept = match args.keep.as_ref().map(|name| keep(name.as_ref(), args, &selected)).transpose() {
         Ok(kept) => kept,
         Err(unmade) => {
@@ -199,6 +197,13 @@ pub fn run(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
     }
     whole::left_for_later(&finished.kept, &args.lock)?;
     Ok(if finished.interrupted { Exit::Interrupted } else { baseline::exit(&finished.report) })
+}
+
+/// The arguments with the revisions that the lock insists on.
+fn pinned(args: &RunArgs, locking: &Locking, selected: &Selected) -> RunArgs {
+    let mut args = args.clone();
+    locking.pin(selected, &mut args.selection.lab.whole);
+    args
 }
 
 /// What is known of a lab's parts before it is made: what the host has, and images. A lab of no machines is asked, and
@@ -287,6 +292,11 @@ pub(super) fn recipe(selected: &Selected, args: &LabArgs) -> Result<Recipe, Fail
 /// What the files say is checked before anything is created.
 pub(super) fn check(selected: &Selected) -> Result<(), Failure> {
     whole::check(selected.provider)?;
+    check_files(selected)
+}
+
+/// What can be said of the files alone.
+pub(super) fn check_files(selected: &Selected) -> Result<(), Failure> {
     match selected.cluster {
         ClusterKind::Dataplane => dataplane::check(&selected.plan).map_err(Failure::input),
         ClusterKind::Kubernetes => {
@@ -295,13 +305,6 @@ pub(super) fn check(selected: &Selected) -> Result<(), Failure> {
         }
         // Its API server says what it does not take.
         ClusterKind::Microk8s => Ok(()),
-    }
-}
-
-fn report_dir(named: Option<&Utf8Path>) -> Result<Utf8PathBuf, Failure> {
-    match named {
-        Some(dir) => claim_dir(dir).map(|()| dir.to_owned()).map_err(|error| input_report(&error)),
-        None => fresh_dir(Utf8Path::new(REPORTS), Timestamp::now()).map_err(|error| lab_report(&error)),
     }
 }
 
@@ -323,10 +326,6 @@ pub(super) const fn default_phase_limit(provider: ProviderKind) -> Duration {
 
 fn lab_report(error: &report::ReportError) -> Failure {
     Failure::lab(ReportProblem::new(error))
-}
-
-fn input_report(error: &report::ReportError) -> Failure {
-    Failure::input(ReportProblem::new(error))
 }
 
 impl From<RunFormat> for FormatSetting {

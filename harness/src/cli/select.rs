@@ -85,6 +85,15 @@ pub enum ArgumentError {
         /// The argument.
         argument: &'static str,
     },
+    /// Something of machines that are made, where they exist already.
+    #[error("`{argument}` is for machines that the lab makes, and those of the provider {provider} exist already")]
+    #[diagnostic(help("leave it out"))]
+    Made {
+        /// The argument.
+        argument: &'static str,
+        /// The provider.
+        provider: ProviderKind,
+    },
     /// `all` or `none` beside something else.
     #[error("`--{argument} {word}` does not go together with another `--{argument}`")]
     Alone {
@@ -129,11 +138,11 @@ pub(super) fn select_in(mut catalog: Catalog, args: &SelectionArgs) -> Result<Se
 
 fn cluster(args: &LabArgs) -> Result<ClusterKind, ArgumentError> {
     let provider = args.provider;
-    if let (ProviderKind::Netns, Some(argument)) = (provider, args.whole.given().first().copied()) {
-        return Err(ArgumentError::Whole { argument });
-    }
-    if let (ProviderKind::Multipass | ProviderKind::Ssh, Some(argument)) = (provider, args.whole.of_libvirt().first()) {
-        return Err(ArgumentError::Libvirt { argument });
+    match (provider, args.whole.misplaced(provider)) {
+        (_, None) => {}
+        (ProviderKind::Netns, Some((argument, _))) => return Err(ArgumentError::Whole { argument }),
+        (_, Some((argument, [ProviderKind::Libvirt]))) => return Err(ArgumentError::Libvirt { argument }),
+        (_, Some((argument, _))) => return Err(ArgumentError::Made { argument, provider }),
     }
     let Some(cluster) = args.cluster else { return Ok(provider.default_cluster()) };
     let clusters = provider.clusters();

@@ -13,16 +13,13 @@ use super::{
 };
 use crate::{
     catalog::distro::Distro,
-    cluster::microk8s::{Addon, MicroK8sError, SnapFiles, Source},
+    cluster::microk8s::{MicroK8sError, SnapFiles},
     image::{OwnImages, Store},
     ledger::{LabName, Ledger},
     model::ProviderKind,
     provider::{HostPool, PoolError, libvirt::LibvirtOptions, multipass::Multipass},
-    run::{BootImage, LibvirtHosts, Recipe, Size, WholeProvider, WholeRecipe, stamp},
+    run::{BootImage, LibvirtHosts, Recipe, Size, Snaps, WholeProvider, WholeRecipe, stamp},
 };
-
-/// Where MicroK8s comes from when nothing is said.
-const CHANNEL: &str = "1.32/stable";
 
 /// Arguments that whole machines cannot be made of.
 #[derive(Debug, thiserror::Error, Diagnostic)]
@@ -32,7 +29,7 @@ enum WholeError {
     #[diagnostic(help("name a distro that is selected, by its id or alias"))]
     Image(String),
     /// Snaps that do not belong together.
-    #[error("{0}")]
+    #[error(transparent)]
     Snaps(#[from] MicroK8sError),
     /// Hosts of libvirt that make no sense together.
     #[error("{0}")]
@@ -90,26 +87,25 @@ pub(super) fn recipe(selected: &Selected, args: &WholeArgs) -> Result<Recipe, Fa
         ProviderKind::Multipass => WholeProvider::Multipass { limit: args.machines_per_host.map(usize::from) },
         ProviderKind::Ssh | ProviderKind::Netns => return Err(Failure::input(WholeError::Existing)),
     };
+    let snaps = snaps(args)?;
     Ok(Recipe::Whole(Box::new(WholeRecipe {
         provider,
         images: images(selected, args)?,
         size: Size { cpus: args.cpus, memory_mib: args.memory.map(|gib| gib << 10), disk_gib: args.disk },
-        source: source(args)?,
-        addons: vec![Addon::Dns, Addon::Ingress],
+        snaps,
         epel: args.epel.clone(),
         reuse: None,
     })))
 }
 
 /// Where MicroK8s comes from.
-pub(super) fn source(args: &WholeArgs) -> Result<Source, Failure> {
-    Ok(match args.snaps.as_slice() {
-        [] => {
-            let channel = args.channel.clone().unwrap_or_else(|| CHANNEL.to_owned());
-            Source::Store { channel, revision: args.revision }
-        }
-        files => Source::Files(SnapFiles::find(files).map_err(|error| Failure::input(WholeError::from(error)))?),
-    })
+pub(super) fn snaps(args: &WholeArgs) -> Result<Snaps, Failure> {
+    let files = match args.snaps.as_slice() {
+        [] => None,
+        files => Some(SnapFiles::find(files).map_err(|error| Failure::input(WholeError::from(error)))?),
+    };
+    let (channel, revision, locked) = (args.channel.clone(), args.revision, args.locked_revisions.clone());
+    Ok(Snaps { files, channel, revision, locked })
 }
 
 fn libvirt(args: &WholeArgs) -> Result<LibvirtHosts, Failure> {
@@ -127,7 +123,7 @@ fn libvirt(args: &WholeArgs) -> Result<LibvirtHosts, Failure> {
 
 /// The image of every distro that a machine of the plan has.
 fn images(selected: &Selected, args: &WholeArgs) -> Result<BTreeMap<String, BootImage>, Failure> {
-    let carried = selected.plan.clusters.iter().filter(|one| one.scenario.lacking(selected.provider).is_none());
+    let carried = selected.plan.clusters.iter().filter(|one| one.not_carried(selected.provider).is_none());
     let distros: BTreeMap<&str, &Arc<Distro>> =
         carried.flat_map(|cluster| &cluster.machines).map(|distro| (distro.id.as_str(), distro)).collect();
     for image in &args.images {

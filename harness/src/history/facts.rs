@@ -45,7 +45,8 @@ pub(super) fn of(report: &Report) -> Facts {
     for scenario in &report.scenarios {
         for condition in &scenario.conditions {
             let on = if condition.on.is_empty() { String::new() } else { format!(" on {}", condition.on.join(", ")) };
-            let lines = format!("{}{on}", condition.run.join("; "));
+            let kind = condition.applies_to.as_ref().map(|hosts| format!(" for {hosts}")).unwrap_or_default();
+            let lines = format!("{}{on}{kind}", condition.run.join("; "));
             add(&scenario.id, &format!("condition `{}`", condition.name), Some(&lines));
         }
     }

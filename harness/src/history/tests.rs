@@ -28,6 +28,7 @@ fn condition() -> ConditionReport {
     ConditionReport {
         name: "no traffic between pods".to_owned(),
         on: vec!["d".to_owned()],
+        applies_to: None,
         run: vec!["iptables -I FORWARD -j DROP".to_owned()],
     }
 }

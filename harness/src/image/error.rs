@@ -168,21 +168,25 @@ impl ImageError {
     }
 }
 
-/// The error without the path that `fs_err` puts in front: the message has it already.
+/// The error without the path that `fs_err` puts in front: the message has it already. It keeps the system's own error
+/// to itself, and quotes it behind the path.
 fn plain(error: std::io::Error) -> std::io::Error {
-    match error.raw_os_error().or_else(|| raw(&error)) {
-        Some(number) => std::io::Error::from_raw_os_error(number),
-        None => error,
+    let text = error.to_string();
+    match text.rsplit_once("`: ") {
+        Some((_, reason)) if error.raw_os_error().is_none() => std::io::Error::new(error.kind(), reason),
+        _ => error,
     }
 }
 
-fn raw(error: &std::io::Error) -> Option<i32> {
-    let mut source = error.get_ref().and_then(|inner| inner.source());
-    while let Some(inner) = source {
-        if let Some(number) = inner.downcast_ref::<std::io::Error>().and_then(std::io::Error::raw_os_error) {
-            return Some(number);
-        }
-        source = inner.source();
+#[cfg(test)]
+mod tests {
+    use super::ImageError;
+
+    #[test]
+    fn a_path_is_told_once() {
+        let path = camino::Utf8Path::new("/dev/null/images");
+        let error = fs_err::create_dir_all(path).expect_err("no folder");
+        let text = ImageError::io("create", path, error).to_string();
+        assert_eq!(text, "failed to create /dev/null/images: Not a directory (os error 20)");
     }
-    None
 }

@@ -61,6 +61,13 @@ pub enum State {
     Partly(u64),
     /// It is not here; how to get it.
     Absent(String),
+    /// The user named a file that is not there.
+    Missing {
+        /// The file.
+        path: Utf8PathBuf,
+        /// The variable or option.
+        from: String,
+    },
 }
 
 impl Store {
@@ -97,12 +104,15 @@ impl Store {
     /// How far the image of a distro is.
     #[must_use]
     pub fn state(&self, distro: &Distro) -> State {
-        let (path, origin) = match self.own(distro) {
-            Some((path, _)) => (path, Some(Origin::Own)),
-            None => (self.path(distro), Record::read(&self.path(distro)).map(|record| record.origin)),
-        };
-        if let (Ok(file), Some(origin)) = (fs::metadata(&path), origin) {
-            return State::Here { path, bytes: file.len(), origin };
+        if let Some((path, from)) = self.own(distro) {
+            return match fs::metadata(&path) {
+                Ok(file) => State::Here { path, bytes: file.len(), origin: Origin::Own },
+                Err(_) => State::Missing { path, from },
+            };
+        }
+        let path = self.path(distro);
+        if let (Ok(file), Some(record)) = (fs::metadata(&path), Record::read(&path)) {
+            return State::Here { path, bytes: file.len(), origin: record.origin };
         }
         match Part::bytes(&path) {
             0 => State::Absent(how_to_get(distro)),

@@ -50,7 +50,7 @@ impl House {
         let jobs = available_parallelism().map_or(1, usize::from) * JOBS_PER_PROCESSOR;
         let (maker, lives) = {
             let carried =
-                plan.clusters.iter().enumerate().filter(|(_, one)| one.scenario.lacking(maker.provider()).is_none());
+                plan.clusters.iter().enumerate().filter(|(_, one)| one.not_carried(maker.provider()).is_none());
             let begun = carried.map(|(index, cluster)| {
                 let maker = &maker;
                 async move {

@@ -153,6 +153,15 @@ impl LockFile {
         if differences.is_empty() { Ok(()) } else { Err(LockError::Refused { path: path.to_owned(), differences }) }
     }
 
+    /// The revisions of the snap that clusters were, by distro, in a kind of lab (`PROVIDER/CLUSTER`).
+    #[must_use]
+    pub fn revisions(&self, lab: &str) -> BTreeMap<String, u32> {
+        let machines = self.labs.get(lab).into_iter().flat_map(|lab| &lab.machines);
+        // One from a file without assertion has no revision of the store: x1.
+        let revision = |versions: &Versions| versions.get("snap")?.parse().ok();
+        machines.filter_map(|(distro, versions)| Some((distro.clone(), revision(versions)?))).collect()
+    }
+
     fn text(&self) -> String {
         // A structure of strings in ordered maps always becomes JSON.
         serde_json::to_string_pretty(self).unwrap_or_default() + "\n"

@@ -445,6 +445,9 @@ pub struct ConditionReport {
     /// Distros that it was for; empty means all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub on: Vec<String>,
+    /// Hosts that it was for, as the scenario says it (`firewalld`, `ufw` or a distro); absent means all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applies_to: Option<String>,
     /// The shell lines that were run.
     pub run: Vec<String>,
 }

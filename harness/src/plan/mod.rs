@@ -1,5 +1,6 @@
 //! The plan: which clusters a run needs and which cases run in each. Pure.
 
+mod carry;
 mod division;
 #[cfg(test)]
 mod division_tests;

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{Case, ClusterPlan, Plan};
 use crate::{
-    catalog::scenario::{AppliesTo, Expect, ExpectedSource, KnownIssue, Remedy},
+    catalog::scenario::{Expect, ExpectedSource, KnownIssue, Remedy},
     model::{IpFamily, Payload, Protocol, Target, Vantage},
 };
 
@@ -133,8 +133,7 @@ fn known<'a>(cluster: &'a ClusterPlan, case: &Case) -> Option<&'a KnownIssue> {
 fn hosts(remedy: &Remedy) -> String {
     match &remedy.applies_to {
         None => "every host".to_owned(),
-        Some(AppliesTo::Firewall(kind)) => format!("hosts with {kind}"),
-        Some(AppliesTo::Distro(id)) => id.clone(),
+        Some(hosts) => hosts.to_string(),
     }
 }
 

@@ -392,8 +392,8 @@ pub fn scenarios(plan: &Plan) -> Vec<ScenarioReport> {
 }
 
 fn condition(condition: &Condition) -> ConditionReport {
-    let Condition { name, on, run, .. } = condition.clone();
-    ConditionReport { name, on, run }
+    let Condition { name, on, applies_to, run, .. } = condition.clone();
+    ConditionReport { name, on, applies_to: applies_to.map(|hosts| hosts.word()), run }
 }
 
 /// How long each cluster that was observed lived.

@@ -50,8 +50,7 @@ pub(super) async fn apply_policy(
 pub(super) async fn conditions(cluster: &dyn Cluster, plan: &ClusterPlan, when: When) -> Result<(), LifeError> {
     for condition in plan.scenario.conditions.iter().filter(|condition| condition.when == when) {
         for (number, machine, distro) in machines(cluster, plan) {
-            let here = condition.on.is_empty() || condition.on.contains(&distro.id);
-            if here && (condition.machines.is_empty() || condition.machines.contains(&number)) {
+            if condition.applies(number, distro) {
                 let line = |source| LifeError::Line { what: "condition", name: condition.name.clone(), source };
                 run_lines(machine, &condition.run).await.map_err(line)?;
             }

@@ -197,7 +197,7 @@ impl Life {
     /// Whether everything is seen before the cluster's proxy has noticed what a condition did to its rules.
     #[must_use]
     pub fn proxy_is_late(&self) -> bool {
-        self.plan.scenario.conditions.iter().any(|condition| !condition.resync)
+        self.plan.conditions().any(|condition| !condition.resync)
     }
 
     async fn let_proxy_notice(&self) -> Result<(), LifeError> {

@@ -164,14 +164,10 @@ impl Maker {
     /// Why a cluster of the plan is not made by this maker; none when it is.
     #[must_use]
     pub fn lacking(&self, plan: &ClusterPlan) -> Option<String> {
-        let provider = self.provider();
-        if let Some(reason) = plan.scenario.lacking(provider) {
-            return Some(format!("the {provider} lab cannot carry it: {reason}"));
-        }
-        match self {
+        plan.not_carried(self.provider()).or_else(|| match self {
             Self::Existing(existing) => existing.unfit(plan),
             Self::Dataplane(_) | Self::Kubernetes(_) | Self::Whole(_) | Self::Kept(_) => None,
-        }
+        })
     }
 
     /// Which clusters of a plan (by index) must be made one after the other, in this order; clusters of different

@@ -13,6 +13,7 @@ mod maker;
 pub mod observation;
 mod probing;
 pub mod progress;
+mod snaps;
 mod stages;
 pub mod trials;
 pub mod versions;
@@ -33,6 +34,7 @@ pub use self::{
     kept::Kept,
     life::Life,
     maker::{Maker, MakerError, Recipe},
+    snaps::Snaps,
     whole::{BootImage, LibvirtHosts, Owner, Size, WholeProvider, WholeRecipe, stamp},
 };
 use crate::{

@@ -9,6 +9,7 @@ use super::super::{
     args::SelectionArgs,
     failure::Failure,
     lab_args::LabArgs,
+    lock::Locking,
     run::recipe,
     select::{Selected, select_in},
 };
@@ -84,6 +85,11 @@ impl Asked {
             lab: args.lab.absolute(),
             one_state,
         })
+    }
+
+    /// Insists on the revisions that are locked.
+    pub(in crate::cli) fn pin(&mut self, locking: &Locking, selected: &Selected) {
+        locking.pin(selected, &mut self.lab.whole);
     }
 
     /// What makes its clusters.

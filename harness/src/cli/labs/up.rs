@@ -22,7 +22,7 @@ use crate::{
     lab::{Lab, StartError, Starting, start},
     ledger::{About, LabName, Ledger, LedgerError},
     lock::Used,
-    model::{ClusterKind, ProviderKind, report::MachineReport},
+    model::{ClusterKind, report::MachineReport},
     plan::AS_INSTALLED,
     provider::MachineError,
     run::{observation::HostFacts, progress::Progress, versions},
@@ -31,9 +31,9 @@ use crate::{
 /// A lab that cannot be.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 enum UpError {
-    /// The provider lacks what the scenario needs.
-    #[error("the {provider} lab cannot carry the scenario {scenario}: {reason}")]
-    NotCarried { provider: ProviderKind, scenario: String, reason: String },
+    /// The machines lack what the scenario needs.
+    #[error("the scenario {scenario} is not made on {distro}: {reason}")]
+    NotCarried { scenario: String, distro: String, reason: String },
     /// The remedy is for other distros.
     #[error("the remedy `{remedy}` is for none of these distros")]
     #[diagnostic(help("leave `--remedy` out to make them as installed"))]
@@ -56,7 +56,7 @@ pub fn run(args: &UpArgs, out: &mut dyn Write) -> Result<ExitCode, Failure> {
         shard: None,
         times: None,
     };
-    let asked = Asked::new(&selection, true)?;
+    let mut asked = Asked::new(&selection, true)?;
     let selected = asked.selected()?;
     if let Some(remedy) = &args.remedy
         && selected.plan.clusters.iter().all(|cluster| cluster.remedy.is_none())
@@ -64,12 +64,13 @@ pub fn run(args: &UpArgs, out: &mut dyn Write) -> Result<ExitCode, Failure> {
         return Err(Failure::input(UpError::NotApplicable { remedy: remedy.clone() }));
     }
     for cluster in &selected.plan.clusters {
-        if let Some(reason) = cluster.scenario.lacking(selected.provider) {
-            let (provider, scenario) = (selected.provider, cluster.scenario.id.clone());
-            return Err(Failure::input(UpError::NotCarried { provider, scenario, reason: reason.to_string() }));
+        if let Some(reason) = cluster.not_carried(selected.provider) {
+            let (scenario, distro) = (cluster.scenario.id.clone(), cluster.distro.id.clone());
+            return Err(Failure::input(UpError::NotCarried { scenario, distro, reason }));
         }
     }
     let locking = Locking::new(&args.lock)?;
+    asked.pin(&locking, &selected);
     check(&selected)?;
     locking.before(|| known(&selected, &args.lab))?;
     let started = Instant::now();

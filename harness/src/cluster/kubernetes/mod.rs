@@ -93,7 +93,7 @@ impl Shared {
 
 /// Checks what a plan needs beyond what every cluster can.
 pub fn check(plan: &Plan) -> Result<(), KubernetesError> {
-    let carried = |cluster: &&ClusterPlan| cluster.scenario.lacking(ProviderKind::Netns).is_none();
+    let carried = |cluster: &&ClusterPlan| cluster.not_carried(ProviderKind::Netns).is_none();
     for cluster in plan.clusters.iter().filter(carried) {
         let state = desired(&embeddable::cluster(cluster)).map_err(compile_error)?;
         refuse_ipv6(&state, &cluster.scenario.id)?;

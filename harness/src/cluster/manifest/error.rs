@@ -55,6 +55,16 @@ impl ManifestError {
         self
     }
 
+    /// The same of a file in this folder, as messages are to show it.
+    #[must_use]
+    pub fn in_folder(mut self, folder: &str) -> Self {
+        let details = &mut self.0;
+        details.file = Utf8PathBuf::from(folder).join(&details.file);
+        let text = Arc::clone(details.source.inner());
+        details.source = NamedSource::new(details.file.as_str(), text).with_language("yaml");
+        self
+    }
+
     /// Where it is: line and column, counted from 1.
     #[must_use]
     pub fn position(&self) -> (usize, usize) {
@@ -132,6 +142,12 @@ impl Diagnostic for ManifestErrors {
 }
 
 impl ManifestErrors {
+    /// The same of files in this folder, as messages are to show it.
+    #[must_use]
+    pub fn in_folder(self, folder: &str) -> Self {
+        Self(self.0.into_iter().map(|error| error.in_folder(folder)).collect())
+    }
+
     fn only(&self) -> Option<&ManifestError> {
         match self.0.as_slice() {
             [only] => Some(only),

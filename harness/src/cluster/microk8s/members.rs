@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use super::{addon::Addon, limits::Limits, source::Source};
+use super::{Addon, limits::Limits, source::Source};
 use crate::{catalog::distro::Distro, cluster::workload::AgentSocket, provider::Machine};
 
 /// One machine of a cluster.

@@ -6,7 +6,6 @@
 
 mod added;
 mod additions;
-mod addon;
 mod addon_pods;
 mod boot_time;
 mod cluster;
@@ -38,7 +37,6 @@ mod waiting;
 pub use self::{
     added::{Added, remove},
     additions::{Additions, Notes},
-    addon::Addon,
     cluster::MicroK8s,
     error::MicroK8sError,
     images::import,
@@ -57,6 +55,8 @@ pub use self::{
     source::Source,
     start::{AGENT, FOLDERS},
 };
+
+pub use crate::catalog::microk8s::Addon;
 
 /// The ingress controller of a cluster; none when it has none.
 pub async fn ingress(node: Node<'_>) -> Result<Option<ingress::Ingress>, MicroK8sError> {

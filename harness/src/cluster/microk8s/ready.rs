@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::{
+    Addon,
     added::Added,
     additions::Additions,
-    addon::Addon,
     error::MicroK8sError,
     node::{Node, said},
     status::{self, Running, Status},

@@ -72,6 +72,8 @@ fn whole_machines_have_images_and_versions_of_their_own() {
     let names: Vec<&str> = lock.labs["libvirt/microk8s"].machines["a-1"].keys().map(String::as_str).collect();
     assert_eq!(names, ["firewalld", "kernel", "snap"]);
     assert_eq!(lock.labs["netns/dataplane"].machines["a-1"], Versions::from([("firewalld".into(), "1.3".into())]));
+    assert_eq!(lock.revisions("libvirt/microk8s"), [("a-1".to_owned(), 7731)].into());
+    assert!(lock.revisions("netns/dataplane").is_empty() && lock.revisions("ssh/microk8s").is_empty());
     assert_eq!(said(&lock, &with(b"one")), [""; 0]);
     let (one, two) = (Sha256Digest::of_bytes(b"one"), Sha256Digest::of_bytes(b"two"));
     assert_eq!(said(&lock, &with(b"two")), [format!("a-1: the image is {two}, locked is {one}")]);

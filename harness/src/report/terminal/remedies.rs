@@ -2,21 +2,21 @@
 
 use unicode_width::UnicodeWidthStr;
 
-use super::{page::Page, style::Tone};
+use super::{page::Page, style::Tone, table};
 use crate::{
     model::{
         RemedyVerdict, Verdict,
         report::{RemedyReport, Report},
     },
     report::{
-        cell,
-        matrix::{Column, Matrix, path_of},
+        matrix::{Column, Matrix},
         remedy::{Remedied, change, not_applicable},
         text::clean,
     },
 };
 
-/// Writes the remedies of a scenario; their paths too, if the matrix did not show them.
+/// Writes the remedies of a scenario; their paths beside those as installed too, if the matrix did not show them and
+/// something still fails.
 pub(super) fn write(page: &mut Page, report: &Report, matrix: &Matrix<'_>, in_table: bool) {
     for distro in matrix.distros() {
         let all = Remedied::all(report, matrix, distro);
@@ -29,9 +29,9 @@ pub(super) fn write(page: &mut Page, report: &Report, matrix: &Matrix<'_>, in_ta
         let width = apply.iter().map(|one| clean(&one.remedy.id).width()).max().unwrap_or(0);
         for one in &apply {
             write_remedy(page, one, width);
-            if !in_table {
-                write_paths(page, matrix, one.remedy, width);
-            }
+        }
+        if !in_table && apply.iter().any(|one| fails(matrix, one.remedy)) {
+            table::write_states(page, matrix, distro);
         }
         write_not_applicable(page, &not);
     }
@@ -52,19 +52,10 @@ fn write_remedy(page: &mut Page, one: &Remedied<'_>, width: usize) {
     }
 }
 
-/// The paths that are not simply right with a remedy.
-fn write_paths(page: &mut Page, matrix: &Matrix<'_>, remedy: &RemedyReport, width: usize) {
-    let cases = matrix.column(Column { distro: &remedy.distro, remedy: Some(&remedy.id) });
-    let paths: Vec<String> = cases
-        .filter(|case| case.verdict != Verdict::Pass)
-        .map(|case| {
-            let note = cell::note(case).map(|note| format!(" ({note})")).unwrap_or_default();
-            format!("{} {}{note}", path_of(case), cell::outcome(case))
-        })
-        .collect();
-    if !paths.is_empty() {
-        page.entry(2, &[("", width, Tone::Plain)], Tone::Quiet, &paths.join(", "));
-    }
+/// Whether a path is not simply right with a remedy.
+fn fails(matrix: &Matrix<'_>, remedy: &RemedyReport) -> bool {
+    let mut cases = matrix.column(Column { distro: &remedy.distro, remedy: Some(&remedy.id) });
+    cases.any(|case| case.verdict != Verdict::Pass)
 }
 
 /// Remedies that are not for this distro, those with the same reason on one line.

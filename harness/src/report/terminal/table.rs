@@ -6,7 +6,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::{page::Page, style::Tone};
 use crate::{
-    model::report::CaseReport,
+    model::{Verdict, report::CaseReport},
     report::{
         cell,
         matrix::{Column, Matrix},
@@ -25,26 +25,40 @@ struct Group {
 
 /// A matrix column with its texts.
 struct TableColumn {
-    state: String,
+    /// The state's name, in lines.
+    head: Vec<String>,
     installed: bool,
     cells: Vec<(String, Tone)>,
     width: usize,
 }
 
+/// How much of a column is said.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// All of it.
+    Full,
+    /// As narrow as can be: the head in lines, and no note where a case ends as a known issue says.
+    Narrow,
+}
+
+/// A head that is not wrapped before this width.
+const NARROW_HEAD: usize = 10;
+
 /// Writes the whole matrix as one table if it fits, else each distro as installed in as many blocks as are needed.
 /// Says whether it was the whole.
 pub(super) fn write(page: &mut Page, matrix: &Matrix<'_>) -> bool {
-    let table = Table { stub: matrix.rows.iter().map(|row| row.path.width()).max().unwrap_or(0).max(4), matrix };
+    let table = Table::of(matrix, (0..matrix.rows.len()).collect());
     let has_remedies = matrix.columns.iter().any(|column| column.remedy.is_some());
     let has_installed = matrix.columns.iter().any(|column| column.remedy.is_none());
-    let all = matrix.columns.iter().map(|column| (column.distro, TableColumn::of(page, matrix, *column)));
+    let all = matrix.columns.iter().map(|column| (column.distro, TableColumn::of(page, matrix, *column, Form::Full)));
     let whole = group(all, true);
     if has_remedies && table.width(&whole) <= page.width() {
         table.write_block(page, &whole);
         return true;
     }
     let shown = matrix.columns.iter().filter(|column| column.remedy.is_none() || !has_installed);
-    let mut rest = group(shown.map(|column| (column.distro, TableColumn::of(page, matrix, *column))), false);
+    let mut rest =
+        group(shown.map(|column| (column.distro, TableColumn::of(page, matrix, *column, Form::Full))), false);
     while !rest.is_empty() {
         let fits = (1..=rest.len()).take_while(|n| table.width(&rest[..*n]) <= page.width()).count().max(1);
         let later = rest.split_off(fits);
@@ -54,6 +68,38 @@ pub(super) fn write(page: &mut Page, matrix: &Matrix<'_>) -> bool {
         }
     }
     !has_remedies || !has_installed
+}
+
+/// Writes how the paths of a distro end that are not simply right in each of its states, in as many blocks as the
+/// width needs, each with the distro as installed before its remedies.
+pub(super) fn write_states<'a>(page: &mut Page, matrix: &Matrix<'a>, distro: &str) {
+    let own = matrix.columns.iter().copied().filter(|column| column.distro == distro);
+    let (installed, remedies): (Vec<Column<'a>>, Vec<_>) = own.partition(|column| column.remedy.is_none());
+    let wrong = |row: &usize| {
+        let cells = &matrix.rows[*row].cells;
+        matrix
+            .columns
+            .iter()
+            .zip(cells)
+            .any(|(column, case)| column.distro == distro && case.is_some_and(|case| case.verdict != Verdict::Pass))
+    };
+    let table = Table::of(matrix, (0..matrix.rows.len()).filter(wrong).collect());
+    let block = |states: &[Column<'a>]| {
+        let columns = installed.iter().chain(states);
+        group(columns.map(|column| (column.distro, TableColumn::of(page, matrix, *column, Form::Narrow))), true)
+    };
+    let (mut rest, mut blocks) = (&remedies[..], Vec::new());
+    while !rest.is_empty() {
+        let fits = |count: &usize| table.width(&block(&rest[..*count])) <= page.width();
+        let (now, later) = rest.split_at((1..=rest.len()).take_while(fits).last().unwrap_or(1));
+        blocks.push(block(now));
+        rest = later;
+    }
+    for block in blocks {
+        page.gap();
+        table.write_block(page, &block);
+    }
+    page.paragraph(2, Tone::Quiet, "without a note: right, or exactly as a known issue says");
 }
 
 /// Puts neighbours of one distro below one name, or each below its own.
@@ -82,22 +128,43 @@ impl Group {
 }
 
 impl TableColumn {
-    fn of(page: &Page, matrix: &Matrix<'_>, column: Column<'_>) -> Self {
+    fn of(page: &Page, matrix: &Matrix<'_>, column: Column<'_>, form: Form) -> Self {
         let index = matrix.columns.iter().position(|other| *other == column);
         let cell = |case: Option<&CaseReport>| {
-            case.map_or_else(|| ("-".to_owned(), Tone::Quiet), |case| (cell_text(page, case), Tone::from(case.verdict)))
+            case.map_or_else(
+                || ("-".to_owned(), Tone::Quiet),
+                |case| (cell_text(page, case, form), Tone::from(case.verdict)),
+            )
         };
         let cells: Vec<_> = matrix.rows.iter().map(|row| cell(index.and_then(|index| row.cells[index]))).collect();
-        let state = clean(column.state()).into_owned();
-        let width = cells.iter().map(|(text, _)| text.width()).chain([state.width()]).max().unwrap_or(0);
-        Self { state, installed: column.remedy.is_none(), cells, width }
+        let width = cells.iter().map(|(text, _)| text.width()).max().unwrap_or(0);
+        let state = clean(column.state());
+        let head = match form {
+            Form::Full => vec![state.into_owned()],
+            Form::Narrow => wrapped(&state, width.max(NARROW_HEAD)),
+        };
+        let width = head.iter().map(|line| line.width()).chain([width]).max().unwrap_or(0);
+        Self { head, installed: column.remedy.is_none(), cells, width }
     }
 }
 
-fn cell_text(page: &Page, case: &CaseReport) -> String {
+/// A name in lines of this width, broken behind its hyphens and at its spaces.
+fn wrapped(name: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for part in name.split_inclusive(['-', ' ']) {
+        match lines.last_mut() {
+            Some(line) if line.width() + part.trim_end().width() <= width => line.push_str(part),
+            _ => lines.push(part.to_owned()),
+        }
+    }
+    lines.iter().map(|line| line.trim_end().to_owned()).collect()
+}
+
+fn cell_text(page: &Page, case: &CaseReport, form: Form) -> String {
     let outcome = cell::outcome(case);
     match cell::note(case) {
         None => outcome,
+        Some(_) if form == Form::Narrow && case.verdict == Verdict::Known => outcome,
         Some("FAIL") if page.style.unicode => format!("{outcome} {}", cell::mark(case.verdict, true)),
         Some(note) => format!("{outcome} ({note})"),
     }
@@ -108,9 +175,16 @@ struct Table<'a> {
     /// Width of the first column, the paths'.
     stub: usize,
     matrix: &'a Matrix<'a>,
+    /// The rows that are shown.
+    rows: Vec<usize>,
 }
 
-impl Table<'_> {
+impl<'a> Table<'a> {
+    fn of(matrix: &'a Matrix<'a>, rows: Vec<usize>) -> Self {
+        let stub = rows.iter().map(|row| matrix.rows[*row].path.width()).max().unwrap_or(0).max(4);
+        Self { stub, matrix, rows }
+    }
+
     fn width(&self, groups: &[Group]) -> usize {
         2 + self.stub + groups.iter().map(|group| 3 + group.width()).sum::<usize>()
     }
@@ -121,11 +195,18 @@ impl Table<'_> {
             self.write_line(page, ("as installed", Tone::Quiet), names);
         } else {
             self.write_line(page, ("", Tone::Plain), names);
-            let states = |group| texts(group, |column| (column.state.as_str(), Tone::Heading));
-            self.write_line(page, ("path", Tone::Heading), groups.iter().map(states).collect());
+            let lines =
+                groups.iter().flat_map(|group| &group.columns).map(|column| column.head.len()).max().unwrap_or(1);
+            for line in 0..lines {
+                let heads =
+                    |group| texts(group, |column| (column.head.get(line).map_or("", String::as_str), Tone::Heading));
+                let label = if line + 1 == lines { "path" } else { "" };
+                self.write_line(page, (label, Tone::Heading), groups.iter().map(heads).collect());
+            }
         }
         self.write_rule(page, groups);
-        for (index, row) in self.matrix.rows.iter().enumerate() {
+        for index in self.rows.iter().copied() {
+            let row = &self.matrix.rows[index];
             let cells = |group| texts(group, |column| (column.cells[index].0.as_str(), column.cells[index].1));
             self.write_line(page, (&row.path, Tone::Plain), groups.iter().map(cells).collect());
         }

@@ -1,13 +1,13 @@
 //! Which clusters of a plan hosts that exist can carry.
 
-use super::{recipe::Consent, survey::Survey};
+use super::{recipe::ExistingRecipe, survey::Survey};
 use crate::{
     catalog::scenario::{Nodes, Underlay},
     plan::ClusterPlan,
 };
 
 /// Why a cluster of the plan is not made on these hosts; none when it is.
-pub(super) fn unfit(cluster: &ClusterPlan, survey: &Survey, consent: Consent) -> Option<String> {
+pub(super) fn unfit(cluster: &ClusterPlan, survey: &Survey, recipe: &ExistingRecipe) -> Option<String> {
     let scenario = &cluster.scenario;
     if let Nodes::Mixed(_) = scenario.nodes {
         return Some("its machines are of different distros, which is not looked at on hosts that exist".to_owned());
@@ -19,10 +19,15 @@ pub(super) fn unfit(cluster: &ClusterPlan, survey: &Survey, consent: Consent) ->
     if hosts < needed {
         return Some(format!("it needs {needed} machines, and {hosts} of {} is named", cluster.distro.id));
     }
-    let conditions = scenario.conditions.iter();
-    let here = conditions.filter(|condition| condition.on.is_empty() || condition.on.contains(&cluster.distro.id));
-    let names: Vec<String> = here.map(|condition| format!("`{}`", condition.name)).collect();
-    if !names.is_empty() && !consent.changes {
+    let found = survey.of(&cluster.distro.id).find_map(|one| one.found.as_ref());
+    if let (Some(found), Some(channel), None) = (found, &scenario.microk8s.channel, &recipe.snaps.channel)
+        && found.snap.tracking.as_ref() != Some(channel)
+    {
+        let is = found.snap.tracking.as_deref().unwrap_or("of no channel");
+        return Some(format!("it needs MicroK8s {channel}, and the one that is there is {is}"));
+    }
+    let names: Vec<String> = cluster.conditions().map(|condition| format!("`{}`", condition.name)).collect();
+    if !names.is_empty() && !recipe.consent.changes {
         return Some(format!("its conditions change the hosts ({}): `--allow-changes` lets them", names.join(", ")));
     }
     None

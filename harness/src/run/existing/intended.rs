@@ -48,7 +48,7 @@ impl Intended {
     pub fn of(survey: &Survey, recipe: &ExistingRecipe, plan: &Plan) -> Self {
         let mut intended = Self::default();
         let carried: Vec<&ClusterPlan> =
-            plan.clusters.iter().filter(|cluster| unfit(cluster, survey, recipe.consent).is_none()).collect();
+            plan.clusters.iter().filter(|cluster| unfit(cluster, survey, recipe).is_none()).collect();
         for surveyed in &survey.hosts {
             let id = &surveyed.distro.id;
             let first = survey.of(id).next().is_some_and(|first| first.host.name() == surveyed.host.name());
@@ -60,7 +60,7 @@ impl Intended {
             intended.hosts.push(IntendedHost {
                 host: surveyed.host.destination().to_string(),
                 is: what(surveyed),
-                changes: changes(surveyed, recipe, if first { &own } else { &[] }),
+                changes: changes(surveyed, recipe, &own, first),
                 drift: surveyed.drift.clone(),
             });
         }
@@ -97,13 +97,14 @@ fn agent() -> Vec<String> {
     ]
 }
 
-/// `clusters` are those whose objects are created from here.
-fn changes(surveyed: &Surveyed, recipe: &ExistingRecipe, clusters: &[&ClusterPlan]) -> Vec<String> {
+/// `clusters` are those that it is part of; their objects are created from the `first` of its hosts.
+fn changes(surveyed: &Surveyed, recipe: &ExistingRecipe, clusters: &[&ClusterPlan], first: bool) -> Vec<String> {
     let mut changes = agent();
-    if surveyed.found.is_none() {
-        let what = match &recipe.source {
-            Source::Files(_) => format!("MicroK8s {} from files", recipe.source),
-            Source::Store { .. } | Source::Present => format!("MicroK8s {} from the store", recipe.source),
+    if let (None, Some(cluster)) = (&surveyed.found, clusters.first()) {
+        let source = recipe.snaps.source(cluster);
+        let what = match source {
+            Source::Files(_) => format!("MicroK8s {source} from files"),
+            Source::Store { .. } | Source::Present => format!("MicroK8s {source} from the store"),
         };
         changes.push(format!("install {what}, with snapd and the snaps that it needs where they are missing"));
     }
@@ -111,7 +112,7 @@ fn changes(surveyed: &Surveyed, recipe: &ExistingRecipe, clusters: &[&ClusterPla
         changes.push(format!("import the image {} into MicroK8s", Image::agent().full_name()));
     }
     changes.push(format!("use the API on port {API_PORT} of its own loopback, as MicroK8s's administrator"));
-    if !clusters.is_empty() {
+    if first {
         let missing = missing(surveyed, recipe);
         if recipe.consent.install && !missing.is_empty() {
             changes.push(format!("enable the addons {}, and disable them again", missing.join(", ")));
@@ -145,7 +146,7 @@ fn stays(clusters: &[&ClusterPlan]) -> Vec<String> {
     let mut stays = Vec::new();
     for cluster in clusters {
         let distro = &cluster.distro.id;
-        for condition in cluster.scenario.conditions.iter().filter(|one| one.on.is_empty() || one.on.contains(distro)) {
+        for condition in cluster.conditions() {
             stays.push(format!("{distro}: condition `{}`: {}", condition.name, condition.run.join("; ")));
         }
         if let Some(remedy) = &cluster.remedy {
@@ -161,7 +162,7 @@ fn skipped(survey: &Survey, recipe: &ExistingRecipe, plan: &Plan) -> Vec<String>
     let mut lines: Vec<String> = plan
         .clusters
         .iter()
-        .filter_map(|cluster| Some(format!("{}: {}", cluster.id(), unfit(cluster, survey, recipe.consent)?)))
+        .filter_map(|cluster| Some(format!("{}: {}", cluster.id(), unfit(cluster, survey, recipe)?)))
         .collect();
     if survey.outside.is_none() {
         lines.push(super::NO_OUTSIDE.to_owned());

@@ -82,7 +82,7 @@ impl Existing {
 
     /// Why a cluster of the plan is not made; none when it is.
     pub(super) fn unfit(&self, plan: &ClusterPlan) -> Option<String> {
-        unfit(plan, &self.survey, self.recipe.consent)
+        unfit(plan, &self.survey, &self.recipe)
     }
 
     /// Clusters on the same hosts take turns, those with a remedy after all others: it stays.
@@ -140,7 +140,7 @@ impl Existing {
         });
         let present = surveyed.first().is_some_and(|one| one.found.is_some());
         let options = MicroK8sOptions {
-            source: if present { Source::Present } else { self.recipe.source.clone() },
+            source: if present { Source::Present } else { self.recipe.snaps.source(plan) },
             addons: if self.recipe.consent.install { self.recipe.addons.clone() } else { Vec::new() },
             epel: self.recipe.epel.clone(),
             limits: Limits::default(),

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use camino::Utf8PathBuf;
 
 use crate::{
-    catalog::distro::Distro,
-    cluster::microk8s::{Addon, Source},
+    catalog::{distro::Distro, microk8s::Addon},
     provider::ssh::Destination,
+    run::snaps::Snaps,
 };
 
 /// Hosts that exist, and what may be done to them.
@@ -21,8 +21,8 @@ pub struct ExistingRecipe {
     /// What may be done.
     pub consent: Consent,
     /// Where MicroK8s comes from, where it may be installed.
-    pub source: Source,
-    /// The addons that workloads need.
+    pub snaps: Snaps,
+    /// The addons that any of the scenarios needs.
     pub addons: Vec<Addon>,
     /// The package that brings EPEL, where the hosts' own repositories do not know it.
     pub epel: Option<String>,

@@ -36,7 +36,7 @@ use super::{
     progress::Phase,
 };
 use crate::{
-    catalog::scenario::When,
+    catalog::{microk8s::Addon, scenario::When},
     ledger::{About, Entry, Ledger},
     model::{ProviderKind, Vantage},
     plan::{ClusterPlan, Plan},
@@ -63,21 +63,25 @@ enum Stock {
     Residents(Box<Residents>),
 }
 
-/// What must be the same for clusters to share machines: the distros, and all that happens before the cluster is
-/// installed.
+/// What must be the same for clusters to share machines: the distros, all that happens before the cluster is
+/// installed, and the cluster itself.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Key {
     distros: Vec<String>,
     conditions: Vec<String>,
+    microk8s: String,
+    addons: Vec<String>,
 }
 
 impl Key {
-    fn of(plan: &ClusterPlan) -> Self {
+    fn of(recipe: &WholeRecipe, plan: &ClusterPlan) -> Self {
         let before = plan.scenario.conditions.iter().filter(|condition| condition.when == When::BeforeCluster);
         Self {
             distros: plan.machines.iter().map(|distro| distro.id.clone()).collect(),
             // The whole of it: on which machines, and the lines.
             conditions: before.map(|condition| format!("{condition:?}")).collect(),
+            microk8s: recipe.snaps.source(plan).to_string(),
+            addons: plan.scenario.microk8s.addons.iter().map(Addon::argument).collect(),
         }
     }
 }
@@ -120,7 +124,7 @@ impl Whole {
         }
         let mut queues: Vec<(Key, Vec<usize>)> = Vec::new();
         for (index, cluster) in plan.clusters.iter().enumerate() {
-            let key = Key::of(cluster);
+            let key = Key::of(&self.recipe, cluster);
             match queues.iter_mut().find(|(known, _)| *known == key) {
                 Some((_, queue)) => queue.push(index),
                 None => queues.push((key, vec![index])),
@@ -140,7 +144,7 @@ impl Whole {
             Stock::Groups { tools, groups } => {
                 let group = {
                     let mut groups = groups.lock().unwrap_or_else(PoisonError::into_inner);
-                    let key = Key::of(plan);
+                    let key = Key::of(recipe, plan);
                     let new = || {
                         let wanted = recipe.wanted(plan, "");
                         let keeping = Keeping::of(recipe, plan, &key, &wanted);
@@ -171,7 +175,7 @@ impl Whole {
     /// Ends the machines of a group whose last cluster has ended.
     pub(super) async fn release(&self, plan: &ClusterPlan) {
         let Stock::Groups { tools, groups } = &self.stock else { return };
-        let group = groups.lock().unwrap_or_else(PoisonError::into_inner).remove(&Key::of(plan));
+        let group = groups.lock().unwrap_or_else(PoisonError::into_inner).remove(&Key::of(&self.recipe, plan));
         if let Some(group) = group {
             group.end(tools).await;
         }

@@ -44,8 +44,8 @@ pub(super) fn cluster(
     };
     let patience = machines.iter().map(|machine| machine.patience()).max().unwrap_or(1);
     let options = MicroK8sOptions {
-        source: recipe.source.clone(),
-        addons: recipe.addons.clone(),
+        source: recipe.snaps.source(plan),
+        addons: plan.scenario.microk8s.addons.clone(),
         epel: recipe.epel.clone(),
         limits: Limits::default().patient(patience),
         outside,

@@ -7,7 +7,6 @@ use camino::Utf8PathBuf;
 use super::tools::MachineHost;
 use crate::{
     catalog::distro::{Distro, Hardware},
-    cluster::microk8s::{Addon, Source},
     model::ProviderKind,
     plan::ClusterPlan,
     provider::{
@@ -15,6 +14,7 @@ use crate::{
         libvirt::{Libvirt, LibvirtOptions},
         multipass::{Multipass, MultipassProvider},
     },
+    run::snaps::Snaps,
 };
 
 /// What whole machines and their clusters are made of.
@@ -27,9 +27,7 @@ pub struct WholeRecipe {
     /// What is not as the distros' files say of the machines' sizes.
     pub size: Size,
     /// Where MicroK8s comes from.
-    pub source: Source,
-    /// Its addons.
-    pub addons: Vec<Addon>,
+    pub snaps: Snaps,
     /// The package that brings EPEL, where the machines' own repositories do not know it.
     pub epel: Option<String>,
     /// Whether machines outlive the run, for a later one with this key of the lock.

@@ -35,7 +35,7 @@ impl Residents {
     pub(super) fn new(host: MachineHost, entry: Arc<Entry>, recipe: &WholeRecipe, plan: &Plan) -> Self {
         let (mut wanted, mut whose) = (Vec::new(), BTreeMap::new());
         let kind = recipe.provider.kind();
-        let carried = plan.clusters.iter().filter(|cluster| cluster.scenario.lacking(kind).is_none());
+        let carried = plan.clusters.iter().filter(|cluster| cluster.not_carried(kind).is_none());
         for (number, cluster) in (1..).zip(carried) {
             let prefix = if plan.clusters.len() == 1 { String::new() } else { format!("c{number}-") };
             let first = wanted.len();

@@ -24,14 +24,18 @@ use super::{
     state::{ClusterState, PodRole},
 };
 use crate::{
-    catalog::{distro::FirewallKind, scenario::Underlay},
+    catalog::{
+        CatalogError,
+        distro::FirewallKind,
+        scenario::{Scenario, Underlay},
+    },
     cluster::{
         Cluster, ClusterError, ClusterFault, ComponentLog, Place, PlaceKind,
         workload::{AgentSocket, Workload},
     },
     model::{IpFamily, ProviderKind, Vantage},
     plan::{ClusterPlan, Plan},
-    probe::{AimError, aim},
+    probe::aim,
     provider::{
         Command, Machine, MachineError,
         netns::{
@@ -116,12 +120,16 @@ pub fn desired(plan: &ClusterPlan) -> Result<ClusterState, super::CompileError> 
 
 /// Checks that every cluster of a plan can be made: its manifests, and that each path has something to aim at.
 pub fn check(plan: &Plan) -> Result<(), CheckError> {
-    let carried = |cluster: &&ClusterPlan| cluster.scenario.lacking(ProviderKind::Netns).is_none();
+    let carried = |cluster: &&ClusterPlan| cluster.not_carried(ProviderKind::Netns).is_none();
     for cluster in plan.clusters.iter().filter(carried) {
-        let state = desired(cluster)?;
+        let scenario = &cluster.scenario;
+        let state = desired(cluster).map_err(|error| CheckError::of(error, scenario))?;
         let addresses = addresses::of(&state);
         for case in &cluster.cases {
-            aim(&case.spec, &addresses, 0, 0).map_err(|error| CheckError::Aim { case: case.id.clone(), error })?;
+            aim(&case.spec, &addresses, 0, 0).map_err(|error| {
+                let message = format!("{} has nothing to aim at: {error}", case.id);
+                CheckError::Scenario(scenario.problem(case.spec.place, message).label("this path"))
+            })?;
         }
     }
     Ok(())
@@ -130,18 +138,33 @@ pub fn check(plan: &Plan) -> Result<(), CheckError> {
 /// Why a cluster of a plan cannot be made.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum CheckError {
-    /// The manifests.
+    /// A manifest, or all of them together.
     #[error(transparent)]
     #[diagnostic(transparent)]
     Compile(#[from] super::CompileError),
-    /// A path that has nothing to aim at.
-    #[error("{case} has nothing to aim at: {error}")]
-    Aim {
-        /// Its id.
-        case: String,
-        /// What is missing.
-        error: AimError,
-    },
+    /// What the scenario says of its manifests.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Scenario(#[from] CatalogError),
+}
+
+impl CheckError {
+    /// The same with the place in the scenario's files.
+    fn of(error: super::CompileError, scenario: &Scenario) -> Self {
+        let message = error.to_string();
+        match error {
+            super::CompileError::Manifest(errors) => Self::Compile(errors.in_folder(&scenario.shown_dir()).into()),
+            super::CompileError::NoBackend { .. } | super::CompileError::NoBackendPods { .. } => {
+                let problem = scenario.problem(scenario.backend_place, message).label("the backend");
+                let help = error.help().map(|help| help.to_string());
+                Self::Scenario(match help {
+                    Some(help) => problem.advice(help),
+                    None => problem,
+                })
+            }
+            other => Self::Compile(other),
+        }
+    }
 }
 
 impl Dataplane {
