@@ -87,11 +87,15 @@ impl Resolver<'_> {
         })
     }
 
-    /// The id of a distro that the scenario itself speaks of.
+    /// The id of a distro that the scenario itself speaks of. The cases of a mixed cluster bear one name, so what is
+    /// known of any of its machines' distros is known of that name.
     fn own_distro(&self, name: &At<String>, own: &[Arc<Distro>], nodes: &Nodes) -> Result<String, CatalogError> {
         let distro = self.distro(name)?;
         let mixed: &[Arc<Distro>] = if let Nodes::Mixed(list) = nodes { list } else { &[] };
-        if own.iter().chain(mixed).any(|known| known.id == distro.id) {
+        if mixed.iter().any(|known| known.id == distro.id) {
+            return Ok(own.first().unwrap_or(&distro).id.clone());
+        }
+        if own.iter().any(|known| known.id == distro.id) {
             return Ok(distro.id.clone());
         }
         let ids: Vec<&str> = own.iter().map(|distro| distro.id.as_str()).collect();
