@@ -199,9 +199,15 @@ async fn the_reverse_path_filter_drops() {
     cluster.machines[0]
         .sh("echo 1 > /proc/sys/net/ipv4/conf/eth0/rp_filter; ip route add 10.9.9.0/24 dev cali00")
         .await;
+    // The node answers no ARP question from that address either: the outside host has to know the answer.
+    let mac = cluster.machines[0].sh("ip -br link show eth0 | awk '{print $3}'").await;
     cluster
         .outside
-        .sh("ip addr add 10.9.9.9/32 dev lo; ip route add 10.1.1.12/32 via 192.168.50.11 src 10.9.9.9")
+        .sh(&format!(
+            "ip neigh replace 192.168.50.11 lladdr {} dev eth0 nud permanent; ip addr add 10.9.9.9/32 dev lo; \
+             ip route add 10.1.1.12/32 via 192.168.50.11 src 10.9.9.9",
+            mac.trim()
+        ))
         .await;
     let explained = cluster.explain(&[outside_to_pod()]).await;
     assert_eq!(
@@ -307,4 +313,68 @@ async fn large_packets_vanish_between_the_machines() {
     let explained = cluster.explain(&[large]).await;
     assert_eq!(explained[0].cause.kind, CauseKind::Mtu);
     assert!(explained[0].cause.summary.contains("VXLAN packets of 1500 bytes"), "{}", explained[0].cause.summary);
+}
+
+#[tokio::test]
+async fn a_routing_rule_leads_astray() {
+    let cluster = cluster!(1);
+    cluster.machines[0]
+        .sh("ip route add default via 192.168.50.100 dev eth0 table 30400; ip rule add pref 30400 from 192.168.50.11 lookup 30400")
+        .await;
+    let from_node = Try { path: "node-to-pod-ip", from: From::Node(0), ..pod_to_pod() };
+    let explained = cluster.explain(&[from_node]).await;
+    let (kind, _, _, rule, owner) = named(&explained[0]);
+    assert_eq!(
+        (kind, rule, owner),
+        (CauseKind::NoRoute, "ip rule 30400: from 192.168.50.11 lookup 30400", "nm-cloud-setup")
+    );
+    let summary = &explained[0].cause.summary;
+    assert!(
+        summary.contains("by eth0 for the gateway 192.168.50.100, though the way to 10.1.1.12 is by cali*"),
+        "{summary}"
+    );
+}
+
+#[tokio::test]
+async fn the_way_back_is_asked_for_with_its_source() {
+    let cluster = cluster!(1);
+    cluster.machines[0]
+        .sh("ip route add default via 192.168.50.100 dev eth0 table 77; ip rule add pref 77 from 192.168.50.11 lookup 77; \
+             echo 1 > /proc/sys/net/ipv4/conf/cali00/rp_filter")
+        .await;
+    let to_node = Try { path: "pod-to-api-server", to: (node_address(0), 16443).into(), backend: None, ..pod_to_pod() };
+    let explained = cluster.explain(&[to_node]).await;
+    assert_eq!(
+        (explained[0].cause.kind, explained[0].cause.rule.as_deref()),
+        (CauseKind::ReversePath, Some("net.ipv4.conf.cali00.rp_filter = 1"))
+    );
+    let expected = "came from 10.1.1.11 by cali00, but the way back to 10.1.1.11 from 192.168.50.11 is by eth0 for the \
+                    gateway 192.168.50.100, as `ip rule 77: from 192.168.50.11 lookup 77` says";
+    assert!(explained[0].cause.summary.contains(expected), "{}", explained[0].cause.summary);
+}
+
+#[tokio::test]
+async fn the_tunnel_has_another_mac_address_than_its_peer_knows() {
+    let cluster = cluster!(2);
+    cluster.machines[1].sh("ip link set vxlan.calico address 0a:00:00:00:00:02").await;
+    let explained = cluster.explain(&[remote_pod_to_pod()]).await;
+    assert_eq!(explained[0].cause.kind, CauseKind::Tunnel);
+    let summary = &explained[0].cause.summary;
+    for part in
+        ["(on node-2)", "node-1 sends it to the MAC address 66:00:00:00:00:02", "has the address 0a:00:00:00:00:02"]
+    {
+        assert!(summary.contains(part), "{part}: {summary}");
+    }
+}
+
+/// Every second source port is dropped: the first try for the trace may well pass.
+#[tokio::test]
+async fn a_path_of_many_exchanges_is_tried_until_one_fails() {
+    let cluster = cluster!(1);
+    let rules = "table inet mine {\n chain forward { type filter hook forward priority 5; tcp dport 8080 @th,15,1 1 drop; }\n}\n";
+    cluster.machines[0].sh(&format!("nft '{rules}'")).await;
+    for _ in 0..2 {
+        let explained = cluster.explain_repeated(&[pod_to_pod()], 4).await;
+        assert_eq!(named(&explained[0]).1, "inet mine", "{}", explained[0].cause.summary);
+    }
 }

@@ -183,6 +183,7 @@ async fn expected(found: &Addresses, cluster: &Cluster) -> Result<Addresses, Fai
         dns_pods: system(53, labelled("k8s-app", "kube-dns")),
         ingress_pods: system(80, labelled("name", "nginx-ingress-microk8s")),
         ingress_port: Some(80),
+        without_ingress: true,
         api_service: Some((IpAddr::from([10, 152, 183, 1]), 443)),
         api_port: 16443,
         ipv6: None,

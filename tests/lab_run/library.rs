@@ -42,6 +42,9 @@ fn the_whole_library_is_as_expected() {
     let skipped: Vec<&Value> =
         report["cases"].as_array().expect("cases").iter().filter(|case| case["verdict"] == "skipped").collect();
     assert!(skipped.iter().any(|case| case["scenario"] == "no-ip-tables-module"), "{}", lab.said());
+    for group in report["causes"].as_array().expect("causes") {
+        assert_ne!(group["cause"]["kind"], "unknown", "{group}");
+    }
     for case in skipped {
         assert!(case["detail"].as_str().expect("a reason").starts_with("the netns lab cannot carry it: "), "{case}");
     }
@@ -117,6 +120,25 @@ fn a_mixed_cluster_from_elsewhere_needs_no_code() {
     assert_eq!(end("pod-to-service:udp:large"), words("ok", "pass"));
     assert_eq!(end("remote-pod-to-service:tcp"), words("timeout", "known"));
     assert_eq!(lab.remedy("debian-12", "no-firewall")["verdict"], "fixes");
+    // What ends the packets is the other machine's, and is told of that.
+    let report = lab.report();
+    let causes = report["causes"].as_array().expect("causes");
+    let [cause] = causes.as_slice() else { panic!("not one cause: {causes:?}") };
+    let summary = cause["cause"]["summary"].as_str().expect("a sentence");
+    assert!(summary.starts_with("rocky-9.5 (on node-2) rejects the VXLAN packet that carries the answer"), "{summary}");
+    assert!(!summary.contains("Service path survives"), "{summary}");
+    let firewalld = &report["run"]["host"]["firewalld"];
+    assert!(firewalld.is_string(), "{}", report["run"]);
+    let [distro] = report["distros"].as_array().expect("distros").as_slice() else { panic!("not one distro") };
+    assert_eq!((&distro["id"], &distro["machine"]["firewalld"]), (&json!("debian-12"), &Value::Null), "{distro}");
+    let [other] = distro["other_machines"].as_array().expect("others").as_slice() else { panic!("{distro}") };
+    assert_eq!((&other["distro"], &other["machine"]["firewalld"]), (&json!("rocky-9.5"), firewalld), "{other}");
+    assert!(other["machine"]["declared"]["firewalld"].is_string(), "{other}");
+    let said = lab.said();
+    let rows: Vec<&str> = said.lines().skip_while(|line| *line != "Machines").take(10).collect();
+    for start in ["  debian-12  kernel ", "  rocky-9.5  kernel "] {
+        assert_eq!(rows.iter().filter(|row| row.starts_with(start)).count(), 1, "{start:?}: {rows:#?}");
+    }
 }
 
 /// What `lab new` writes runs as it is.
@@ -149,7 +171,7 @@ paths:
   - { from: pod, to: service, protocol: [http, udp], payload: [small, large] }
   - { from: [remote-pod, remote-node], to: service, protocol: tcp }
 known_issues:
-  - { distro: debian, upstream: example/shop#8, paths: [remote-*], outcome: timeout }
+  - { distro: rocky, upstream: example/shop#8, paths: [remote-*], outcome: timeout }
 remedies:
   - id: no-firewall
     title: Stop the one firewall

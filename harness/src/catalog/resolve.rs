@@ -94,9 +94,15 @@ impl Resolver<'_> {
         })
     }
 
-    /// The id of a distro whose cases there can be: any, where the command line may name it.
+    /// The id of a distro that the scenario itself speaks of: any, where the command line may name it. The cases of a mixed
+    /// cluster bear one name, so what is known of any of its machines' distros is known of that name.
     fn own_distro(&self, name: &At<String>, own: &[Arc<Distro>], nodes: &Nodes) -> Result<String, CatalogError> {
         let distro = self.distro(name)?;
+        if let Nodes::Mixed(list) = nodes
+            && list.iter().any(|known| known.id == distro.id)
+        {
+            return Ok(own.first().unwrap_or(&distro).id.clone());
+        }
         if matches!(nodes, Nodes::Count(_)) || own.iter().any(|known| known.id == distro.id) {
             return Ok(distro.id.clone());
         }

@@ -168,6 +168,17 @@ fn a_mixed_cluster_carries_the_name_of_its_first_machine() {
 }
 
 #[test]
+fn what_is_known_of_any_distro_of_a_mixed_cluster_is_known_of_the_cluster() {
+    let scenario = example(
+        "nodes: [rhel, ubuntu]\npaths: [{ from: [pod, remote-pod], to: pod-ip }]\nknown_issues:\n\
+         - { distro: ubuntu, upstream: a/b#1, paths: [remote-pod-to-pod-ip], outcome: timeout }\n\
+         - { distro: rhel, upstream: a/b#2, paths: [pod-to-pod-ip], outcome: timeout }\n",
+    );
+    let distros: Vec<&str> = scenario.known_issues.iter().map(|issue| issue.distro.as_str()).collect();
+    assert_eq!(distros, ["rhel-9.5", "rhel-9.5"]);
+}
+
+#[test]
 fn the_rest_has_defaults_or_is_kept() {
     let plain = example("distros: [rhel]\nconditions:\n  # none\npaths: [{ from: pod, to: service }]\n");
     assert_eq!((plain.probe_timeout, plain.underlay.mtu), (Duration::from_secs(2), 1500));

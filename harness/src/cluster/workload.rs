@@ -51,6 +51,9 @@ pub struct Addresses {
     pub ingress_pods: Vec<SystemPod>,
     /// Port of the ingress controller on every node, when there is one.
     pub ingress_port: Option<u16>,
+    /// Whether nothing that was applied tells the controller where to send a request: it answers http-404 to all then.
+    #[serde(default)]
+    pub without_ingress: bool,
     /// The Kubernetes API as pods reach it.
     pub api_service: Option<(IpAddr, u16)>,
     /// Port of the Kubernetes API on the first node.

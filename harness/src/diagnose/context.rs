@@ -9,14 +9,16 @@ use crate::model::{AccessPath, Outcome};
 pub struct CaseContext {
     /// Case id.
     pub case: String,
-    /// Distro id, for messages.
-    pub distro: String,
+    /// Distro id of each machine, for messages.
+    pub distros: Vec<String>,
     /// The access path.
     pub path: AccessPath,
     /// Over what its packets run.
     pub transport: Transport,
     /// How the case ended.
     pub outcome: Outcome,
+    /// How many exchanges it consists of: a probe that passes says little of a path that fails now and then.
+    pub repeat: u32,
     /// Where the connection started.
     pub source: Source,
     /// What it aimed at, after name resolution. Where the name did not resolve: the address that it should have.

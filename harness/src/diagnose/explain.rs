@@ -1,6 +1,7 @@
 //! From failing cases to causes: traces them in batches and derives each cause from what was seen.
 
 use std::{
+    collections::VecDeque,
     sync::{
         Arc,
         atomic::{AtomicU16, Ordering},
@@ -11,9 +12,9 @@ use std::{
 use lab_agent::protocol::ProbeResult;
 
 use super::{
-    cause::{CaseEvidence, MachineEvidence, derive, route_queries},
+    cause::{CaseEvidence, Derived, MachineEvidence, Place, derive, reverse_queries, route_queries},
     context::CaseContext,
-    session::{Again, Leg, Recording, Reprobe, TraceGap, legs, on_all, record},
+    session::{Again, Leg, Recording, Reprobe, legs, on_all, record, size},
     state::{MachineState, ask_routes},
     trace::passages,
 };
@@ -34,10 +35,19 @@ pub struct Explanation {
     pub cause: Cause,
     /// The way of its packet.
     pub way: PacketWay,
+    /// Where the packet ended, in a cluster of several machines.
+    pub place: Option<Place>,
 }
 
 /// Cases that are traced at the same time: a trace's buffer holds the messages of a few only.
-const BATCH: usize = 6;
+const MOST_CASES: usize = 6;
+/// Rules of one table: the kernel takes some 300 at once from a process without rights on the host.
+const MOST_RULES: usize = 200;
+/// How often a case that passes is tried at most, until it fails.
+const MOST_TRIES: usize = 40;
+/// How often for each of several pods, where chance chooses one of them: one that does not answer is missed once in
+/// fifty times.
+const TRIES_PER_POD: usize = 4;
 /// Ports from here on are outside of the kernel's default range for outgoing connections (32768 to 60999).
 const FIRST_PORT: u16 = 61_001;
 /// How many ports are used in turn.
@@ -52,6 +62,9 @@ static NEXT_PORT: AtomicU16 = AtomicU16::new(0);
 /// Explains failing cases of one cluster. `machines` are in the order that the contexts' indices refer to. The
 /// explanations are in the order of the cases. Does nothing at all when there are none.
 ///
+/// Where a trace had holes or could not be made, what stayed unknown is tried again with fewer cases at a time. A case
+/// of many exchanges, or of one with any of several pods, that passes is tried again until it fails.
+///
 /// # Errors
 /// When a machine is lost or its counters cannot be read. A machine without nft is no error: causes then rest on
 /// counters and routes.
@@ -60,34 +73,79 @@ pub async fn explain(
     cases: &[CaseContext],
     reprobe: &dyn Reprobe,
 ) -> Result<Vec<Explanation>, MachineError> {
-    let mut explanations = Vec::with_capacity(cases.len());
-    let indexed: Vec<(usize, &CaseContext)> = cases.iter().enumerate().collect();
-    for batch in indexed.chunks(BATCH) {
-        explanations.extend(explain_batch(machines, batch, reprobe).await?);
-    }
-    Ok(explanations)
-}
-
-/// Explains a batch; where the trace had holes, what stayed unknown is tried once more, one case at a time.
-async fn explain_batch(
-    machines: &[Arc<dyn Machine>],
-    batch: &[(usize, &CaseContext)],
-    reprobe: &dyn Reprobe,
-) -> Result<Vec<Explanation>, MachineError> {
-    let traced = trace(machines, batch, reprobe).await?;
-    let mut explanations = traced.explanations(batch);
-    if traced.machines.iter().any(|machine| machine.gap == Some(TraceGap::Lost)) {
-        for (explanation, case) in explanations.iter_mut().zip(batch) {
-            if explanation.cause.kind == CauseKind::Unknown {
-                let alone = std::slice::from_ref(case);
-                let again = trace(machines, alone, reprobe).await?.explanations(alone);
-                if let Some(better) = again.into_iter().next() {
-                    *explanation = better;
-                }
+    let mut found: Vec<Option<Explanation>> = vec![None; cases.len()];
+    let mut tries = vec![0; cases.len()];
+    let mut waiting: VecDeque<Batch> = batches(cases).into();
+    while let Some(batch) = waiting.pop_front() {
+        let (mut unknown, mut passed) = (Vec::new(), Vec::new());
+        let traced = trace(machines, cases, &batch.cases, reprobe).await?;
+        for (place, (case, explanation)) in batch.cases.iter().zip(traced.explanations(cases, &batch.cases)).enumerate()
+        {
+            tries[*case] += 1;
+            let more = tries[*case] < most_tries(&cases[*case]);
+            if more && traced.results.get(place).is_some_and(|again| again.outcome == Outcome::Ok) {
+                passed.push(*case);
+            } else if explanation.cause.kind == CauseKind::Unknown {
+                unknown.push(*case);
             }
+            found[*case] = Some(explanation);
+        }
+        if traced.machines.iter().any(|machine| machine.gap.is_some()) {
+            waiting.extend(batch.smaller(&unknown));
+        }
+        if !passed.is_empty() {
+            waiting.push_back(Batch { cases: passed, again: batch.again });
         }
     }
-    Ok(explanations)
+    Ok(found.into_iter().flatten().collect())
+}
+
+/// How often a case that passes is tried.
+fn most_tries(context: &CaseContext) -> usize {
+    let servers = context.dns.as_ref().map_or(0, |server| server.backends.len());
+    let by_chance = match context.backends.len().max(servers) {
+        0 | 1 => 1,
+        pods => pods * TRIES_PER_POD,
+    };
+    by_chance.max(context.repeat.try_into().unwrap_or(MOST_TRIES)).min(MOST_TRIES)
+}
+
+/// Cases that are traced at the same time, by their index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Batch {
+    cases: Vec<usize>,
+    /// Whether it is what an earlier one left.
+    again: bool,
+}
+
+impl Batch {
+    /// What is left of it, half as many at a time; a case that is alone gets one more try.
+    fn smaller(&self, left: &[usize]) -> Vec<Self> {
+        if self.cases.len() == 1 && self.again {
+            return Vec::new();
+        }
+        let size = self.cases.len().div_ceil(2);
+        left.chunks(size).map(|cases| Self { cases: cases.to_vec(), again: true }).collect()
+    }
+}
+
+/// The cases in their order, as many at a time as a trace and the table for it can hold.
+fn batches(cases: &[CaseContext]) -> Vec<Batch> {
+    let mut batches: Vec<Batch> = Vec::new();
+    let mut legs_of_last: Vec<Leg> = Vec::new();
+    for (case, context) in cases.iter().enumerate() {
+        let own = legs(case, context, FIRST_PORT);
+        let together = [legs_of_last.as_slice(), &own].concat();
+        let last = batches.last_mut().filter(|batch| batch.cases.len() < MOST_CASES && size(&together) <= MOST_RULES);
+        if let Some(batch) = last {
+            batch.cases.push(case);
+            legs_of_last = together;
+        } else {
+            batches.push(Batch { cases: vec![case], again: false });
+            legs_of_last = own;
+        }
+    }
+    batches
 }
 
 /// A batch with all that was seen of it.
@@ -98,15 +156,15 @@ struct Traced {
 }
 
 impl Traced {
-    fn explanations(&self, batch: &[(usize, &CaseContext)]) -> Vec<Explanation> {
+    fn explanations(&self, cases: &[CaseContext], batch: &[usize]) -> Vec<Explanation> {
         batch
             .iter()
             .enumerate()
-            .map(|(case, (_, context))| {
-                let again = self.results.get(case);
+            .map(|(case, index)| {
+                let (context, again) = (&cases[*index], self.results.get(case));
                 let evidence = CaseEvidence { context, legs: &self.legs, case, machines: &self.machines, again };
-                let (cause, way) = derive(&evidence);
-                Explanation { case: context.case.clone(), cause, way }
+                let Derived { cause, way, place } = derive(&evidence);
+                Explanation { case: context.case.clone(), cause, way, place }
             })
             .collect()
     }
@@ -114,11 +172,13 @@ impl Traced {
 
 async fn trace(
     machines: &[Arc<dyn Machine>],
-    batch: &[(usize, &CaseContext)],
+    cases: &[CaseContext],
+    batch: &[usize],
     reprobe: &dyn Reprobe,
 ) -> Result<Traced, MachineError> {
     let (mut all_legs, mut probes) = (Vec::new(), Vec::new());
-    for (in_batch, (case, context)) in batch.iter().enumerate() {
+    for (in_batch, case) in batch.iter().enumerate() {
+        let context = &cases[*case];
         let source_port = FIRST_PORT + NEXT_PORT.fetch_add(1, Ordering::Relaxed) % PORTS;
         all_legs.extend(legs(in_batch, context, source_port));
         probes.push(Again { case: *case, source_port, limit: limit(context) });
@@ -140,6 +200,8 @@ async fn read(machine: Arc<dyn Machine>, recording: &Recording, legs: &[Leg]) ->
     let passages = passages(&recording.transcript.steps);
     let mut state = MachineState::read(&*machine).await?;
     state.routes = ask_routes(&*machine, &route_queries(&passages, legs)).await?;
+    let back = ask_routes(&*machine, &reverse_queries(&passages, &state)).await?;
+    state.routes.extend(back);
     Ok(MachineEvidence {
         name: machine.name().to_owned(),
         passages,
@@ -148,4 +210,69 @@ async fn read(machine: Arc<dyn Machine>, recording: &Recording, legs: &[Leg]) ->
         legacy: recording.legacy.clone(),
         state,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+    use super::{Batch, MOST_CASES, MOST_RULES, batches, legs, most_tries, size};
+    use crate::{
+        diagnose::context::{CaseContext, PodEndpoint, Source, Transport},
+        model::Outcome,
+    };
+
+    /// Cases of a service with so many pods.
+    fn cases(count: usize, pods: u8) -> Vec<CaseContext> {
+        let pod = |last| SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 1, 0, last)), 8080);
+        let one = CaseContext {
+            case: "s::d::as-installed::pod-to-service".to_owned(),
+            distros: vec!["rhel-9.5".to_owned()],
+            path: "pod-to-service".parse().expect("a path"),
+            transport: Transport::Tcp,
+            outcome: Outcome::Timeout,
+            repeat: 1,
+            source: Source { machine: Some(0), pod: true, address: None },
+            destination: "10.152.183.7:80".parse().expect("address"),
+            backends: (0..pods).map(|last| PodEndpoint { address: pod(last), machine: 0 }).collect(),
+            upstream: None,
+            dns: None,
+            service_path_ok: false,
+            small_path_ok: None,
+        };
+        vec![one; count]
+    }
+
+    #[test]
+    fn batches_are_as_large_as_the_table_for_them_may_be() {
+        let sizes =
+            |cases: &[CaseContext]| -> Vec<usize> { batches(cases).iter().map(|batch| batch.cases.len()).collect() };
+        assert_eq!(sizes(&cases(13, 1)), [MOST_CASES, MOST_CASES, 1]);
+        let many = cases(5, 20);
+        let some = batches(&many);
+        assert!(some.len() > 1, "{some:?}");
+        for batch in some {
+            let all: Vec<_> = batch.cases.iter().flat_map(|case| legs(*case, &many[*case], 1)).collect();
+            assert!(size(&all) <= MOST_RULES, "{batch:?}");
+        }
+        // What is too large alone is tried alone.
+        assert_eq!(sizes(&cases(2, 40)), [1, 1]);
+    }
+
+    #[test]
+    fn what_chance_decides_is_tried_more_than_once() {
+        let tries = |pods, repeat| most_tries(&CaseContext { repeat, ..cases(1, pods).remove(0) });
+        assert_eq!((tries(1, 1), tries(1, 12), tries(3, 1), tries(2, 80)), (1, 12, 12, 40));
+    }
+
+    #[test]
+    fn what_is_left_is_tried_with_half_as_many_at_a_time() {
+        let batch = |cases: &[usize], again| Batch { cases: cases.to_vec(), again };
+        let first = batch(&[0, 1, 2, 3, 4, 5], false);
+        assert_eq!(first.smaller(&[0, 2, 3, 5]), [batch(&[0, 2, 3], true), batch(&[5], true)]);
+        assert_eq!(first.smaller(&[]), []);
+        assert_eq!(batch(&[1, 2, 3], true).smaller(&[1, 2, 3]), [batch(&[1, 2], true), batch(&[3], true)]);
+        assert_eq!(batch(&[4], false).smaller(&[4]), [batch(&[4], true)]);
+        assert_eq!(batch(&[4], true).smaller(&[4]), []);
+    }
 }

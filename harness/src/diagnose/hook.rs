@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+/// The chain of our own table that both entries jump to, to mark packets.
+pub const MARKS: &str = "marks";
+
 /// A netfilter hook of the network layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Hook {

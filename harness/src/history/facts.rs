@@ -29,9 +29,8 @@ pub(super) fn of(report: &Report) -> Facts {
     ] {
         add("", what, version.as_deref());
     }
-    for distro in &report.distros {
-        let machine = &distro.machine;
-        add(&distro.id, "kernel", Some(&machine.kernel));
+    for (distro, machine) in report.machines() {
+        add(distro, "kernel", Some(&machine.kernel));
         for (what, value) in [
             ("firewalld", &machine.firewalld),
             ("nft", &machine.nft),
@@ -39,7 +38,7 @@ pub(super) fn of(report: &Report) -> Facts {
             ("snap revision", &machine.snap),
             ("host policy", &machine.declared.policy),
         ] {
-            add(&distro.id, what, value.as_deref());
+            add(distro, what, value.as_deref());
         }
     }
     for scenario in &report.scenarios {

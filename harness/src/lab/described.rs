@@ -34,6 +34,9 @@ pub struct ClusterView {
     pub scenario: String,
     /// Distro id.
     pub distro: String,
+    /// Distro id of each node, in order: a mixed cluster has several.
+    #[serde(default)]
+    pub node_distros: Vec<String>,
     /// Other names of the distro.
     pub aliases: Vec<String>,
     /// `as-installed`, or the remedy's id.
@@ -85,6 +88,7 @@ impl ClusterView {
             id: plan.id(),
             scenario: plan.scenario.id.clone(),
             distro: plan.distro.id.clone(),
+            node_distros: plan.machines.iter().map(|distro| distro.id.clone()).collect(),
             aliases: plan.distro.aliases.clone(),
             state: plan.remedy.as_ref().map_or(AS_INSTALLED, |remedy| &remedy.id).to_owned(),
             manifests: plan.scenario.manifests.iter().map(|one| (one.path.clone(), one.sha256.clone())).collect(),

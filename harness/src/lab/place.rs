@@ -132,6 +132,7 @@ mod tests {
             id: format!("{scenario}::{distro}::{state}"),
             scenario: scenario.to_owned(),
             distro: distro.to_owned(),
+            node_distros: vec![distro.to_owned()],
             aliases: vec![distro.split('-').next().unwrap_or_default().to_owned()],
             state: state.to_owned(),
             manifests: Vec::new(),

@@ -51,7 +51,11 @@ impl Used {
             report.cases.iter().any(|case| case.distro == distro.id && case.remedy.is_none() && tried(case))
         };
         let distros = report.distros.iter().filter(as_installed);
-        distros.fold(used, |used, distro| used.on_machine(&distro.id, &distro.machine))
+        distros.fold(used, |used, distro| {
+            let others = distro.other_machines.iter();
+            let used = others.fold(used, |used, other| used.on_machine(&other.distro, &other.machine));
+            used.on_machine(&distro.id, &distro.machine)
+        })
     }
 
     fn is_of_namespaces(&self) -> bool {

@@ -158,6 +158,34 @@ pub struct DistroReport {
     pub counts: Counts,
     /// What its machines were.
     pub machine: MachineReport,
+    /// What the machines of other distros were in its mixed clusters, which bear this distro's name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_machines: Vec<OtherMachine>,
+}
+
+/// Machines of another distro in a mixed cluster.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct OtherMachine {
+    /// Distro id.
+    pub distro: String,
+    /// What they were.
+    pub machine: MachineReport,
+}
+
+impl Report {
+    /// What the machines of each distro were, whichever distro's name their clusters bear.
+    #[must_use]
+    pub fn machines(&self) -> Vec<(&str, &MachineReport)> {
+        let own = self.distros.iter().map(|distro| (distro.id.as_str(), &distro.machine));
+        let others = self.distros.iter().flat_map(|distro| &distro.other_machines);
+        let mut machines: Vec<(&str, &MachineReport)> = Vec::new();
+        for (id, machine) in own.chain(others.map(|other| (other.distro.as_str(), &other.machine))) {
+            if machines.iter().all(|(known, _)| *known != id) {
+                machines.push((id, machine));
+            }
+        }
+        machines
+    }
 }
 
 /// How many cases ended with each verdict.
@@ -332,7 +360,7 @@ words! {
         FirewallDrop = "firewall-drop",
         /// A rule that should have sent it on is not there (flushed NAT rules, for instance).
         NoRule = "no-rule",
-        /// No route to the target, or back.
+        /// No route to the target, or back, or a routing rule that leads past it.
         NoRoute = "no-route",
         /// The machine does not forward.
         ForwardingOff = "forwarding-off",

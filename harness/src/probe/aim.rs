@@ -63,6 +63,9 @@ impl Aim<'_> {
             Target::HostPort => self.host_port(pod)?,
             Target::Ingress => {
                 let port = self.addresses.ingress_port.ok_or_else(|| missing("the cluster has no ingress"))?;
+                if self.addresses.without_ingress {
+                    return Err(missing("the manifests have no Ingress, so the ingress has nowhere to send a request"));
+                }
                 (self.exchange(self.node_ip(self.addresses.backend_node())?.to_string(), port), all())
             }
             Target::Dns => (self.dns()?, Vec::new()),
@@ -166,4 +169,40 @@ const fn version(family: IpFamily) -> &'static str {
 
 fn missing(what: &str) -> AimError {
     AimError(what.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Addresses, aim};
+    use crate::{
+        catalog::scenario::{Expect, ExpectedSource, HttpRequest, PathSpec},
+        cluster::workload::{NodeAddress, PodAddress, ServiceAddress, ServicePort},
+    };
+
+    fn addresses(without_ingress: bool) -> Addresses {
+        let port = ServicePort { name: None, port: 80, target: 8080, node_port: None, udp: false };
+        let ip = std::net::IpAddr::from([10, 1, 0, 12]);
+        Addresses {
+            nodes: vec![NodeAddress { name: "node-1".to_owned(), ip }],
+            pods: vec![PodAddress { name: "web".to_owned(), ip, node: 0, host_ports: Vec::new() }],
+            service: ServiceAddress { ports: vec![port], ..ServiceAddress::default() },
+            ingress_port: Some(80),
+            without_ingress,
+            ..Addresses::default()
+        }
+    }
+
+    #[test]
+    fn an_ingress_without_an_ingress_is_no_target() {
+        let spec = PathSpec {
+            path: "outside-to-ingress".parse().expect("a path"),
+            port: None,
+            http: HttpRequest { path: "/".to_owned(), host: None },
+            repeat: 1,
+            expect: Expect::Ok(ExpectedSource::Any),
+        };
+        assert!(aim(&spec, &addresses(false), 0, 1000).is_ok());
+        let refused = aim(&spec, &addresses(true), 0, 1000).expect_err("nothing is behind it");
+        assert!(refused.to_string().starts_with("the manifests have no Ingress"), "{refused}");
+    }
 }

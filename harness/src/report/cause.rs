@@ -7,7 +7,7 @@ use super::{
     tally::is_failure,
     text::count,
 };
-use crate::model::report::{CaseReport, Cause, CauseGroup, Report};
+use crate::model::report::{CaseReport, Cause, CauseGroup, CauseKind, Report};
 
 /// The causes behind the failures of one scenario on one distro.
 pub(super) struct Causes<'a> {
@@ -17,9 +17,9 @@ pub(super) struct Causes<'a> {
     pub(super) groups: Vec<Group<'a>>,
     /// Failing cases: as installed, or with remedies if none fails as installed.
     pub(super) failures: usize,
-    /// How many of them a group names.
+    /// How many of them a cause is known of.
     pub(super) explained: usize,
-    /// Failing cases under remedies that the groups name beside those.
+    /// Failing cases under remedies of which one is known beside those.
     pub(super) with_remedies: usize,
 }
 
@@ -59,7 +59,9 @@ impl<'a> Causes<'a> {
             .into_iter()
             .filter(|case| is_failure(case) || named.contains(case.id.as_str()))
             .partition(|case| case.remedy.is_none());
-        let explained = |cases: &[&CaseReport]| cases.iter().filter(|case| named.contains(case.id.as_str())).count();
+        let known: HashSet<&str> =
+            groups.iter().filter(|g| g.is_known()).flat_map(|g| &g.cases).map(|case| case.id.as_str()).collect();
+        let explained = |cases: &[&CaseReport]| cases.iter().filter(|case| known.contains(case.id.as_str())).count();
         let (main, rest) = if here.is_empty() { (elsewhere, here) } else { (here, elsewhere) };
         Some(Self {
             distro,
@@ -72,18 +74,32 @@ impl<'a> Causes<'a> {
 
     /// `1 cause explains 3 of 3 failures on rhel-9.5`.
     pub(super) fn headline(&self) -> String {
-        let verb = if self.groups.len() == 1 { "explains" } else { "explain" };
-        let causes = count(self.groups.len(), "cause");
-        let failures = count(self.failures, "failure");
+        let known = self.groups.iter().filter(|group| group.is_known()).count();
+        let (failures, unexplained) = (count(self.failures, "failure"), self.failures - self.explained);
+        let have = if unexplained == 1 { "has" } else { "have" };
+        if known == 0 {
+            return format!("{unexplained} of {failures} on {} {have} no known cause", self.distro);
+        }
+        let verb = if known == 1 { "explains" } else { "explain" };
         let more = match self.with_remedies {
             0 => String::new(),
             n => format!(", and {n} more with remedies"),
         };
-        format!("{causes} {verb} {} of {failures} on {}{more}", self.explained, self.distro)
+        let rest = match unexplained {
+            0 => String::new(),
+            n => format!("; {n} {have} no known cause"),
+        };
+        let causes = count(known, "cause");
+        format!("{causes} {verb} {} of {failures} on {}{more}{rest}", self.explained, self.distro)
     }
 }
 
 impl Group<'_> {
+    /// Whether it says why its cases fail.
+    fn is_known(&self) -> bool {
+        self.group.cause.kind != CauseKind::Unknown
+    }
+
     /// The paths that it breaks as installed, or those with remedies if there is none.
     pub(super) fn paths(&self) -> Vec<String> {
         let (installed, remedied): (Vec<&CaseReport>, _) = self.cases.iter().partition(|case| case.remedy.is_none());
@@ -102,5 +118,36 @@ pub(super) fn place(cause: &Cause) -> Option<String> {
         (true, Some(rule)) => Some(rule.clone()),
         (false, None) => Some(at.join(" ")),
         (false, Some(rule)) => Some(format!("{}: {rule}", at.join(" "))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Causes, Group};
+    use crate::model::report::{Cause, CauseGroup, CauseKind};
+
+    fn group(kind: CauseKind) -> CauseGroup {
+        let cause = Cause { kind, table: None, chain: None, rule: None, owner: None, summary: String::new() };
+        CauseGroup { distro: "rhel-9.5".to_owned(), cause, cases: Vec::new(), way: None }
+    }
+
+    #[test]
+    fn what_nobody_knows_is_no_explanation() {
+        let headline = |kinds: &[CauseKind], explained, with_remedies| {
+            let groups: Vec<CauseGroup> = kinds.iter().copied().map(group).collect();
+            let groups = groups.iter().map(|group| Group { group, cases: Vec::new() }).collect();
+            Causes { distro: "rhel-9.5", groups, failures: 4, explained, with_remedies }.headline()
+        };
+        let (known, unknown) = (CauseKind::FirewallReject, CauseKind::Unknown);
+        assert_eq!(headline(&[known], 4, 0), "1 cause explains 4 of 4 failures on rhel-9.5");
+        assert_eq!(
+            headline(&[known, unknown, unknown], 2, 3),
+            "1 cause explains 2 of 4 failures on rhel-9.5, and 3 more with remedies; 2 have no known cause"
+        );
+        assert_eq!(
+            headline(&[known, known, unknown], 3, 0),
+            "2 causes explain 3 of 4 failures on rhel-9.5; 1 has no known cause"
+        );
+        assert_eq!(headline(&[unknown, unknown], 0, 0), "4 of 4 failures on rhel-9.5 have no known cause");
     }
 }

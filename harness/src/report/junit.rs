@@ -31,7 +31,7 @@ use super::{
 };
 use crate::model::{
     Change, Comparison, Outcome, Verdict,
-    report::{CaseReport, RemedyReport, Report},
+    report::{CaseReport, DistroReport, OtherMachine, RemedyReport, Report},
 };
 
 /// The report as `JUnit` XML.
@@ -87,8 +87,13 @@ fn properties(report: &Report, scenario: &str, distro: &str) -> Vec<(String, Str
         properties.push(("scenario.title".to_owned(), about.title.clone()));
         properties.extend(about.upstream.iter().map(|upstream| ("scenario.upstream".to_owned(), upstream.clone())));
     }
-    if let Some(machine) = report.distros.iter().find(|one| one.id == distro).map(|one| &one.machine) {
+    if let Some(DistroReport { machine, other_machines, .. }) = report.distros.iter().find(|one| one.id == distro) {
         properties.push(("machine.kernel".to_owned(), machine.kernel.clone()));
+        for OtherMachine { distro, machine } in other_machines {
+            let versions = [("firewalld", &machine.firewalld), ("nft", &machine.nft)];
+            let versions = versions.into_iter().filter_map(|(name, version)| Some((name, version.clone()?)));
+            properties.extend(versions.map(|(name, version)| (format!("machine.{distro}.{name}"), version)));
+        }
         properties.extend(machine.firewalld.clone().map(|version| ("machine.firewalld".to_owned(), version)));
         properties.extend(machine.nft.clone().map(|version| ("machine.nft".to_owned(), version)));
         properties.extend(machine.drift.iter().map(|part| ("drift".to_owned(), part.clone())));

@@ -160,6 +160,11 @@ fn distros(parts: &[Report], cases: &[CaseReport], whole: &Whole<'_>) -> Vec<Dis
                 if known.machine.kernel.is_empty() {
                     known.machine = distro.machine.clone();
                 }
+                for other in &distro.other_machines {
+                    if known.other_machines.iter().all(|already| already.distro != other.distro) {
+                        known.other_machines.push(other.clone());
+                    }
+                }
             }
         }
     }

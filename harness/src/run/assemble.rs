@@ -2,16 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::observation::{CaseObservation, Moment, Observation, Try};
+use super::{
+    machines,
+    observation::{CaseObservation, Moment, Observation, Try},
+};
 use crate::{
-    catalog::scenario::Condition,
+    catalog::{distro::Distro, scenario::Condition},
     diagnose::{Explanation, difference, evidence::Evidence, group},
-    hex,
     model::{
         Difference, Outcome, RemedyVerdict, Verdict,
         report::{
-            CaseReport, Cause, CauseGroup, ClusterReport, ConditionReport, Counts, Declared, DistroReport,
-            MachineReport, ManifestReport, RemedyReport, ScenarioReport,
+            CaseReport, Cause, CauseGroup, ClusterReport, ConditionReport, Counts, DistroReport, ManifestReport,
+            OtherMachine, RemedyReport, ScenarioReport,
         },
     },
     plan::{Case, ClusterPlan, Plan},
@@ -31,13 +33,19 @@ pub enum Ending {
 }
 
 impl Ending {
+    /// What was observed, where it was.
+    #[must_use]
+    pub fn seen(&self) -> Option<&Observation> {
+        match self {
+            Self::Seen(seen) => Some(seen),
+            Self::Broken(_) | Self::Interrupted | Self::NotCarried(_) => None,
+        }
+    }
+
     /// Why cases ended as they did, where it was looked for.
     #[must_use]
     pub fn explanations(&self) -> &[Explanation] {
-        match self {
-            Self::Seen(seen) => &seen.explanations,
-            Self::Broken(_) | Self::Interrupted | Self::NotCarried(_) => &[],
-        }
+        self.seen().map_or(&[], |seen| &seen.explanations)
     }
 }
 
@@ -261,39 +269,22 @@ pub fn distros(plan: &Plan, endings: &[Ending], cases: &[CaseReport]) -> Vec<Dis
 fn distro(cluster: &ClusterPlan, plan: &Plan, endings: &[Ending], cases: &[CaseReport]) -> DistroReport {
     let id = &cluster.distro.id;
     let own: Vec<&CaseReport> = cases.iter().filter(|case| case.distro == *id).collect();
-    let seen = plan.clusters.iter().zip(endings).find_map(|(other, ending)| match ending {
-        Ending::Seen(seen) if other.distro.id == *id => Some(seen),
-        _ => None,
-    });
-    let declared = &cluster.distro.versions;
-    let selinux = format!("{:?}", cluster.distro.policy.selinux).to_lowercase();
-    let mut machine = seen.map(|seen| seen.versions.clone()).unwrap_or_default();
-    machine.declared = Declared {
-        kernel: declared.kernel.clone(),
-        firewalld: declared.firewalld.clone(),
-        nft: declared.nft.clone(),
-        selinux: Some(selinux),
-        policy: serde_json::to_vec(&cluster.distro.policy).ok().map(hex::sha256),
-    };
-    machine.verified = seen.map(|seen| seen.hosts.verified.clone()).unwrap_or_default();
-    machine.drift = seen.map(|seen| seen.hosts.drift.clone()).unwrap_or_default();
-    machine.not_covered = not_covered(&machine, seen.map(|seen| seen.hosts.not_covered.as_slice()).unwrap_or_default());
-    DistroReport { id: id.clone(), verdict: worst(&own), counts: Counts::of(own.iter().copied()), machine }
-}
-
-/// What a machine cannot carry of the distro: its kernel, unless it is a whole one, and what the policy could not set.
-fn not_covered(machine: &MachineReport, of_policy: &[String]) -> Vec<String> {
-    let own_kernel = machine.image.is_some();
-    let kernel = machine.declared.kernel.iter().filter(|_| !own_kernel).map(|kernel| format!("kernel {kernel}"));
-    let versions = [
-        ("firewalld", &machine.declared.firewalld, &machine.firewalld),
-        ("nftables", &machine.declared.nft, &machine.nft),
-    ];
-    let versions = versions.into_iter().filter_map(|(name, declared, real)| match (declared, real) {
-        (Some(declared), Some(real)) if !declared.starts_with(real.as_str()) => Some(format!("{name} {declared}")),
-        _ => None,
-    });
-    kernel.chain(versions).chain(of_policy.iter().cloned()).collect()
+    let clusters: Vec<_> = plan.clusters.iter().zip(endings).filter(|(other, _)| other.distro.id == *id).collect();
+    let mut others: Vec<&Distro> = Vec::new();
+    for distro in clusters.iter().flat_map(|(cluster, _)| &cluster.machines) {
+        if distro.id != *id && others.iter().all(|known| known.id != distro.id) {
+            others.push(distro);
+        }
+    }
+    let seen: Vec<&Observation> = clusters.iter().filter_map(|(_, ending)| ending.seen()).collect();
+    let other = |distro: &Distro| OtherMachine { distro: distro.id.clone(), machine: machines::of(distro, &seen) };
+    DistroReport {
+        id: id.clone(),
+        verdict: worst(&own),
+        counts: Counts::of(own.iter().copied()),
+        machine: machines::of_cluster(&cluster.distro, &seen),
+        other_machines: others.into_iter().map(other).collect(),
+    }
 }
 
 fn worst(cases: &[&CaseReport]) -> Verdict {

@@ -32,10 +32,11 @@ pub(super) fn of(
     let ok = |wanted: AccessPath| outcome_of(plan, seen, wanted).map(|outcome| outcome == Outcome::Ok);
     Some(CaseContext {
         case: case.id.clone(),
-        distro: plan.distro.id.clone(),
+        distros: plan.machines.iter().map(|distro| distro.id.clone()).collect(),
         path,
         transport: if path.protocol == Protocol::Udp { Transport::Udp } else { Transport::Tcp },
         outcome: last.outcome,
+        repeat: case.spec.repeat,
         source: source(path, workload, last),
         destination,
         backends: all_backends(path, case.spec.port, addresses, workload),

@@ -1,6 +1,6 @@
 //! What is done to a cluster's hosts beside the cluster itself: their policy, and the lines of conditions and remedies.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use super::observation::{HostFacts, LifeError};
 use crate::{
@@ -28,22 +28,23 @@ pub(super) async fn apply_policy(
     plan: &ClusterPlan,
     kind: HostKind,
 ) -> Result<HostFacts, LifeError> {
-    let (mut not_covered, mut verified) = (BTreeSet::new(), Vec::new());
+    let mut facts = HostFacts::default();
     for (number, machine, distro) in machines(cluster, plan) {
         if let Some(firewall) = distro.policy.firewall.kind() {
             cluster.install_firewall(usize::from(number) - 1, firewall).await?;
         }
-        not_covered.extend(policy::apply(machine, &distro.policy, kind).await?);
+        let not_covered = policy::apply(machine, &distro.policy, kind).await?;
+        facts.not_covered.entry(distro.id.clone()).or_default().extend(not_covered);
         if kind == HostKind::Whole {
             let found = policy::verify(machine, &distro.policy).await?;
             if !found.drift.is_empty() {
                 let machine = machine.name().to_owned();
                 return Err(LifeError::Drift { machine, distro: distro.id.clone(), drift: found.drift });
             }
-            verified.extend(found.holds.into_iter().map(|line| format!("{}: {line}", machine.name())));
+            facts.verified.extend(found.holds.into_iter().map(|line| format!("{}: {line}", machine.name())));
         }
     }
-    Ok(HostFacts { not_covered: not_covered.into_iter().collect(), verified, ..HostFacts::default() })
+    Ok(facts)
 }
 
 /// Runs the lines of the scenario's conditions of one moment, where they are for a host.

@@ -1,7 +1,7 @@
 //! The life of one cluster: hosts, policy, cluster, workload, probes, remedy, probes again.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -11,7 +11,7 @@ use futures_util::future::try_join_all;
 use super::{
     Explain, explaining, hosts,
     maker::{Installed, Made, Maker},
-    observation::{Before, CaseObservation, LifeError, Moment, Observation},
+    observation::{Before, CaseObservation, HostFacts, LifeError, Moment, Observation},
     probing::probe_cases,
     progress::Phase,
 };
@@ -320,10 +320,18 @@ impl Life {
         probe_cases(workload, cases, chosen, moment, timeout_ms, with_exposure, seen).await
     }
 
-    async fn versions(&self) -> Result<MachineReport, LifeError> {
-        let Some((_, machine, _)) = self.machines().next() else { return Ok(MachineReport::default()) };
-        let (image, snap) = (self.seen.hosts.image.clone(), self.seen.hosts.snap.clone());
-        Ok(MachineReport { image, snap, ..super::versions::of_machine(machine).await? })
+    /// On the first machine of each distro; image and snap are known of the first of all.
+    async fn versions(&self) -> Result<BTreeMap<String, MachineReport>, LifeError> {
+        let mut versions = BTreeMap::new();
+        let HostFacts { mut image, mut snap, .. } = self.seen.hosts.clone();
+        for (_, machine, distro) in self.machines() {
+            if !versions.contains_key(&distro.id) {
+                let (image, snap) = (image.take(), snap.take());
+                let found = MachineReport { image, snap, ..super::versions::of_machine(machine).await? };
+                versions.insert(distro.id.clone(), found);
+            }
+        }
+        Ok(versions)
     }
 }
 

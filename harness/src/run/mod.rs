@@ -9,6 +9,7 @@ mod hosts;
 mod kept;
 mod life;
 mod lives;
+mod machines;
 mod maker;
 pub mod observation;
 mod probing;
@@ -191,7 +192,7 @@ pub async fn interrupt() {
 
 fn first_firewalld(endings: &[Ending]) -> Option<String> {
     endings.iter().find_map(|ending| match ending {
-        Ending::Seen(seen) => seen.versions.firewalld.clone(),
+        Ending::Seen(seen) => seen.versions.values().find_map(|machine| machine.firewalld.clone()),
         _ => None,
     })
 }

@@ -53,8 +53,8 @@ pub struct CaseObservation {
 /// What is known of a cluster's hosts beside what they show.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostFacts {
-    /// What of their policy could not be applied.
-    pub not_covered: Vec<String>,
+    /// What of their policy could not be applied, by distro.
+    pub not_covered: BTreeMap<String, BTreeSet<String>>,
     /// What of their policy was found to hold, on whole machines: one line each.
     pub verified: Vec<String>,
     /// SHA-256 of the image that the first was made from.
@@ -110,8 +110,8 @@ pub struct Observation {
     pub node_ips: Vec<std::net::IpAddr>,
     /// What is known of the hosts.
     pub hosts: HostFacts,
-    /// Versions on the machine.
-    pub versions: crate::model::report::MachineReport,
+    /// Versions on the first machine of each distro.
+    pub versions: BTreeMap<String, crate::model::report::MachineReport>,
     /// Why cases ended as they did, where it was looked for.
     pub explanations: Vec<Explanation>,
     /// What was collected from the machines, as installed only.

@@ -238,6 +238,7 @@ fn distro(id: &str, verdict: Verdict) -> DistroReport {
             declared,
             not_covered: not_covered.iter().map(|part| (*part).to_owned()).collect(),
         },
+        other_machines: Vec::new(),
     }
 }
 

@@ -201,13 +201,18 @@ impl Cluster {
 
     /// Explains these cases, which all have to fail.
     pub async fn explain(&self, attempts: &[Try]) -> Vec<Explanation> {
+        self.explain_repeated(attempts, 1).await
+    }
+
+    /// Explains these cases of so many exchanges, the first of which has to fail.
+    pub async fn explain_repeated(&self, attempts: &[Try], repeat: u32) -> Vec<Explanation> {
         let (mut contexts, mut probes) = (Vec::new(), BTreeMap::new());
         for (index, attempt) in attempts.iter().enumerate() {
             let probe = self.probe(attempt);
             let (outcome, detail) = probe.run(0, 1.5).await;
             assert_ne!(outcome, Outcome::Ok, "{attempt:?} does not fail");
             assert_ne!(outcome, Outcome::Error, "{attempt:?}: {detail}");
-            contexts.push(self.context(attempt, outcome).await);
+            contexts.push(CaseContext { repeat, ..self.context(attempt, outcome).await });
             probes.insert(index, probe);
         }
         let machines: Vec<Arc<dyn Machine>> =
@@ -238,10 +243,11 @@ impl Cluster {
         let service = Try { path: "pod-to-service", to: SERVICE.parse().expect("address"), ..*attempt };
         CaseContext {
             case: format!("test::rhel-9.5::as-installed::{path}"),
-            distro: "rhel-9.5".to_owned(),
+            distros: vec!["rhel-9.5".to_owned(); self.machines.len()],
             path,
             transport: Transport::Tcp,
             outcome,
+            repeat: 1,
             source,
             destination: attempt.to,
             backends: attempt.backend.map(|backend| endpoint(backend, port)).into_iter().collect(),

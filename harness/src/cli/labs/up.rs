@@ -115,10 +115,15 @@ async fn used(lab: &Lab) -> Result<Used, MachineProblem> {
     // A remedy may have taken away what the distro has.
     for cluster in described.clusters.iter().filter(|cluster| cluster.state == AS_INSTALLED) {
         let Some((_, made)) = lab.cluster(&cluster.id) else { continue };
-        if let Some(machine) = made.nodes().first() {
-            let HostFacts { image, snap, .. } = cluster.before.hosts.clone();
-            let machine = MachineReport { image, snap, ..versions::of_machine(&**machine).await? };
-            used = used.on_machine(&cluster.distro, &machine);
+        let HostFacts { mut image, mut snap, .. } = cluster.before.hosts.clone();
+        let mut asked: Vec<&str> = Vec::new();
+        for (distro, machine) in cluster.node_distros.iter().zip(made.nodes()) {
+            if !asked.contains(&distro.as_str()) {
+                asked.push(distro);
+                let (image, snap) = (image.take(), snap.take());
+                let machine = MachineReport { image, snap, ..versions::of_machine(&**machine).await? };
+                used = used.on_machine(distro, &machine);
+            }
         }
     }
     Ok(used)

@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{
     api::{KubeApi, PAUSE},
-    applied::Applied,
+    applied::{Applied, AppliedObject},
     endpoints::Endpoint,
     error::KubeError,
     ingress::{Controller, pod_ips},
@@ -186,10 +186,16 @@ fn in_family(seen: &Seen, sought: &Sought<'_>, nodes: Vec<NodeAddress>, family: 
         dns_pods: by_node(dns_pods.collect()),
         ingress_pods: by_node(ingress_pods.collect()),
         ingress_port: seen.ingress.iter().find_map(|controller| controller.node_port),
+        without_ingress: !sought.applied.objects.iter().any(routes_requests),
         api_service: seen.api_service.filter(|(ip, _)| IpFamily::of(*ip) == family),
         api_port: sought.api_port,
         ipv6: None,
     }
+}
+
+/// Ingress, and the kinds that controllers know beside it: `IngressRoute`, `HTTPRoute`.
+fn routes_requests(object: &AppliedObject) -> bool {
+    object.kind.starts_with("Ingress") || object.kind.ends_with("Route")
 }
 
 fn by_node(mut pods: Vec<SystemPod>) -> Vec<SystemPod> {

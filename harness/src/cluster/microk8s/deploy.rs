@@ -12,9 +12,9 @@ use kube::{Api, api::ListParams};
 use tokio::time::sleep;
 
 use super::{
+    Addon,
     added::Added,
     additions::{Additions as _, Noted},
-    addon::Addon,
     addon_pods::wait_for_pods,
     boot_time::booted,
     cluster::MicroK8s,

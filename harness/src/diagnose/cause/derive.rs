@@ -5,7 +5,9 @@ use super::{
     finding::Finding,
     firewall,
     flow::{Flow, Seen},
-    link, routing, translation, way,
+    link,
+    place::Place,
+    routing, translation, way,
 };
 use crate::{
     diagnose::{
@@ -18,9 +20,20 @@ use crate::{
     },
 };
 
-/// Derives the cause of a failing case, and the way of the packet that shows it.
+/// Why a case fails.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Derived {
+    /// The cause.
+    pub cause: Cause,
+    /// The way of the packet that shows it.
+    pub way: PacketWay,
+    /// Where the packet ended, in a cluster of several machines.
+    pub place: Option<Place>,
+}
+
+/// Derives the cause of a failing case.
 #[must_use]
-pub fn derive(evidence: &CaseEvidence<'_>) -> (Cause, PacketWay) {
+pub fn derive(evidence: &CaseEvidence<'_>) -> Derived {
     let flows: Vec<Flow<'_>> = relevant(evidence);
     let found = flows.iter().find_map(|flow| Some((flow, of_leg(evidence, flow)?)));
     let (flow, finding) = match found {
@@ -29,7 +42,8 @@ pub fn derive(evidence: &CaseEvidence<'_>) -> (Cause, PacketWay) {
     };
     let kind = flow.map_or(LegKind::Client, |flow| flow.leg.kind);
     let way = way::of(evidence, flow, &finding);
-    (told_from_the_start(evidence, kind, finding.cause), way)
+    let place = finding.machine().and_then(|machine| Place::of(evidence, machine));
+    Derived { cause: told_from_the_start(evidence, kind, finding.cause), way, place }
 }
 
 /// The legs to look at, the decisive ones first.

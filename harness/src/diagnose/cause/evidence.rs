@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use lab_agent::protocol::ProbeResult;
 
-use super::flow::Flow;
+use super::{flow::Flow, routing, rule};
 use crate::diagnose::{
     context::CaseContext,
+    hook::Hook,
     session::{Leg, TraceGap},
     state::{Counters, LegacyCounters, MachineState, RouteQuery},
     trace::{End, Passage},
@@ -61,7 +62,12 @@ impl<'a> CaseEvidence<'a> {
         self.legs.iter().position(same).unwrap_or(index)
     }
 
-    /// How messages name a machine: by the distro where there is only one.
+    /// Id of a machine's distro.
+    pub(super) fn distro(&self, machine: usize) -> &'a str {
+        self.context.distros.get(machine).map_or("the machine", String::as_str)
+    }
+
+    /// Name of a machine.
     pub(super) fn name(&self, machine: usize) -> &'a str {
         self.machines.get(machine).map_or("the machine", |machine| machine.name.as_str())
     }
@@ -81,8 +87,19 @@ pub fn route_queries(passages: &[Passage], legs: &[Leg]) -> Vec<RouteQuery> {
         queries.extend(to.map(RouteQuery::own));
         queries.extend(from.map(RouteQuery::own));
         if let (End::After(_), Some(to), Some(from), Some(iif)) = (&passage.end, to, from, &passage.last.iif) {
-            queries.insert(RouteQuery { to, from: Some((from, iif.clone())) });
+            queries.insert(RouteQuery::through(to, from, iif));
+        }
+        if passage.end == End::Sent {
+            queries.extend(rule::question(passage));
         }
     }
     queries.into_iter().collect()
+}
+
+/// What to ask next, once [`route_queries`] are answered: the way back of what the routing code ended, from where it
+/// was for.
+#[must_use]
+pub fn reverse_queries(passages: &[Passage], state: &MachineState) -> Vec<RouteQuery> {
+    let ended = passages.iter().filter(|passage| passage.end == End::After(Hook::Prerouting));
+    ended.filter_map(|passage| routing::way_back(state, &passage.last)).collect::<BTreeSet<_>>().into_iter().collect()
 }

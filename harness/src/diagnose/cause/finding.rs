@@ -44,6 +44,11 @@ impl<'a> Finding<'a> {
         self
     }
 
+    /// The machine that it speaks of.
+    pub fn machine(&self) -> Option<usize> {
+        self.lost.as_ref().map(|lost| lost.machine).or_else(|| self.seen.map(|seen| seen.machine))
+    }
+
     /// The same with the setting that is to blame.
     pub fn setting(mut self, setting: String) -> Self {
         self.cause.rule = Some(setting);

@@ -5,6 +5,7 @@ use super::{
     finding::Finding,
     flow::{Flow, Seen},
     owner::{owner, zone},
+    place::who,
 };
 use crate::{
     diagnose::{
@@ -69,7 +70,9 @@ fn finding<'a>(evidence: &CaseEvidence<'a>, seen: Seen<'a>, ending: &Ending<'_>)
     let owner = owner_of(state, ending.table, ending.chain, ending.rule);
     let mut summary = format!("{} {}: ", who(evidence, seen.machine), what(seen.way, rejects));
     summary.push_str(&why(&seen, ending, rule.as_deref(), &owner));
-    summary.push_str(&service_survives(evidence, state, ending));
+    if !tunnel {
+        summary.push_str(&service_survives(evidence, state, ending));
+    }
     let cause = Cause {
         kind,
         table: Some(ending.table.to_owned()),
@@ -79,12 +82,6 @@ fn finding<'a>(evidence: &CaseEvidence<'a>, seen: Seen<'a>, ending: &Ending<'_>)
         summary,
     };
     Finding { cause, seen: Some(seen), lost: None }
-}
-
-/// The distro, and the machine where there are several.
-pub(super) fn who(evidence: &CaseEvidence<'_>, machine: usize) -> String {
-    let distro = &evidence.context.distro;
-    if evidence.machines.len() > 1 { format!("{distro} (on {})", evidence.name(machine)) } else { distro.clone() }
 }
 
 fn what(way: Way, rejects: bool) -> String {
@@ -125,11 +122,16 @@ fn why(seen: &Seen<'_>, ending: &Ending<'_>, rule: Option<&str>, owner: &str) ->
     format!("{of}, `{rule}` ({table} {chain}), ends the packet{from_to}.")
 }
 
-/// Pods' interfaces have a new name each time; the beginning is what they share.
 fn interfaces_are(interface: &str) -> String {
+    let name = interface_name(interface);
+    if name.ends_with('*') { format!("{name} interfaces are") } else { format!("{name} is") }
+}
+
+/// Pods' interfaces have a new name each time; the beginning is what they share.
+pub(super) fn interface_name(interface: &str) -> String {
     match ["cali", "veth", "cni"].iter().find(|start| interface.starts_with(**start)) {
-        Some(start) => format!("{start}* interfaces are"),
-        None => format!("{interface} is"),
+        Some(start) => format!("{start}*"),
+        None => interface.to_owned(),
     }
 }
 
@@ -147,6 +149,7 @@ fn falls_through(seen: &Seen<'_>, chain: &str) -> bool {
 /// The sentence about the service path, where the ruleset and the other case bear it out.
 fn service_survives(evidence: &CaseEvidence<'_>, state: &MachineState, ending: &Ending<'_>) -> String {
     let accepts_dnat = ending.table.ends_with(" firewalld")
+        && ending.hook == Hook::Forward
         && state.nft.chain(ending.table, "filter_FORWARD").is_some_and(|chain| {
             chain.rules.iter().any(|rule| rule.contains("ct status dnat") && rule.ends_with("accept"))
         });

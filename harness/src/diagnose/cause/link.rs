@@ -5,11 +5,11 @@ use std::net::IpAddr;
 use super::{
     evidence::CaseEvidence,
     finding::Finding,
-    firewall::who,
     flow::{Flow, Seen},
     mtu,
+    place::who,
     routing::moved,
-    tunnel,
+    rule, tunnel,
 };
 use crate::{
     diagnose::{
@@ -94,9 +94,17 @@ fn between<'a>(evidence: &CaseEvidence<'a>, flow: &Flow<'a>, seen: &Seen<'a>, to
     Finding::new(CauseKind::Unknown, summary).seen(*seen).lost(seen.machine, "link", observed)
 }
 
-/// It left towards a gateway that does not lead there: a pod of this machine has none, and another machine's pod
-/// has that machine (`target`).
+/// It left by a way that does not lead there: a routing rule's, or a gateway's. A pod of this machine has no gateway,
+/// and another machine's pod has that machine (`target`).
 fn misrouted<'a>(evidence: &CaseEvidence<'a>, seen: &Seen<'a>, target: Option<&MachineState>) -> Option<Finding<'a>> {
+    rule::astray(evidence, seen).or_else(|| to_a_gateway(evidence, seen, target))
+}
+
+fn to_a_gateway<'a>(
+    evidence: &CaseEvidence<'a>,
+    seen: &Seen<'a>,
+    target: Option<&MachineState>,
+) -> Option<Finding<'a>> {
     let to = seen.passage.last.daddr?;
     let Some(RouteAnswer::Route(route)) = evidence.machines[seen.machine].state.route(to) else { return None };
     let gateway = route.via?;
@@ -117,8 +125,7 @@ fn misrouted<'a>(evidence: &CaseEvidence<'a>, seen: &Seen<'a>, target: Option<&M
 fn silent_pod<'a>(evidence: &CaseEvidence<'a>, seen: &Seen<'a>, pod: IpAddr) -> Option<Finding<'a>> {
     let machine = &evidence.machines[seen.machine];
     let oif = seen.passage.last.oif.as_deref()?;
-    let neighbour = machine.state.neighbours.iter().find(|(address, dev, _)| *address == pod && dev == oif);
-    let (_, _, state) = neighbour?;
+    let state = &machine.state.neighbour(pod, oif)?.state;
     if !matches!(state.as_str(), "FAILED" | "INCOMPLETE") {
         return None;
     }

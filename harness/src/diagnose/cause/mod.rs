@@ -9,14 +9,17 @@ mod group;
 mod link;
 mod mtu;
 mod owner;
+mod place;
 mod routing;
+mod rule;
 mod translation;
 mod tunnel;
 mod way;
 
 pub use self::{
-    derive::derive,
-    evidence::{CaseEvidence, MachineEvidence, route_queries},
+    derive::{Derived, derive},
+    evidence::{CaseEvidence, MachineEvidence, reverse_queries, route_queries},
     group::{SharedCause, group},
     owner::owner,
+    place::Place,
 };

@@ -3,8 +3,8 @@
 use super::{
     evidence::CaseEvidence,
     finding::Finding,
-    firewall::who,
     flow::{Flow, Seen},
+    place::who,
     tunnel::is_tunnel,
 };
 use crate::{
@@ -134,7 +134,7 @@ fn finding<'a>(evidence: &CaseEvidence<'a>, seen: Seen<'a>) -> Finding<'a> {
     let summary = format!(
         "{} loses large packets on the way: {carried} of {length} bytes leave {} by {oif} (MTU {mtu}) and never arrive, \
          small ones do; nobody says that they are too big{}.",
-        evidence.context.distro,
+        evidence.distro(seen.machine),
         evidence.name(seen.machine),
         counter.unwrap_or_default(),
     );
@@ -146,7 +146,7 @@ fn too_big_was_said<'a>(evidence: &CaseEvidence<'a>, error: &Seen<'a>) -> Findin
     let from = error.passage.first.saddr.map_or_else(|| "somebody".to_owned(), |address| address.to_string());
     let summary = format!(
         "{} does not heed that a packet was too big: {from} says so by ICMP, seen on {}, and the connection stalls all the same.",
-        evidence.context.distro,
+        evidence.distro(error.machine),
         evidence.name(error.machine),
     );
     Finding::new(CauseKind::Mtu, summary).seen(*error).lost(error.machine, "link", format!("too big, says {from}"))

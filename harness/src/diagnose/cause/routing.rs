@@ -5,17 +5,19 @@ use std::net::IpAddr;
 use super::{
     evidence::CaseEvidence,
     finding::Finding,
-    firewall::{legacy, who},
+    firewall::legacy,
     flow::{Flow, Seen},
     mtu,
+    place::who,
+    rule,
 };
 use crate::{
     diagnose::{
         context::Source,
         hook::Hook,
         session::Way,
-        state::{RouteAnswer, RouteQuery},
-        trace::End,
+        state::{MachineState, RouteAnswer, RouteQuery},
+        trace::{End, Header},
     },
     model::report::CauseKind,
 };
@@ -115,17 +117,10 @@ fn reverse_path<'a>(evidence: &CaseEvidence<'a>, seen: &Seen<'a>) -> Option<Find
     let (iif, to, from) = (header.iif.clone()?, header.daddr.filter(IpAddr::is_ipv4)?, header.saddr?);
     let filter = machine.state.reverse_path_filter(&iif);
     let counted = machine.moved.get("TcpExt.IPReversePathFilter");
-    let refused = matches!(
-        machine.state.routes.get(&RouteQuery { to, from: Some((from, iif.clone())) }),
-        Some(RouteAnswer::None(_))
-    );
+    let refused = matches!(machine.state.routes.get(&RouteQuery::through(to, from, &iif)), Some(RouteAnswer::None(_)));
     if filter == 0 || counted == 0 || !refused {
         return None;
     }
-    let back = match machine.state.route(from) {
-        Some(RouteAnswer::Route(route)) => route.dev.as_deref().unwrap_or("another way").to_owned(),
-        _ => "nowhere".to_owned(),
-    };
     let key = if machine.state.sysctl(&format!("net.ipv4.conf.{iif}.rp_filter")) == Some(filter) {
         iif.as_str()
     } else {
@@ -133,9 +128,10 @@ fn reverse_path<'a>(evidence: &CaseEvidence<'a>, seen: &Seen<'a>) -> Option<Find
     };
     let setting = format!("net.ipv4.conf.{key}.rp_filter = {filter}");
     let summary = format!(
-        "{} takes it for forged: it came from {from} by {iif}, but the way back to {from} is by {back}, and {setting} \
+        "{} takes it for forged: it came from {from} by {iif}, but the way back to {from} {}, and {setting} \
          drops such packets (the kernel counted {counted} of them).",
         who(evidence, seen.machine),
+        back(&machine.state, header, from),
     );
     let observed = format!("reverse path filter ({setting})");
     Some(
@@ -144,6 +140,36 @@ fn reverse_path<'a>(evidence: &CaseEvidence<'a>, seen: &Seen<'a>) -> Option<Find
             .lost(seen.machine, "routing", observed)
             .setting(setting),
     )
+}
+
+/// The question for the way back of a packet that came in: from the machine itself where it is for it, else from the
+/// interface that leads to where it was for.
+pub(super) fn way_back(state: &MachineState, header: &Header) -> Option<RouteQuery> {
+    let (to, from) = (header.daddr?, header.saddr?);
+    match state.route(to)? {
+        RouteAnswer::Route(route) if route.local => Some(RouteQuery::own_from(from, to)),
+        RouteAnswer::Route(route) => Some(RouteQuery::through(from, to, route.dev.as_deref()?)),
+        RouteAnswer::None(_) => None,
+    }
+}
+
+/// The end of a sentence: the way back, and the routing rule that leads it there.
+fn back(state: &MachineState, header: &Header, from: IpAddr) -> String {
+    let query = way_back(state, header);
+    if let Some(found) = query.as_ref().and_then(|query| rule::decisive(state, query)) {
+        let of = found.owner.map(|owner| format!("{owner}'s ")).unwrap_or_default();
+        let own = header.daddr.map(|own| own.to_string()).unwrap_or_default();
+        return format!("from {own} is by {}, as {of}`{}` says", rule::way(found.route), found.rule);
+    }
+    let answer = query.and_then(|query| state.routes.get(&query)).filter(|answer| has_way(answer));
+    match answer.or_else(|| state.route(from)) {
+        Some(RouteAnswer::Route(route)) => format!("is by {}", route.dev.as_deref().unwrap_or("another way")),
+        _ => "is nowhere".to_owned(),
+    }
+}
+
+const fn has_way(answer: &RouteAnswer) -> bool {
+    matches!(answer, RouteAnswer::Route(_))
 }
 
 fn unknown<'a>(evidence: &CaseEvidence<'a>, seen: &Seen<'a>) -> Option<Finding<'a>> {

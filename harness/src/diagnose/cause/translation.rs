@@ -5,8 +5,9 @@ use std::net::IpAddr;
 use super::{
     evidence::CaseEvidence,
     finding::Finding,
-    firewall::{ended_by, who},
+    firewall::ended_by,
     flow::{Flow, Seen},
+    place::who,
 };
 use crate::model::{
     Target,

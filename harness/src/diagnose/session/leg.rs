@@ -62,7 +62,7 @@ pub fn legs(index: usize, case: &CaseContext, source_port: u16) -> Vec<Leg> {
             backends: case.backends.clone(),
         });
     }
-    if let Some(pods) = &case.upstream {
+    if let Some(pods) = case.upstream.as_ref().filter(|_| may_be_upstream(case.outcome)) {
         legs.extend(pods.iter().map(|pod| upstream(index, case, *pod)));
     }
     if let (Some(server), Outcome::DnsFailed, Some(address)) = (&case.dns, case.outcome, case.source.address) {
@@ -77,6 +77,11 @@ pub fn legs(index: usize, case: &CaseContext, source_port: u16) -> Vec<Leg> {
         });
     }
     legs
+}
+
+/// Whether an ingress says by this that its own connection fails: any other answer is one of its own, or the pod's.
+const fn may_be_upstream(outcome: Outcome) -> bool {
+    !matches!(outcome, Outcome::Http(_)) || matches!(outcome, Outcome::Http(502..=504))
 }
 
 /// The ingress's own connection to one of the pods behind it.
@@ -118,5 +123,50 @@ impl Leg {
     #[must_use]
     pub fn backend(&self, address: SocketAddr) -> Option<&PodEndpoint> {
         self.backends.iter().find(|backend| backend.address == address)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+    use super::{LegKind, legs};
+    use crate::{
+        diagnose::context::{CaseContext, PodEndpoint, Source, Transport},
+        model::Outcome,
+    };
+
+    fn to_ingress(outcome: Outcome) -> CaseContext {
+        let address = |last: u8, port| SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 1, 0, last)), port);
+        CaseContext {
+            case: "s::d::as-installed::outside-to-ingress".to_owned(),
+            distros: vec!["rhel-9.5".to_owned()],
+            path: "outside-to-ingress".parse().expect("a path"),
+            transport: Transport::Tcp,
+            outcome,
+            repeat: 1,
+            source: Source { machine: None, pod: false, address: None },
+            destination: address(1, 80),
+            backends: vec![PodEndpoint { address: address(2, 80), machine: 0 }],
+            upstream: Some(vec![PodEndpoint { address: address(3, 8080), machine: 0 }]),
+            dns: None,
+            service_path_ok: true,
+            small_path_ok: None,
+        }
+    }
+
+    #[test]
+    fn only_a_gateway_s_error_tells_of_the_connection_behind_it() {
+        use LegKind::{Client, Upstream};
+        let kinds = |outcome| -> Vec<LegKind> {
+            legs(0, &to_ingress(outcome), 61_001).into_iter().map(|leg| leg.kind).collect()
+        };
+        for code in 502..=504 {
+            assert_eq!(kinds(Outcome::Http(code)), [Upstream], "{code}");
+        }
+        for code in [400, 404, 500, 505] {
+            assert_eq!(kinds(Outcome::Http(code)), [], "{code}");
+        }
+        assert_eq!(kinds(Outcome::Timeout), [Client, Upstream]);
     }
 }

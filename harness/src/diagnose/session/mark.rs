@@ -14,7 +14,7 @@ use super::leg::{Leg, Selector};
 use crate::diagnose::{
     TRACE_TABLE,
     context::Transport,
-    hook::{Gate, Hook},
+    hook::{Gate, Hook, MARKS},
 };
 
 /// What marked a packet.
@@ -103,17 +103,34 @@ impl Tag {
     }
 }
 
+/// The chain that matches VXLAN packets, after [`MARKS`].
+const TUNNELS: &str = "tunnels";
+/// The chain that matches ICMP errors, after [`MARKS`].
+const ERRORS: &str = "errors";
+
+/// How many rules the table of these legs has.
+#[must_use]
+pub fn size(legs: &[Leg]) -> usize {
+    Rules::of(legs).count
+}
+
 /// The whole table as input of `nft -f`. It replaces one that a broken run left behind.
+///
+/// Both entries go to the same chains: what nft sends to the kernel at once must fit a buffer that a process without
+/// rights on the host cannot enlarge.
 #[must_use]
 pub fn table(legs: &[Leg]) -> String {
-    let rules = rules(legs);
+    let rules = Rules::of(legs);
     let mut text = format!("table inet {TRACE_TABLE}\ndelete table inet {TRACE_TABLE}\ntable inet {TRACE_TABLE} {{\n");
+    for (chain, rules) in [(TUNNELS, &rules.tunnels), (ERRORS, &rules.errors), (MARKS, &rules.marks())] {
+        let _ = writeln!(text, "chain {chain} {{\n{rules}}}");
+    }
     for hook in Hook::ALL {
         for (gate, priority) in [(Gate::Start(hook), FIRST), (Gate::End(hook), LAST)] {
             let _ = writeln!(text, "chain {} {{", gate.chain());
             let _ = writeln!(text, "type filter hook {hook} priority {priority}; policy accept;");
             if gate == Gate::Start(hook) && hook.is_entry() {
-                text.push_str(&rules);
+                let _ = writeln!(text, "jump {MARKS}");
             }
             text.push_str("}\n");
         }
@@ -122,31 +139,54 @@ pub fn table(legs: &[Leg]) -> String {
     text
 }
 
-/// The rules of both entries. Those of legs stand first: they say more than those of backends.
-fn rules(legs: &[Leg]) -> String {
-    let mut rules = String::new();
-    for (index, leg) in legs.iter().enumerate() {
-        for (way, condition) in leg_conditions(leg) {
-            add(&mut rules, &condition, &Tag { subject: Subject::Leg(index), way });
-        }
-    }
-    let backends: BTreeSet<(SocketAddr, Transport)> =
-        legs.iter().flat_map(|leg| leg.backends.iter().map(|backend| (backend.address, leg.transport))).collect();
-    for (address, transport) in backends {
-        for (way, condition) in backend_conditions(address, transport) {
-            add(&mut rules, &condition, &Tag { subject: Subject::Backend(address), way });
-        }
-    }
-    rules
+/// The rules of both entries, by the chains that they stand in.
+#[derive(Default)]
+struct Rules {
+    tunnels: String,
+    errors: String,
+    others: String,
+    count: usize,
 }
 
-/// Few packets are marked: the trace's buffer is small, and the first ones say it all.
-fn add(rules: &mut String, condition: &str, tag: &Tag) {
-    let mark = format!("meta nftrace set 1 return comment \"{tag}\"");
-    if tag.way != Way::Error {
-        let _ = writeln!(rules, "{condition} meta length > {LARGE} limit rate 2/second burst 2 packets {mark}");
+impl Rules {
+    /// Those of legs stand first: they say more than those of backends.
+    fn of(legs: &[Leg]) -> Self {
+        let mut rules = Self::default();
+        for (index, leg) in legs.iter().enumerate() {
+            for (way, condition) in leg_conditions(leg) {
+                rules.add(&condition, &Tag { subject: Subject::Leg(index), way });
+            }
+        }
+        let backends: BTreeSet<(SocketAddr, Transport)> =
+            legs.iter().flat_map(|leg| leg.backends.iter().map(|backend| (backend.address, leg.transport))).collect();
+        for (address, transport) in backends {
+            for (way, condition) in backend_conditions(address, transport) {
+                rules.add(&condition, &Tag { subject: Subject::Backend(address), way });
+            }
+        }
+        rules
     }
-    let _ = writeln!(rules, "{condition} limit rate 2/second burst 3 packets {mark}");
+
+    /// Few packets are marked: the trace's buffer is small, and the first ones say it all.
+    fn add(&mut self, condition: &str, tag: &Tag) {
+        let mark = format!("meta nftrace set 1 return comment \"{tag}\"");
+        let chain = match tag.way {
+            Way::TunnelForward | Way::TunnelReply => &mut self.tunnels,
+            Way::Error => &mut self.errors,
+            Way::Forward | Way::Reply => &mut self.others,
+        };
+        if tag.way != Way::Error {
+            let _ = writeln!(chain, "{condition} meta length > {LARGE} limit rate 2/second burst 2 packets {mark}");
+            self.count += 1;
+        }
+        let _ = writeln!(chain, "{condition} limit rate 2/second burst 3 packets {mark}");
+        self.count += 1;
+    }
+
+    /// The chain where every packet begins.
+    fn marks(&self) -> String {
+        format!("{VXLAN} goto {TUNNELS}\nmeta l4proto {{ icmp, ipv6-icmp }} goto {ERRORS}\n{}", self.others)
+    }
 }
 
 fn leg_conditions(leg: &Leg) -> Vec<(Way, String)> {
@@ -160,8 +200,8 @@ fn leg_conditions(leg: &Leg) -> Vec<(Way, String)> {
                 (Way::Reply, format!("{transport} dport {port}")),
                 (Way::Error, format!("{} {}", icmp_of(v6), icmp.sport(*port))),
                 (Way::Error, format!("{} {}", icmp_of(v6), icmp.dport(*port))),
-                (Way::TunnelForward, format!("{VXLAN} {}", vxlan.sport(*port))),
-                (Way::TunnelReply, format!("{VXLAN} {}", vxlan.dport(*port))),
+                (Way::TunnelForward, vxlan.sport(*port)),
+                (Way::TunnelReply, vxlan.dport(*port)),
             ]
         }
         Selector::Addresses(addresses, ports) => addresses
@@ -180,8 +220,8 @@ fn address_conditions(address: IpAddr, port: u16, transport: &str) -> Vec<(Way, 
         (Way::Forward, format!("{ip} saddr {address} {transport} dport {port}")),
         (Way::Reply, format!("{ip} daddr {address} {transport} sport {port}")),
         (Way::Error, format!("{} {} {}", icmp_of(v6), icmp.saddr(address), icmp.dport(port))),
-        (Way::TunnelForward, format!("{VXLAN} {} {}", vxlan.saddr(address), vxlan.dport(port))),
-        (Way::TunnelReply, format!("{VXLAN} {} {}", vxlan.daddr(address), vxlan.sport(port))),
+        (Way::TunnelForward, format!("{} {}", vxlan.saddr(address), vxlan.dport(port))),
+        (Way::TunnelReply, format!("{} {}", vxlan.daddr(address), vxlan.sport(port))),
     ]
 }
 
@@ -191,8 +231,8 @@ fn backend_conditions(backend: SocketAddr, transport: Transport) -> Vec<(Way, St
     vec![
         (Way::Forward, format!("{ip} daddr {address} {transport} dport {port}")),
         (Way::Reply, format!("{ip} saddr {address} {transport} sport {port}")),
-        (Way::TunnelForward, format!("{VXLAN} {} {}", vxlan.daddr(address), vxlan.dport(port))),
-        (Way::TunnelReply, format!("{VXLAN} {} {}", vxlan.saddr(address), vxlan.sport(port))),
+        (Way::TunnelForward, format!("{} {}", vxlan.daddr(address), vxlan.dport(port))),
+        (Way::TunnelReply, format!("{} {}", vxlan.saddr(address), vxlan.sport(port))),
     ]
 }
 
@@ -248,7 +288,29 @@ impl Carried {
 
 #[cfg(test)]
 mod tests {
-    use super::{Subject, Tag, Way};
+    use super::{Subject, Tag, Way, size, table};
+    use crate::diagnose::{
+        context::{PodEndpoint, Transport},
+        session::leg::{Leg, LegKind, Selector},
+    };
+
+    #[test]
+    fn a_rule_stands_once_whatever_hooks_it_serves() {
+        let leg = Leg {
+            case: 0,
+            kind: LegKind::Client,
+            transport: Transport::Tcp,
+            selector: Selector::SourcePort(61_001),
+            sources: Vec::new(),
+            destination: "10.152.183.7:80".parse().expect("address"),
+            backends: vec![PodEndpoint { address: "10.1.0.12:8080".parse().expect("address"), machine: 0 }],
+        };
+        let text = table(std::slice::from_ref(&leg));
+        assert_eq!(text.matches("comment \"pathlab ").count(), size(&[leg]));
+        assert_eq!(text.matches("tcp sport 61001 limit ").count(), 1, "{text}");
+        assert_eq!(text.matches("udp dport").count(), 1, "{text}");
+        assert_eq!(text.matches("jump marks").count(), 2, "{text}");
+    }
 
     #[test]
     fn tags_read_back_from_rules() {

@@ -9,7 +9,7 @@ mod run;
 
 pub use self::{
     leg::{Leg, LegKind, Selector, legs},
-    mark::{Subject, Tag, Way, table},
+    mark::{Subject, Tag, Way, size, table},
     reprobe::{Again, Reprobe},
     run::{Recording, TraceGap, on_all, record},
 };

@@ -19,6 +19,6 @@ pub struct Again {
 /// Repeats probes.
 #[async_trait]
 pub trait Reprobe: Send + Sync {
-    /// Makes these probes at the same time, one exchange each, and returns how each ended, in the same order.
+    /// Makes these probes at the same time, one exchange each whatever the case has, and returns how each ended, in the same order.
     async fn reprobe(&self, probes: &[Again]) -> Vec<ProbeResult>;
 }

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::{
     route::{RouteAnswer, RouteQuery},
+    rule::{self, RoutingRule},
     ruleset::Ruleset,
     save::SavedRules,
 };
@@ -22,10 +23,12 @@ pub struct MachineState {
     pub links: BTreeMap<String, Link>,
     /// Settings below `net.ipv4` and `net.ipv6`, by key.
     pub sysctls: BTreeMap<String, String>,
-    /// Neighbour entries: address, interface, state.
-    pub neighbours: Vec<(IpAddr, String, String)>,
+    /// Neighbour entries.
+    pub neighbours: Vec<Neighbour>,
     /// Addresses to which VXLAN interfaces send, by interface.
     pub tunnel_peers: BTreeMap<String, Vec<IpAddr>>,
+    /// Routing rules, as `ip rule` shows them: those of IPv4, then those of IPv6.
+    pub rules: Vec<RoutingRule>,
     /// Answers of the routing code.
     pub routes: BTreeMap<RouteQuery, RouteAnswer>,
 }
@@ -39,8 +42,23 @@ pub struct Link {
     pub kind: String,
     /// `UP`, `DOWN`, `UNKNOWN`, …
     pub state: String,
+    /// Its MAC address; empty where it has none.
+    pub mac: String,
     /// Its addresses.
     pub addresses: Vec<IpAddr>,
+}
+
+/// One neighbour entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Neighbour {
+    /// Whose.
+    pub address: IpAddr,
+    /// Interface.
+    pub dev: String,
+    /// `REACHABLE`, `PERMANENT`, `FAILED`, …
+    pub state: String,
+    /// Its MAC address, where it is known.
+    pub mac: Option<String>,
 }
 
 /// Interface settings that end packets.
@@ -60,6 +78,7 @@ impl MachineState {
             sysctls: sysctls_of(&text(machine, Command::shell(SYSCTLS)).await?),
             neighbours: neighbours_of(&json(&neighbours)),
             tunnel_peers: tunnel_peers_of(&json(&fdb)),
+            rules: rule::parse(&text(machine, Command::shell(rule::LIST)).await?),
             routes: BTreeMap::new(),
         })
     }
@@ -94,6 +113,12 @@ impl MachineState {
         self.links.values().any(|link| link.addresses.contains(&address))
     }
 
+    /// The neighbour entry of an address on an interface.
+    #[must_use]
+    pub fn neighbour(&self, address: IpAddr, dev: &str) -> Option<&Neighbour> {
+        self.neighbours.iter().find(|entry| entry.address == address && entry.dev == dev)
+    }
+
     /// The way to an address, when the routing code was asked and has one.
     #[must_use]
     pub fn route(&self, to: IpAddr) -> Option<&RouteAnswer> {
@@ -126,6 +151,7 @@ fn links_of(entries: &[Value]) -> BTreeMap<String, Link> {
         mtu: entry.get("mtu").and_then(Value::as_u64).and_then(|mtu| mtu.try_into().ok()).unwrap_or_default(),
         kind: entry.get("linkinfo").map(|info| string(info, "info_kind")).unwrap_or_default(),
         state: string(entry, "operstate"),
+        mac: string(entry, "address"),
         addresses: entry
             .get("addr_info")
             .and_then(Value::as_array)
@@ -146,7 +172,7 @@ fn sysctls_of(text: &str) -> BTreeMap<String, String> {
         .collect()
 }
 
-fn neighbours_of(entries: &[Value]) -> Vec<(IpAddr, String, String)> {
+fn neighbours_of(entries: &[Value]) -> Vec<Neighbour> {
     let state = |entry: &Value| {
         let states = entry.get("state").and_then(Value::as_array)?;
         states.first()?.as_str().map(str::to_owned)
@@ -154,7 +180,12 @@ fn neighbours_of(entries: &[Value]) -> Vec<(IpAddr, String, String)> {
     entries
         .iter()
         .filter_map(|entry| {
-            Some((string(entry, "dst").parse().ok()?, string(entry, "dev"), state(entry).unwrap_or_default()))
+            Some(Neighbour {
+                address: string(entry, "dst").parse().ok()?,
+                dev: string(entry, "dev"),
+                state: state(entry).unwrap_or_default(),
+                mac: entry.get("lladdr").and_then(Value::as_str).map(str::to_owned),
+            })
         })
         .collect()
 }
@@ -178,13 +209,18 @@ mod tests {
     #[test]
     fn reads_interfaces_neighbours_and_peers() {
         let links = links_of(&json(
-            r#"[{"ifname":"vxlan.calico","mtu":1450,"operstate":"UNKNOWN","linkinfo":{"info_kind":"vxlan"},
+            r#"[{"ifname":"vxlan.calico","address":"66:00:00:00:00:01","mtu":1450,"operstate":"UNKNOWN","linkinfo":{"info_kind":"vxlan"},
                 "addr_info":[{"family":"inet","local":"10.1.1.0","prefixlen":32}]}]"#,
         ));
         let link = &links["vxlan.calico"];
         assert_eq!((link.mtu, link.kind.as_str(), link.addresses.len()), (1450, "vxlan", 1));
-        let neighbours = neighbours_of(&json(r#"[{"dst":"10.1.0.12","dev":"calia","state":["FAILED"]}]"#));
-        assert_eq!(neighbours[0].2, "FAILED");
+        assert_eq!(link.mac, "66:00:00:00:00:01");
+        let neighbours = neighbours_of(&json(
+            r#"[{"dst":"10.1.0.12","dev":"calia","state":["FAILED"]},
+                {"dst":"10.1.2.0","dev":"vxlan.calico","lladdr":"66:00:00:00:00:02","state":["PERMANENT"]}]"#,
+        ));
+        assert_eq!((neighbours[0].state.as_str(), &neighbours[0].mac), ("FAILED", &None));
+        assert_eq!(neighbours[1].mac.as_deref(), Some("66:00:00:00:00:02"));
         let peers = tunnel_peers_of(&json(r#"[{"mac":"a:b","ifname":"vxlan.calico","dst":"192.168.50.2"}]"#));
         assert_eq!(peers["vxlan.calico"].len(), 1);
     }

@@ -9,8 +9,10 @@ use crate::provider::{Command, Machine, MachineError};
 pub struct RouteQuery {
     /// Destination.
     pub to: IpAddr,
-    /// Source and incoming interface of a packet that is not the machine's own.
-    pub from: Option<(IpAddr, String)>,
+    /// Source, where it matters.
+    pub from: Option<IpAddr>,
+    /// Incoming interface of a packet that is not the machine's own.
+    pub iif: Option<String>,
 }
 
 /// Its answer.
@@ -29,6 +31,8 @@ pub struct Route {
     pub dev: Option<String>,
     /// Gateway.
     pub via: Option<IpAddr>,
+    /// The table that has it, where it is another than the kernel's own two.
+    pub table: Option<String>,
     /// Whether the destination is the machine itself.
     pub local: bool,
     /// The answer's first line.
@@ -39,14 +43,25 @@ impl RouteQuery {
     /// For a packet of the machine's own.
     #[must_use]
     pub const fn own(to: IpAddr) -> Self {
-        Self { to, from: None }
+        Self { to, from: None, iif: None }
+    }
+
+    /// For a packet of the machine's own, from one of its addresses.
+    #[must_use]
+    pub const fn own_from(to: IpAddr, from: IpAddr) -> Self {
+        Self { to, from: Some(from), iif: None }
+    }
+
+    /// For a packet that came in by an interface.
+    #[must_use]
+    pub fn through(to: IpAddr, from: IpAddr, iif: &str) -> Self {
+        Self { to, from: Some(from), iif: Some(iif.to_owned()) }
     }
 
     fn arguments(&self) -> String {
-        match &self.from {
-            Some((from, iif)) => format!("{} from {from} iif {iif}", self.to),
-            None => self.to.to_string(),
-        }
+        let from = self.from.map(|from| format!(" from {from}")).unwrap_or_default();
+        let iif = self.iif.as_ref().map(|iif| format!(" iif {iif}")).unwrap_or_default();
+        format!("{}{from}{iif}", self.to)
     }
 }
 
@@ -94,6 +109,7 @@ fn answer(text: &str) -> RouteAnswer {
     RouteAnswer::Route(Route {
         dev: behind("dev").map(|dev| (*dev).to_owned()),
         via: behind("via").and_then(|via| via.parse().ok()),
+        table: behind("table").filter(|table| !["main", "local"].contains(table)).map(|table| (*table).to_owned()),
         local: words.first() == Some(&"local"),
         text: first.to_owned(),
     })
@@ -106,16 +122,21 @@ mod tests {
     #[test]
     fn reads_answers() {
         let to = "10.1.0.12".parse().expect("address");
-        let through = RouteQuery { to, from: Some(("10.1.0.11".parse().expect("address"), "calia".to_owned())) };
+        let through = RouteQuery::through(to, "10.1.0.11".parse().expect("address"), "calia");
+        let own_from = RouteQuery::own_from(to, "192.0.2.11".parse().expect("address"));
         let text = "? 10.1.0.12\n10.1.0.12 via 192.168.50.100 dev eth0 src 192.168.50.1 uid 0 \n    cache \n\
-            ? 10.1.0.12 from 10.1.0.11 iif calia\nRTNETLINK answers: No route to host\n";
-        let answers = answers(&[RouteQuery::own(to), through.clone()], text);
+            ? 10.1.0.12 from 10.1.0.11 iif calia\nRTNETLINK answers: No route to host\n\
+            ? 10.1.0.12 from 192.0.2.11\n10.1.0.12 from 192.0.2.11 via 192.0.2.1 dev eth0 table 30400 uid 0 \n    cache \n";
+        let answers = answers(&[RouteQuery::own(to), through.clone(), own_from.clone()], text);
+        let RouteAnswer::Route(from_own) = &answers[&own_from] else { panic!("{answers:?}") };
+        assert_eq!((from_own.dev.as_deref(), from_own.table.as_deref()), (Some("eth0"), Some("30400")));
         assert_eq!(answers[&through], RouteAnswer::None("No route to host".to_owned()));
         assert_eq!(
             answers[&RouteQuery::own(to)],
             RouteAnswer::Route(Route {
                 dev: Some("eth0".to_owned()),
                 via: "192.168.50.100".parse().ok(),
+                table: None,
                 local: false,
                 text: "10.1.0.12 via 192.168.50.100 dev eth0 src 192.168.50.1 uid 0".to_owned(),
             })

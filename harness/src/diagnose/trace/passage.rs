@@ -75,7 +75,8 @@ pub fn passages(steps: &[TraceStep]) -> Vec<Passage> {
     let mut all: Vec<Passage> = Vec::new();
     let mut open: BTreeMap<u32, usize> = BTreeMap::new();
     for step in steps {
-        let gate = (step.table == TRACE_TABLE).then(|| Gate::of_chain(&step.chain)).flatten();
+        let own = step.table == TRACE_TABLE;
+        let gate = own.then(|| gate(step)).flatten();
         if let (Some(Gate::Start(hook)), StepKind::Packet(header)) = (gate, &step.kind) {
             // The kernel's numbers recur: a packet that enters again is another one (or the same on its way back
             // in over the loopback interface).
@@ -85,10 +86,22 @@ pub fn passages(steps: &[TraceStep]) -> Vec<Passage> {
             }
         }
         if let Some(passage) = open.get(&step.trace_id).and_then(|&index| all.get_mut(index)) {
-            passage.add(step, gate);
+            passage.add(step, gate, own);
         }
     }
     all
+}
+
+/// The gate that a step of our own table is at. The packet that is marked is shown first where that happens, in a chain
+/// that both entries jump to: only a packet of the machine's own has come in by no interface.
+fn gate(step: &TraceStep) -> Option<Gate> {
+    match (Gate::of_chain(&step.chain), &step.kind) {
+        (None, StepKind::Packet(header)) => {
+            let entry = if header.iif.is_some() { Hook::Prerouting } else { Hook::Output };
+            Some(Gate::Start(entry))
+        }
+        (known, _) => known,
+    }
 }
 
 impl Passage {
@@ -98,19 +111,16 @@ impl Passage {
         Self { mark: None, first, last, stops: Vec::new(), gates: Vec::new(), entered: Vec::new(), end }
     }
 
-    fn add(&mut self, step: &TraceStep, gate: Option<Gate>) {
+    fn add(&mut self, step: &TraceStep, gate: Option<Gate>, own: bool) {
         if let StepKind::Packet(header) = &step.kind {
             self.last = (**header).clone();
         }
-        match gate {
-            Some(gate) => self.pass(gate, step),
-            None => self.stop(step),
-        }
+        if own { self.pass(gate, step) } else { self.stop(step) }
     }
 
-    fn pass(&mut self, gate: Gate, step: &TraceStep) {
-        match &step.kind {
-            StepKind::Packet(header) => {
+    fn pass(&mut self, gate: Option<Gate>, step: &TraceStep) {
+        match (&step.kind, gate) {
+            (StepKind::Packet(header), Some(gate)) => {
                 self.gates.push(gate);
                 if let Gate::Start(hook) = gate {
                     self.entered.push((hook, (**header).clone()));
@@ -122,7 +132,8 @@ impl Passage {
                     Gate::End(hook) => End::After(hook),
                 };
             }
-            StepKind::Rule { text, .. } => {
+            // Not the rules that only lead to those that mark.
+            (StepKind::Rule { text, verdict: Verdict::Return }, _) => {
                 self.mark.get_or_insert_with(|| text.clone());
             }
             _ => {}
@@ -217,6 +228,27 @@ mod tests {
                 End::Sent
             ]
         );
+    }
+
+    #[test]
+    fn marks_are_made_in_a_chain_that_both_entries_share() {
+        let tag = "comment \"pathlab leg 0 forward\"";
+        let text = format!(
+            "trace id 1 inet pathlab_trace marks packet: oif \"lo\" ip saddr 127.0.0.1 ip daddr 127.0.0.1\n\
+             trace id 1 inet pathlab_trace marks rule tcp dport 9 meta nftrace set 1 return {tag} (verdict return)\n\
+             trace id 1 inet pathlab_trace output_start policy accept\n\
+             trace id 2 inet pathlab_trace prerouting_start packet: iif \"lo\" ip saddr 127.0.0.1 ip daddr 127.0.0.1\n\
+             trace id 2 inet pathlab_trace prerouting_start rule jump marks (verdict jump marks)\n\
+             trace id 2 inet pathlab_trace marks rule tcp dport 9 meta nftrace set 1 return {tag} (verdict return)\n\
+             trace id 2 inet pathlab_trace prerouting_start policy accept\n"
+        );
+        let all = passages(&parse(&text).steps);
+        let hooks: Vec<Hook> = all.iter().flat_map(|passage| &passage.entered).map(|(hook, _)| *hook).collect();
+        assert_eq!(hooks, [Hook::Output, Hook::Prerouting]);
+        for passage in all {
+            assert!(passage.mark.as_ref().is_some_and(|mark| mark.ends_with(tag)), "{passage:?}");
+            assert!(passage.stops.is_empty(), "{passage:?}");
+        }
     }
 
     #[test]

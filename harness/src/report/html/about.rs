@@ -3,7 +3,7 @@
 use camino::{Utf8Component, Utf8Path};
 
 use crate::{
-    model::report::Report,
+    model::report::{MachineReport, Report},
     report::{
         text::{clean, shell_word, size},
         versions,
@@ -43,7 +43,7 @@ impl About {
         let words: Vec<_> = run.command.iter().map(|word| shell_word(word)).collect();
         Self {
             host: host.map(|(name, version)| (name, clean(version).into_owned())).collect(),
-            machines: report.distros.iter().map(machine).collect(),
+            machines: report.machines().into_iter().map(machine).collect(),
             manifests: report
                 .manifests
                 .iter()
@@ -56,13 +56,13 @@ impl About {
     }
 }
 
-fn machine(distro: &crate::model::report::DistroReport) -> Machine {
+fn machine((distro, machine): (&str, &MachineReport)) -> Machine {
     let clean_all = |texts: &[String]| texts.iter().map(|text| clean(text).into_owned()).collect();
     Machine {
-        distro: clean(&distro.id).into_owned(),
-        versions: clean_all(&versions::of_machine(&distro.machine)),
-        drift: clean_all(&distro.machine.drift),
-        not_covered: clean_all(&distro.machine.not_covered),
+        distro: clean(distro).into_owned(),
+        versions: clean_all(&versions::of_machine(machine)),
+        drift: clean_all(&machine.drift),
+        not_covered: clean_all(&machine.not_covered),
     }
 }
 

@@ -8,23 +8,24 @@ use crate::{
     report::{text::clean, versions},
 };
 
-/// Writes one entry per distro.
+/// Writes one entry per distro that a machine has.
 pub(super) fn write(page: &mut Page, report: &Report) {
     if report.distros.is_empty() {
         return;
     }
     page.heading("Machines");
-    let width = report.distros.iter().map(|distro| clean(&distro.id).width()).max().unwrap_or(0);
-    for distro in &report.distros {
-        let id = clean(&distro.id);
-        let versions = versions::of_machine(&distro.machine).join(", ");
+    let machines = report.machines();
+    let width = machines.iter().map(|(distro, _)| clean(distro).width()).max().unwrap_or(0);
+    for (distro, machine) in machines {
+        let id = clean(distro);
+        let versions = versions::of_machine(machine).join(", ");
         page.entry(2, &[(&id, width, Tone::Plain)], Tone::Plain, &clean(&versions));
-        if !distro.machine.drift.is_empty() {
-            let text = format!("not as its distro is installed: {}", distro.machine.drift.join("; "));
+        if !machine.drift.is_empty() {
+            let text = format!("not as its distro is installed: {}", machine.drift.join("; "));
             page.entry(2, &[("", width, Tone::Plain)], Tone::Known, &clean(&text));
         }
-        if !distro.machine.not_covered.is_empty() {
-            let text = format!("not covered here: {}", distro.machine.not_covered.join("; "));
+        if !machine.not_covered.is_empty() {
+            let text = format!("not covered here: {}", machine.not_covered.join("; "));
             page.entry(2, &[("", width, Tone::Plain)], Tone::Known, &clean(&text));
         }
     }

@@ -37,6 +37,7 @@ fn in_family(state: &ClusterState, family: IpFamily) -> Addresses {
         dns_pods: system_pods(state, PodRole::Dns, DNS_PORT, IpFamily::Ipv4),
         ingress_pods: system_pods(state, PodRole::Ingress, INGRESS_PORT, family),
         ingress_port: Some(INGRESS_PORT),
+        without_ingress: state.ingresses.is_empty(),
         api_service: (family == IpFamily::Ipv4).then_some((IpAddr::V4(API_SERVICE_IP), API_SERVICE_PORT)),
         api_port: API_PORT,
         ipv6: None,
