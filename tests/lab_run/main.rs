@@ -1,6 +1,7 @@
 //! `lab run` and `lab doctor` as a user runs them, in real namespaces.
 
 mod doctor;
+mod large;
 mod leaves_nothing;
 mod library;
 mod lock;
@@ -21,6 +22,7 @@ use self::{namespaces::no_namespaces, tiers::Tier};
 fn main() -> ExitCode {
     let trials = [
         doctor::in_namespaces(),
+        large::in_namespaces(),
         leaves_nothing::in_namespaces(),
         library::in_namespaces(),
         lock::in_namespaces(),
