@@ -149,7 +149,7 @@ fn the_history_names_the_night_the_cause_and_the_change() {
         "(night-09): fail timeout, firewall-drop",
         "-j DROP",
         "condition `no traffic between pods`, new: iptables -I FORWARD 1",
-        "Flaky: 1 of 14 runs (8 %).",
+        "Flaky: 1 of 14 runs (7 %).",
         "the same in all of these runs",
     ] {
         assert!(words.contains(part) || part == "-j DROP" && words.contains("DROP"), "no `{part}` in:\n{said}");

@@ -424,9 +424,9 @@ pub struct HistoryArgs {
     /// Runs of this cluster of the provider.
     #[arg(long, value_name = "C", value_parser = cluster(), requires = "provider")]
     pub cluster: Option<ClusterKind>,
-    /// Where the history is.
-    #[command(flatten)]
-    pub file: HistoryFile,
+    /// The history of runs; `$XDG_STATE_HOME/pathlab/history.sqlite` when it is not given.
+    #[arg(long, value_name = "FILE")]
+    pub history: Option<Utf8PathBuf>,
     /// How it is printed.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: Format,

@@ -396,6 +396,9 @@ pub struct RemedyReport {
     /// The remedy's title.
     #[serde(default)]
     pub title: String,
+    /// The shell lines that it is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub run: Vec<String>,
     /// One line for a person: what still fails, what broke, why it does not apply.
     #[serde(default)]
     pub detail: String,

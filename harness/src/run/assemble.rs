@@ -150,6 +150,7 @@ pub fn remedies(plan: &Plan, endings: &[Ending]) -> Vec<RemedyReport> {
             opens: Vec::new(),
             closes: Vec::new(),
             title: remedy.title.clone(),
+            run: remedy.run.clone(),
             detail: String::new(),
             expected_verdict: None,
         };
@@ -182,6 +183,7 @@ pub fn remedies(plan: &Plan, endings: &[Ending]) -> Vec<RemedyReport> {
         opens: Vec::new(),
         closes: Vec::new(),
         title: not.remedy.title.clone(),
+        run: not.remedy.run.clone(),
         detail: "not for this distro".to_owned(),
         expected_verdict: None,
     }));

@@ -407,6 +407,7 @@ fn remedies() -> Vec<RemedyReport> {
                 opens: if applies { opens.to_vec() } else { Vec::new() },
                 closes: Vec::new(),
                 title: title.to_owned(),
+                run: Vec::new(),
                 detail: if applies { String::new() } else { "firewalld does not run here".to_owned() },
                 expected_verdict: None,
             });
