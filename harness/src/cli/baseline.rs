@@ -112,7 +112,11 @@ pub fn exit(report: &Report) -> Exit {
                 || report.remedies.iter().any(RemedyReport::is_changed)
         }
     };
-    match (has(&[Verdict::Error]), changed) {
+    if report.run.interrupted {
+        return Exit::Interrupted;
+    }
+    // What is missing may be anything.
+    match (has(&[Verdict::Error]) || !report.run.missing.is_empty(), changed) {
         (true, _) => Exit::LabBroken,
         (false, true) => Exit::Changed,
         (false, false) => Exit::AsExpected,

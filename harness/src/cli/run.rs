@@ -196,7 +196,7 @@ pub fn run(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
     if !finished.interrupted {
         locking.after(&Used::of_run(&finished.report)).map_err(Failure::lab)?;
     }
-    Ok(if finished.interrupted { Exit::Interrupted } else { baseline::exit(&finished.report) })
+    Ok(baseline::exit(&finished.report))
 }
 
 /// What is known of a lab's parts before it is made: what the host has, and images. A lab of no machines is asked, and

@@ -13,6 +13,7 @@ mod folder;
 pub mod html;
 pub mod json;
 pub mod junit;
+mod lacking;
 pub mod markdown;
 mod matrix;
 mod merge;

@@ -10,7 +10,7 @@ use crate::{
     model::{
         Difference, Outcome, RemedyVerdict, Verdict,
         report::{
-            CaseReport, Cause, CauseGroup, ClusterReport, ConditionReport, Counts, Declared, DistroReport,
+            CaseReport, Cause, CauseGroup, ClusterReport, ConditionReport, Counts, Declared, DistroReport, INTERRUPTED,
             MachineReport, ManifestReport, RemedyReport, ScenarioReport,
         },
     },
@@ -50,7 +50,7 @@ pub fn cases(cluster: &ClusterPlan, ending: &Ending) -> Vec<CaseReport> {
             observed.map(|(case, tries)| observed_case(cluster, case, tries, seen)).collect()
         }
         Ending::Broken(reason) => without_probe(cluster, Verdict::Error, reason),
-        Ending::Interrupted => without_probe(cluster, Verdict::Skipped, "the run was interrupted"),
+        Ending::Interrupted => without_probe(cluster, Verdict::Skipped, INTERRUPTED),
         Ending::NotCarried(reason) => without_probe(cluster, Verdict::Skipped, reason),
     }
 }
@@ -159,7 +159,7 @@ pub fn remedies(plan: &Plan, endings: &[Ending]) -> Vec<RemedyReport> {
                 compare(&mut report, (before_plan, before), (cluster, with));
             }
             (_, Ending::Broken(reason)) => report.detail.clone_from(reason),
-            (_, Ending::Interrupted) => "the run was interrupted".clone_into(&mut report.detail),
+            (_, Ending::Interrupted) => INTERRUPTED.clone_into(&mut report.detail),
             (_, Ending::NotCarried(reason)) => {
                 report.verdict = RemedyVerdict::NotApplicable;
                 report.detail.clone_from(reason);

@@ -203,6 +203,9 @@ fn run() -> Run {
         command: ["lab", "run", "rhel", "ubuntu"].map(str::to_owned).to_vec(),
         pathlab: "0.1.0".to_owned(),
         shard: None,
+        asked: None,
+        missing: Vec::new(),
+        not_compared: Vec::new(),
         interrupted: false,
         faults: Vec::new(),
     }
