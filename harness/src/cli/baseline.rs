@@ -91,14 +91,18 @@ pub(super) fn against(
     compare(baseline, report, &Scope { case: &case, remedy: &remedy, complete }, file.as_str())
 }
 
-/// How a report stands against a baseline of which its scenarios and distros are what was asked for.
-pub(super) fn against_report(baseline: &Baseline, file: &Utf8Path, report: &Report) -> Comparison {
-    let known = |id: &str| {
+/// How the report of a whole stands against a baseline. What a part of it had is not gone while that part is missing.
+pub(super) fn against_whole(baseline: &Baseline, file: &Utf8Path, report: &Report) -> Comparison {
+    let (run, all) = (&report.run, report.run.missing.is_empty());
+    // Earlier versions did not write down what was asked for: their scenarios and distros are.
+    let there = |id: &str| {
         let mut parts = id.split("::");
         let (scenario, distro) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
         report.cases.iter().any(|case| case.scenario == scenario && case.distro == distro)
     };
-    compare(baseline, report, &Scope { case: &known, remedy: &known, complete: true }, file.as_str())
+    let case = |id: &str| all && run.asked.as_ref().map_or_else(|| there(id), |asked| asked.holds_case(id));
+    let remedy = |id: &str| all && run.asked.as_ref().map_or_else(|| there(id), |asked| asked.holds_remedy(id));
+    compare(baseline, report, &Scope { case: &case, remedy: &remedy, complete: !run.interrupted }, file.as_str())
 }
 
 /// The exit status that a report asks for: by what changed if it was compared, else by what is as expected.

@@ -38,7 +38,7 @@ pub fn run(args: &MergeArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
             .map_err(|source| Failure::lab(MergeProblem::Evidence { path: from.clone(), source }))?;
     }
     if let (Some(known), Some(file)) = (&known, &args.baseline) {
-        report.baseline = Some(baseline::against_report(known, file, &report));
+        report.baseline = Some(baseline::against_whole(known, file, &report));
     }
     report.past = history::past(&args.history, &report);
     report::write_all(&report, &args.output).map_err(|error| Failure::lab(ReportProblem::new(&error)))?;

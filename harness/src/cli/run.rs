@@ -177,6 +177,7 @@ pub fn run(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
     }
     let report = &mut finished.report;
     report.run.shard.clone_from(&selected.shard);
+    report.run.asked = Some(selected.asked.clone());
     if let (Some(baseline), Some(file)) = (&baseline, &args.baseline) {
         report.baseline = Some(baseline::against(baseline, file, report, &selected, !finished.interrupted));
     }
