@@ -61,6 +61,14 @@ pub enum ReportError {
         /// Its format.
         found: String,
     },
+    /// A report that names a file which is not its own.
+    #[error("{path} names `{file}` as evidence, which is not in its folder: no run of lab writes that")]
+    Outside {
+        /// The report.
+        path: Utf8PathBuf,
+        /// The file.
+        file: String,
+    },
     /// A report could not be turned into text.
     #[error("failed to render {what}")]
     Render {
