@@ -6,10 +6,10 @@ use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 use miette::Diagnostic;
 
-use super::{args::MergeArgs, baseline, exit::Exit, failure::Failure, history, run::ReportProblem};
+use super::{args::MergeArgs, baseline, exit::Exit, failure::Failure, files, history, run::ReportProblem};
 use crate::{
     model::report::Report,
-    report::{self, MergeError, ReportError, claim_dir, json, merge},
+    report::{MergeError, ReportError, claim_dir, json, merge},
 };
 
 /// Reports that cannot be put together.
@@ -41,10 +41,10 @@ pub fn run(args: &MergeArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
         report.baseline = Some(baseline::against_whole(known, file, &report));
     }
     report.past = history::past(&args.history, &report);
-    report::write_all(&report, &args.output).map_err(|error| Failure::lab(ReportProblem::new(&error)))?;
+    let written = files::write(&mut report, &args.output);
     history::append(&args.history, &report);
     out.write_all(baseline::text(&report, &args.output).as_bytes())?;
-    Ok(baseline::exit(&report))
+    written.map(|()| baseline::exit(&report))
 }
 
 /// Which files of evidence are copied under which names below the whole's folder. Where two parts have files of one

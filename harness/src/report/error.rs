@@ -79,3 +79,12 @@ pub enum ReportError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 }
+
+impl ReportError {
+    /// Whether there was no room for a file.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
+        matches!(self, Self::Write { source, .. } if full.contains(&source.kind()))
+    }
+}
