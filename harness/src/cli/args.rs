@@ -365,6 +365,9 @@ pub struct MergeArgs {
     /// Folder for the whole report.
     #[arg(short, long, value_name = "DIR")]
     pub output: Utf8PathBuf,
+    /// Merge what is there: the report says which shards are missing, and the exit status is 3.
+    #[arg(long)]
+    pub partial: bool,
     /// Compare the whole with this baseline.
     #[arg(long, value_name = "FILE")]
     pub baseline: Option<Utf8PathBuf>,

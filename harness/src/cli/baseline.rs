@@ -25,7 +25,7 @@ use crate::{
 /// A baseline that cannot be used.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 enum BaselineProblem {
-    #[error("failed to read the baseline {path}: {source}")]
+    #[error("failed to read the baseline {path}")]
     #[diagnostic(help("`lab baseline update {path} --from REPORT_DIR` writes one from a finished run"))]
     Read { path: Utf8PathBuf, source: std::io::Error },
     #[error("{0} is a part of a run ({1}): a baseline needs all of it")]
