@@ -26,7 +26,7 @@ lab-vm *ARGS:
 kube-binaries *DIR:
     @bash harness/setup/kube-binaries.sh "$@"
 
-# Install what Pathlab needs; more GROUPS: kubernetes, browser, setup, libvirt, image, ssh.
+# Install what Pathlab needs; more GROUPS: kubernetes, browser, setup, libvirt, image, ssh, lint.
 setup *GROUPS:
     @sh harness/setup/packages.sh netns build "$@"
     cargo fetch --locked
@@ -36,12 +36,13 @@ test *ARGS: _programs _nextest
     cargo test --locked --workspace --doc --quiet
     cargo nextest run --locked --workspace "$@"
 
-# Check format, lints, dependencies and their licences.
+# Check format, lints, dependencies and their licences, and the workflows.
 lint: _programs _deny
     cargo fmt --all --check
     cargo clippy --locked --workspace --all-targets --quiet -- --deny warnings
     cargo deny --log-level error check bans licenses sources
     @sh harness/setup/advisories.sh
+    @sh harness/setup/workflows.sh
 
 # Measure the seed run against its floor, and large matrices.
 bench *ARGS: _programs

@@ -117,6 +117,8 @@ fn an_interrupt_ends_with_130_and_a_report_of_what_was_done() {
     assert_eq!(status.code(), Some(130));
     let report = fs::read_to_string(dir.path().join("report/report.json")).expect("a report");
     assert!(report.contains("the run was interrupted"), "{report}");
+    let summary = fs::read_to_string(dir.path().join("report/summary.txt")).expect("a summary");
+    assert!(summary.contains("\nInterrupted: ") && !summary.contains("As expected"), "{summary}");
     let (known, folder) = (dir.path().join("known.txt"), dir.path().join("report"));
     let refused = Command::new(env!("CARGO_BIN_EXE_lab"))
         .args(["baseline", "update"])

@@ -111,6 +111,9 @@ fn a_kill_while_writing_leaves_whole_files() {
         assert_eq!(fs::read_to_string(folder.join("report.html")).expect("a page"), page, "after {delay} ms");
         assert_eq!(fs::read_to_string(&report).expect("a report"), text, "after {delay} ms");
     }
+    let left = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").file_name());
+    let left: Vec<_> = left.filter(|name| name.to_string_lossy().starts_with('.')).collect();
+    assert!(left.is_empty(), "{left:?}");
 }
 
 /// A `report.json` of some hundred kilobytes below the folder.

@@ -1,11 +1,13 @@
 //! `lab run` and `lab doctor` as a user runs them, in real namespaces.
 
 mod doctor;
+mod large;
 mod leaves_nothing;
 mod library;
 mod lock;
 mod long_runs;
 mod main_job;
+mod merging;
 #[path = "../tiers/namespaces.rs"]
 mod namespaces;
 mod network;
@@ -21,10 +23,12 @@ use self::{namespaces::no_namespaces, tiers::Tier};
 fn main() -> ExitCode {
     let trials = [
         doctor::in_namespaces(),
+        large::in_namespaces(),
         leaves_nothing::in_namespaces(),
         library::in_namespaces(),
         lock::in_namespaces(),
         long_runs::in_namespaces(),
+        merging::in_namespaces(),
         main_job::in_namespaces(),
         network::in_namespaces(),
         nightly::in_namespaces(),
@@ -33,7 +37,10 @@ fn main() -> ExitCode {
     let netns = Tier { name: "netns", lacking: no_namespaces(), trials };
     let lacking = no_namespaces().or_else(no_ipv6);
     let ipv6 = Tier { name: "netns", lacking, trials: network::over_ipv6() };
-    let trials = [lock::anywhere(), long_runs::anywhere(), nightly::anywhere()].into_iter().flatten().collect();
+    let trials = [lock::anywhere(), long_runs::anywhere(), merging::anywhere(), nightly::anywhere()]
+        .into_iter()
+        .flatten()
+        .collect();
     let anywhere = Tier { name: "anywhere", lacking: None, trials };
     tiers::run(vec![netns, ipv6, anywhere])
 }

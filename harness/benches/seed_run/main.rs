@@ -2,12 +2,13 @@
 //!
 //! The floor is measured in the same run, on the same machine: what the firewalld instances of the seed run need
 //! at least, plus the longest wait for an answer that never comes. Arguments `seed` and `matrix` choose one half.
+//! Times are told and hold nobody up; a case that is lost or doubled, and memory above its aim, end it with status 1.
 
 mod floor;
 mod matrix;
 mod run;
 
-use std::time::Duration;
+use std::{process::ExitCode, time::Duration};
 
 use matrix::Matrix;
 use run::Run;
@@ -24,7 +25,7 @@ const ROUNDS: usize = 5;
 /// Clusters of the large matrices that live at the same time.
 const JOBS: &str = "64";
 
-fn main() {
+fn main() -> ExitCode {
     // Cargo adds `--bench` to what was asked for.
     let asked: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
     let wants = |half: &str| asked.is_empty() || asked.iter().any(|it| it == half);
@@ -40,7 +41,11 @@ fn main() {
         let word = if aim.met { "met" } else { "MISSED" };
         println!("{:<48} {:>10}   aim {:<8} {word}", aim.what, aim.value, aim.wanted);
     }
+    // Times are the machine's as much as ours.
+    ExitCode::from(u8::from(aims.iter().any(|aim| aim.must_hold && !aim.met)))
 }
+
+const MEGABYTES: &str = "MB";
 
 /// Something to hold: what, how it came out, and what was wanted.
 struct Aim {
@@ -48,11 +53,14 @@ struct Aim {
     value: String,
     wanted: String,
     met: bool,
+    /// Whether it is a failure to miss it.
+    must_hold: bool,
 }
 
 impl Aim {
     fn at_most(what: &'static str, value: f64, limit: f64, unit: &str) -> Self {
-        Self { what, value: format!("{value:.2} {unit}"), wanted: format!("≤ {limit} {unit}"), met: value <= limit }
+        let (shown, wanted) = (format!("{value:.2} {unit}"), format!("≤ {limit} {unit}"));
+        Self { what, value: shown, wanted, met: value <= limit, must_hold: unit == MEGABYTES }
     }
 }
 
@@ -77,16 +85,16 @@ fn seed() -> Vec<Aim> {
     vec![
         Aim::at_most("seed run / floor", run.as_secs_f64() / floor.as_secs_f64(), 1.5, "×"),
         Aim::at_most("seed run", run.as_secs_f64(), 10.0, "s"),
-        Aim::at_most("memory of the harness in the seed run", megabytes(memory), 100.0, "MB"),
+        Aim::at_most("memory of the harness in the seed run", megabytes(memory), 100.0, MEGABYTES),
     ]
 }
 
 fn large() -> Vec<Aim> {
     let [small, large] = [1_000, 10_000].map(|cases| {
-        let matrix = Matrix::of(cases);
+        let matrix = Matrix::of(cases, &["http", "tcp", "udp"]);
         let arguments = [matrix.arguments(), vec!["--jobs".to_owned(), JOBS.to_owned()]].concat();
         let run = Run::of(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
-        assert_eq!(run.case_ids().len(), matrix.cases, "a case is lost or doubled");
+        run.assert_every_case_once(&matrix.ids());
         println!(
             "matrix of {} cases: {:.1?}, {:.0} probes per second, {} MB",
             matrix.cases,
@@ -99,7 +107,7 @@ fn large() -> Vec<Aim> {
     });
     vec![
         Aim::at_most("10,000 cases / 1,000 cases, time", 10.0 * large.0 / small.0, 10.0, "×"),
-        Aim::at_most("memory of the harness, 10,000 cases, 64 jobs", megabytes(large.1), 200.0, "MB"),
+        Aim::at_most("memory of the harness, 10,000 cases, 64 jobs", megabytes(large.1), 200.0, MEGABYTES),
     ]
 }
 

@@ -28,8 +28,9 @@ spec:
     - { name: udp, port: 8081, targetPort: 8081, protocol: UDP }
 ";
 
-/// 60 cases: each vantage and target of one node without a firewall, over each protocol.
-fn scenario(id: &str) -> String {
+/// 20 cases over each protocol: each vantage and target of one node without a firewall.
+fn scenario(id: &str, protocols: &[&str]) -> String {
+    let protocols = protocols.join(", ");
     format!(
         "\
 id: {id}
@@ -38,8 +39,8 @@ distros: [ubuntu-22.04]
 manifests: [echo.yaml]
 backend: {{ service: echo }}
 paths:
-  - {{ from: [node, pod, ingress, outside], to: [service, pod-ip], protocol: [http, tcp, udp], payload: [small, large] }}
-  - {{ from: [node, outside], to: [node-port], protocol: [http, tcp, udp], payload: [small, large] }}
+  - {{ from: [node, pod, ingress, outside], to: [service, pod-ip], protocol: [{protocols}], payload: [small, large] }}
+  - {{ from: [node, outside], to: [node-port], protocol: [{protocols}], payload: [small, large] }}
 "
     )
 }
@@ -53,17 +54,23 @@ pub struct Matrix {
 }
 
 impl Matrix {
-    /// Writes the folders.
-    pub fn of(cases: usize) -> Self {
+    /// Writes the folders; the cases are over these protocols.
+    pub fn of(cases: usize, protocols: &[&str]) -> Self {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let id = |number: usize| format!("part-{number}");
-        write(dir.path(), &id(0));
-        let each = count(dir.path().join(id(0)).to_str().expect("UTF-8"));
+        write(dir.path(), &id(0), protocols);
+        let first = dir.path().join(id(0));
+        let each = planned(&["--scenario".to_owned(), first.to_str().expect("UTF-8").to_owned()]).len();
         let ids: Vec<String> = (0..cases.div_ceil(each)).map(id).collect();
         for id in &ids[1..] {
-            write(dir.path(), id);
+            write(dir.path(), id, protocols);
         }
         Self { cases: each * ids.len(), dir, ids }
+    }
+
+    /// The ids of all cases, in their order.
+    pub fn ids(&self) -> Vec<String> {
+        planned(&self.arguments())
     }
 
     /// The arguments that select them all.
@@ -73,17 +80,17 @@ impl Matrix {
     }
 }
 
-fn write(dir: &Path, id: &str) {
+fn write(dir: &Path, id: &str, protocols: &[&str]) {
     let folder = dir.join(id);
     fs::create_dir(&folder).expect("a new folder");
-    fs::write(folder.join("scenario.yaml"), scenario(id)).expect("a file");
+    fs::write(folder.join("scenario.yaml"), scenario(id, protocols)).expect("a file");
     fs::write(folder.join("echo.yaml"), MANIFEST).expect("a file");
 }
 
-fn count(scenario: &str) -> usize {
-    let output =
-        Command::new(LAB).args(["plan", "--format", "json", "--scenario", scenario]).output().expect("lab runs");
+/// The ids of the cases that these arguments select, as `lab plan` has them.
+fn planned(arguments: &[String]) -> Vec<String> {
+    let output = Command::new(LAB).args(["plan", "--format", "json"]).args(arguments).output().expect("lab runs");
     assert!(output.status.success(), "lab plan: {}", String::from_utf8_lossy(&output.stderr));
     let cases: Vec<serde_json::Value> = serde_json::from_slice(&output.stdout).expect("a list");
-    cases.len()
+    cases.iter().map(|case| case["id"].as_str().expect("an id").to_owned()).collect()
 }

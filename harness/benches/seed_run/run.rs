@@ -36,9 +36,9 @@ impl Run {
         lab.stdout(said_file.try_clone().expect("a second handle")).stderr(said_file);
         let start = Instant::now();
         let mut lab = lab.spawn().expect("lab runs");
-        let ended = AtomicBool::new(false);
+        let (root, ended) = (lab.id(), AtomicBool::new(false));
         let (status, wall, memory) = thread::scope(|scope| {
-            let watch = scope.spawn(|| most_memory(lab_file(), &ended));
+            let watch = scope.spawn(|| most_memory(root, Path::new(LAB), &ended));
             let status = lab.wait().expect("a child of this process");
             let wall = start.elapsed();
             ended.store(true, Ordering::Relaxed);
@@ -63,14 +63,14 @@ impl Run {
         Duration::from_micros(longest.unwrap_or_default())
     }
 
-    /// The ids of the cases. Panics where one stands twice.
-    pub fn case_ids(&self) -> BTreeSet<&str> {
-        let mut ids = BTreeSet::new();
+    /// Panics unless exactly these cases are in the report, each once.
+    pub fn assert_every_case_once(&self, planned: &[String]) {
+        let mut left: BTreeSet<&str> = planned.iter().map(String::as_str).collect();
         for case in self.cases() {
             let id = case["id"].as_str().expect("an id");
-            assert!(ids.insert(id), "{id} stands twice");
+            assert!(left.remove(id), "{id} stands twice, or was not planned");
         }
-        ids
+        assert!(left.is_empty(), "lost: {left:?}");
     }
 
     fn cases(&self) -> &[Value] {
@@ -78,18 +78,15 @@ impl Run {
     }
 }
 
-fn lab_file() -> &'static Path {
-    Path::new(LAB)
-}
-
-/// Looks at the processes of the program a hundred times a second until it has ended.
-fn most_memory(program: &Path, ended: &AtomicBool) -> u64 {
+/// Looks at the processes of one run of the program a hundred times a second until it has ended.
+fn most_memory(root: u32, program: &Path, ended: &AtomicBool) -> u64 {
     let mut most = 0;
     while !ended.load(Ordering::Relaxed) {
         let mut processes = BTreeMap::new();
         for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
             // Forks that run something else by now, and processes that end meanwhile, do not count.
-            if fs::read_link(entry.path().join("exe")).is_ok_and(|exe| exe == program) {
+            let is_ours = |path: &Path| fs::read_link(path.join("exe")).is_ok_and(|exe| exe == program);
+            if is_ours(&entry.path()) && is_below(&entry.path(), root) {
                 processes.insert(entry.file_name(), proportional(&entry.path()));
             }
         }
@@ -97,6 +94,18 @@ fn most_memory(program: &Path, ended: &AtomicBool) -> u64 {
         thread::sleep(Duration::from_millis(10));
     }
     most
+}
+
+/// Whether a process is the root or comes from it: other runs may be under way on this machine.
+fn is_below(process: &Path, root: u32) -> bool {
+    let mut pid: u32 = process.file_name().and_then(|name| name.to_str()?.parse().ok()).unwrap_or_default();
+    while pid > 1 && pid != root {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        // The name, in brackets, may hold anything.
+        let parent = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(1)?.parse().ok());
+        pid = parent.unwrap_or_default();
+    }
+    pid == root
 }
 
 /// Memory of a process in bytes, shared pages by its share of them.

@@ -369,6 +369,9 @@ pub struct MergeArgs {
     /// Folder for the whole report.
     #[arg(short, long, value_name = "DIR")]
     pub output: Utf8PathBuf,
+    /// Merge what is there: the report says which shards are missing, and the exit status is 3.
+    #[arg(long)]
+    pub partial: bool,
     /// Compare the whole with this baseline.
     #[arg(long, value_name = "FILE")]
     pub baseline: Option<Utf8PathBuf>,
@@ -428,9 +431,9 @@ pub struct HistoryArgs {
     /// Runs of this cluster of the provider.
     #[arg(long, value_name = "C", value_parser = cluster(), requires = "provider")]
     pub cluster: Option<ClusterKind>,
-    /// Where the history is.
-    #[command(flatten)]
-    pub file: HistoryFile,
+    /// The history of runs; `$XDG_STATE_HOME/pathlab/history.sqlite` when it is not given.
+    #[arg(long, value_name = "FILE")]
+    pub history: Option<Utf8PathBuf>,
     /// How it is printed.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub format: Format,

@@ -25,7 +25,7 @@ use crate::{
 /// A baseline that cannot be used.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 enum BaselineProblem {
-    #[error("failed to read the baseline {path}: {source}")]
+    #[error("failed to read the baseline {path}")]
     #[diagnostic(help("`lab baseline update {path} --from REPORT_DIR` writes one from a finished run"))]
     Read { path: Utf8PathBuf, source: std::io::Error },
     #[error("{0} is a part of a run ({1}): a baseline needs all of it")]
@@ -91,14 +91,18 @@ pub(super) fn against(
     compare(baseline, report, &Scope { case: &case, remedy: &remedy, complete }, file.as_str())
 }
 
-/// How a report stands against a baseline of which its scenarios and distros are what was asked for.
-pub(super) fn against_report(baseline: &Baseline, file: &Utf8Path, report: &Report) -> Comparison {
-    let known = |id: &str| {
+/// How the report of a whole stands against a baseline. What a part of it had is not gone while that part is missing.
+pub(super) fn against_whole(baseline: &Baseline, file: &Utf8Path, report: &Report) -> Comparison {
+    let (run, all) = (&report.run, report.run.missing.is_empty());
+    // Earlier versions did not write down what was asked for: their scenarios and distros are.
+    let there = |id: &str| {
         let mut parts = id.split("::");
         let (scenario, distro) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
         report.cases.iter().any(|case| case.scenario == scenario && case.distro == distro)
     };
-    compare(baseline, report, &Scope { case: &known, remedy: &known, complete: true }, file.as_str())
+    let case = |id: &str| all && run.asked.as_ref().map_or_else(|| there(id), |asked| asked.holds_case(id));
+    let remedy = |id: &str| all && run.asked.as_ref().map_or_else(|| there(id), |asked| asked.holds_remedy(id));
+    compare(baseline, report, &Scope { case: &case, remedy: &remedy, complete: !run.interrupted }, file.as_str())
 }
 
 /// The exit status that a report asks for: by what changed if it was compared, else by what is as expected.
@@ -112,7 +116,11 @@ pub fn exit(report: &Report) -> Exit {
                 || report.remedies.iter().any(RemedyReport::is_changed)
         }
     };
-    match (has(&[Verdict::Error]), changed) {
+    if report.run.interrupted {
+        return Exit::Interrupted;
+    }
+    // What is missing may be anything.
+    match (has(&[Verdict::Error]) || !report.run.missing.is_empty(), changed) {
         (true, _) => Exit::LabBroken,
         (false, true) => Exit::Changed,
         (false, false) => Exit::AsExpected,

@@ -13,7 +13,7 @@ use super::{
     failure::Failure,
     select::{Selected, select},
 };
-use crate::{model::ProviderKind, plan::ClusterPlan, report::shell_word};
+use crate::{plan::ClusterPlan, report::shell_word};
 
 /// A workflow has no more jobs than this from one matrix.
 const MOST_JOBS: usize = 256;
@@ -23,6 +23,12 @@ const MOST_JOBS: usize = 256;
 #[error("{0} jobs are more than the {MOST_JOBS} that a matrix may have")]
 #[diagnostic(help("`--whole --shards N` divides all cases among N jobs, whatever their distros and scenarios"))]
 struct TooMany(usize);
+
+/// One part of what is to be divided.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+#[error("`--shard` names one part of a run, and a matrix has all of them")]
+#[diagnostic(help("leave it out; `--shards N` says into how many parts the cases are divided"))]
+struct OneShard;
 
 #[derive(Serialize)]
 struct Matrix {
@@ -46,7 +52,10 @@ struct Job {
 
 /// Prints the matrix on one line, as `$GITHUB_OUTPUT` wants it.
 pub fn run(args: &CiMatrixArgs, out: &mut dyn Write) -> Result<(), Failure> {
-    let selected = select(&SelectionArgs { shard: None, ..args.selection.clone() })?;
+    if args.selection.shard.is_some() {
+        return Err(Failure::input(OneShard));
+    }
+    let selected = select(&args.selection)?;
     let include = if args.whole { whole(args, &selected) } else { combinations(args, &selected) };
     if include.len() > MOST_JOBS {
         return Err(Failure::input(TooMany(include.len())));
@@ -62,6 +71,7 @@ fn whole(args: &CiMatrixArgs, selected: &Selected) -> Vec<Job> {
         let shard = format!("{number}/{count}");
         let mut words = args.selection.distros.clone();
         words.extend(args.selection.scenarios.iter().flat_map(|name| ["--scenario".to_owned(), name.clone()]));
+        words.extend(args.selection.lab.words(|_| true));
         let args = arguments(words, &args.selection, &args.selection.remedies, &shard);
         Job { name: format!("shard {shard}"), distro: String::new(), scenario: String::new(), shard, args }
     };
@@ -82,7 +92,11 @@ fn combinations(args: &CiMatrixArgs, selected: &Selected) -> Vec<Job> {
         for number in 1..=count {
             let shard = format!("{number}/{count}");
             let named = scenario_argument(&args.selection, selected, scenario);
-            let words = vec![distro.clone(), "--scenario".to_owned(), named];
+            let mut words = vec![distro.clone(), "--scenario".to_owned(), named];
+            let machines = &cluster.machines;
+            words.extend(args.selection.lab.words(|image| {
+                machines.iter().any(|one| one.id == image.distro || one.aliases.contains(&image.distro))
+            }));
             jobs.push(Job {
                 name: format!("{scenario} on {distro}, shard {shard}"),
                 distro: distro.clone(),
@@ -122,12 +136,6 @@ fn remedies_of(args: &SelectionArgs, cluster: &ClusterPlan) -> Vec<String> {
 
 fn arguments(mut words: Vec<String>, args: &SelectionArgs, remedies: &[String], shard: &str) -> String {
     let mut add = |option: &str, value: &str| words.extend([option.to_owned(), value.to_owned()]);
-    if args.lab.provider != ProviderKind::Netns {
-        add("--provider", args.lab.provider.as_str());
-    }
-    if let Some(cluster) = args.lab.cluster {
-        add("--cluster", cluster.as_str());
-    }
     remedies.iter().filter(|remedy| *remedy != "all").for_each(|remedy| add("--remedy", remedy));
     args.filters.iter().for_each(|filter| add("--filter", filter));
     if let Some(times) = &args.times {

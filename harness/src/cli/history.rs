@@ -26,6 +26,9 @@ enum NoHistory {
     #[error("there is no history at {0}")]
     #[diagnostic(help("`lab run` writes one; `--history FILE` names another"))]
     Empty(Utf8PathBuf),
+    #[error("the history {0} is broken: {1}")]
+    #[diagnostic(help("it is now {2}, and the next run begins a new one"))]
+    Broken(Utf8PathBuf, ReportProblem, Utf8PathBuf),
     #[error("there is no place for a history: neither XDG_STATE_HOME nor HOME is an absolute path")]
     #[diagnostic(help("name one with `--history FILE`"))]
     NoPlace,
@@ -33,8 +36,11 @@ enum NoHistory {
 
 /// Prints the history of the cases whose id holds the text.
 pub fn run(args: &HistoryArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
-    let path = path(&args.file).ok_or_else(|| Failure::input(NoHistory::NoPlace))?;
-    let problem = |error: HistoryError| Failure::input(ReportProblem::new(&error));
+    let path = args.history.clone().or_else(default_path).ok_or_else(|| Failure::input(NoHistory::NoPlace))?;
+    let problem = |error: HistoryError| match History::set_aside(&path, &error) {
+        Some(aside) => Failure::input(NoHistory::Broken(path.clone(), ReportProblem::new(&error), aside)),
+        None => Failure::input(ReportProblem::new(&error)),
+    };
     let history = History::read(&path).map_err(problem)?;
     let history = history.ok_or_else(|| Failure::input(NoHistory::Empty(path.clone())))?;
     let text = args.case.as_deref().unwrap_or_default();
@@ -65,7 +71,7 @@ pub(super) fn past(file: &HistoryFile, report: &Report) -> Option<Past> {
     let lab = Lab { provider: report.run.provider.clone(), cluster: report.run.cluster.clone() };
     let read = History::read(&path)
         .and_then(|history| history.map_or_else(|| Ok(Vec::new()), |history| history.last(Some(&lab), "", SHOWN - 1)));
-    let mut runs = read.inspect_err(|error| warn(&path, "read", error)).ok()?;
+    let mut runs = read.inspect_err(|error| unread(&path, error)).ok()?;
     runs.push(report.into());
     keep_own_cases(&mut runs);
     (runs.len() > 1).then(|| analyse(&runs, false))
@@ -90,6 +96,13 @@ pub(super) fn append(file: &HistoryFile, report: &Report) {
     let Some(path) = path(file) else { return };
     if let Err(error) = History::open(&path).and_then(|mut history| history.append(report)) {
         warn(&path, "write", &error);
+    }
+}
+
+fn unread(path: &Utf8Path, error: &HistoryError) {
+    warn(path, "read", error);
+    if let Some(aside) = History::set_aside(path, error) {
+        tracing::warn!("the history {path} is broken: it is now {aside}, and a new one begins");
     }
 }
 

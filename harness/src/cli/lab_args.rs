@@ -85,6 +85,23 @@ impl LabArgs {
         Self { provider, cluster, kube_bin: None, whole: WholeArgs::default() }
     }
 
+    /// The arguments as words, for another machine: what this one's environment says is not for that. Of images, those
+    /// for which `wants`.
+    #[must_use]
+    pub fn words(&self, wants: impl Fn(&OwnImageArg) -> bool) -> Vec<String> {
+        let Self { provider, cluster, kube_bin, whole } = self;
+        let kube_bin =
+            kube_bin.as_ref().map(ToString::to_string).filter(|dir| !is_environment("PATHLAB_KUBE_BIN", dir));
+        let one = [
+            ("--provider", (*provider != ProviderKind::Netns).then(|| provider.to_string())),
+            ("--cluster", cluster.map(|cluster| cluster.to_string())),
+            ("--kube-bin", kube_bin),
+        ];
+        let given = one.into_iter().filter_map(|(option, value)| Some((option, value?)));
+        let pairs = given.chain(whole.pairs(wants));
+        pairs.flat_map(|(option, value)| [option.to_owned(), value]).collect()
+    }
+
     /// The same with paths that hold in every folder.
     #[must_use]
     pub fn absolute(&self) -> Self {
@@ -123,6 +140,50 @@ impl WholeArgs {
         let misplaced = all.into_iter().find(|(_, whose, given)| *given && !whose.contains(&provider));
         misplaced.map(|(argument, whose, _)| (argument, whose))
     }
+
+    /// Every argument that was given, with its value.
+    fn pairs(&self, wants: impl Fn(&OwnImageArg) -> bool) -> Vec<(&'static str, String)> {
+        // None is left out: the names are all here.
+        let Self {
+            libvirt_uris,
+            machines_per_host,
+            libvirt_network,
+            libvirt_storage,
+            images,
+            cpus,
+            memory,
+            disk,
+            channel,
+            revision,
+            snaps,
+            epel,
+            // The lock file says it to whoever reads it there.
+            locked_revisions: _,
+        } = self;
+        let uris = libvirt_uris.iter().filter(|uri| !is_environment("PATHLAB_LIBVIRT_URI", uri));
+        let mut pairs: Vec<_> = uris.map(|uri| ("--libvirt-uri", uri.clone())).collect();
+        let one = [
+            ("--machines-per-host", machines_per_host.map(|count| count.to_string())),
+            ("--libvirt-network", libvirt_network.clone()),
+            ("--libvirt-storage", libvirt_storage.as_ref().map(ToString::to_string)),
+            ("--cpus", cpus.map(|count| count.to_string())),
+            ("--memory", memory.map(|gib| gib.to_string())),
+            ("--disk", disk.map(|gib| gib.to_string())),
+            ("--channel", channel.clone()),
+            ("--revision", revision.map(|number| number.to_string())),
+            ("--epel", epel.clone().filter(|package| !is_environment("PATHLAB_EPEL", package))),
+        ];
+        pairs.extend(one.into_iter().filter_map(|(option, value)| Some((option, value?))));
+        let images = images.iter().filter(|image| wants(image));
+        pairs.extend(images.map(|image| ("--image", format!("{}={}", image.distro, image.file))));
+        pairs.extend(snaps.iter().map(|file| ("--snap", file.to_string())));
+        pairs
+    }
+}
+
+/// Whether it is only what the environment says here.
+fn is_environment(variable: &str, value: &str) -> bool {
+    std::env::var(variable).is_ok_and(|said| said == value)
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ pub mod existing;
 pub mod exit;
 pub mod explain;
 pub mod failure;
+mod files;
 pub mod history;
 pub mod image;
 pub mod lab_args;

@@ -6,10 +6,13 @@ use super::{
     args::{ReportArgs, ReportCommand, ReportFormat},
     exit::Exit,
     failure::Failure,
-    merge,
+    files, merge,
     run::ReportProblem,
 };
-use crate::report::{self, annotations, json, markdown, terminal::TerminalStyle};
+use crate::report::{
+    annotations, json, markdown,
+    terminal::{self, TerminalStyle},
+};
 
 /// Writes the run's other files again and prints its summary; or prints it for a CI system.
 pub fn run(args: &ReportArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
@@ -18,14 +21,14 @@ pub fn run(args: &ReportArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
     }
     let dir = args.dir.clone().unwrap_or_default();
     let report = json::read(&dir.join("report.json")).map_err(|error| Failure::input(ReportProblem::new(&error)))?;
-    let text = match args.format {
-        ReportFormat::Markdown => markdown::to_string(&report),
-        ReportFormat::Annotations => annotations::to_string(&report),
+    let (text, written) = match args.format {
+        ReportFormat::Markdown => (markdown::to_string(&report), Ok(())),
+        ReportFormat::Annotations => (annotations::to_string(&report), Ok(())),
         ReportFormat::Text => {
-            report::write_all(&report, &dir).map_err(|error| Failure::lab(ReportProblem::new(&error)))?;
-            report::terminal::render(&report, Some(&dir), TerminalStyle::detect())
+            let written = files::write_again(&report, &dir);
+            (terminal::render(&report, Some(&dir), TerminalStyle::detect()), written)
         }
     };
     out.write_all(text.as_bytes())?;
-    Ok(Exit::AsExpected)
+    written.map(|()| Exit::AsExpected)
 }

@@ -10,7 +10,7 @@ use super::{
     baseline, existing,
     exit::Exit,
     failure::Failure,
-    history,
+    files, history,
     lab_args::LabArgs,
     labs::{Asked, Unmade, make, ways_in},
     lock::Locking,
@@ -166,21 +166,21 @@ pub fn run(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
         (None, None) => in_lab(&selected, &args.selection.lab, reuse, &options),
     };
     let mut finished = finished.inspect_err(|_| no_report())?;
-    // A disk that is full of evidence must not cost the report: it is smaller, and says more.
-    let mut lost = None;
+    let mut kept_all = Ok(());
     for (name, evidence) in &finished.evidence {
         match evidence::write(evidence, &dir, name) {
             Ok(file) => finished.report.evidence.push(file),
-            Err(error) => lost = lost.or(Some(Failure::lab(ReportProblem::new(&error)))),
+            Err(error) => kept_all = kept_all.and(Err(Failure::lab(ReportProblem::new(&error)))),
         }
     }
     let report = &mut finished.report;
     report.run.shard.clone_from(&selected.shard);
+    report.run.asked = Some(selected.asked.clone());
     if let (Some(baseline), Some(file)) = (&baseline, &args.baseline) {
         report.baseline = Some(baseline::against(baseline, file, report, &selected, !finished.interrupted));
     }
     report.past = history::past(&args.history, report);
-    report::write_all(&finished.report, &dir).map_err(|error| lab_report(&error))?;
+    let written = files::write(&mut finished.report, &dir);
     history::append(&args.history, &finished.report);
     trials::run(&finished.report.cases, args.format.map(Into::into), &dir.join("trials.txt"));
     if args.format.is_none() {
@@ -189,14 +189,12 @@ pub fn run(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
     if let Some(lab) = &kept {
         eprintln!("The lab stays up as `{}`:\n{}", lab.record.name, ways_in(lab).trim_end());
     }
-    if let Some(lost) = lost {
-        return Err(lost);
-    }
+    written.and(kept_all)?;
     if !finished.interrupted {
         locking.after(&Used::of_run(&finished.report)).map_err(Failure::lab)?;
     }
     whole::left_for_later(&finished.kept, &args.lock)?;
-    Ok(if finished.interrupted { Exit::Interrupted } else { baseline::exit(&finished.report) })
+    Ok(baseline::exit(&finished.report))
 }
 
 /// The arguments with the revisions that the lock insists on.
@@ -322,10 +320,6 @@ pub(super) const fn default_phase_limit(provider: ProviderKind) -> Duration {
         ProviderKind::Netns => PHASE_LIMIT,
         ProviderKind::Libvirt | ProviderKind::Multipass | ProviderKind::Ssh => WHOLE_PHASE_LIMIT,
     }
-}
-
-fn lab_report(error: &report::ReportError) -> Failure {
-    Failure::lab(ReportProblem::new(error))
 }
 
 impl From<RunFormat> for FormatSetting {

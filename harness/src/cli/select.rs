@@ -7,8 +7,8 @@ use miette::Diagnostic;
 use super::{args::SelectionArgs, failure::Failure, lab_args::LabArgs, times};
 use crate::{
     catalog::{Catalog, distro::Distro, scenario::Scenario},
-    model::{ClusterKind, ProviderKind, report::ShardReport},
-    plan::{AS_INSTALLED, Division, Plan, Remedies, Selection, Shard, plan},
+    model::{Asked, ClusterKind, ProviderKind, report::ShardReport},
+    plan::{Division, Plan, Remedies, Selection, Shard, plan},
 };
 
 /// What the command line selects.
@@ -24,10 +24,10 @@ pub struct Selected {
     pub shard: Option<ShardReport>,
     /// Ids of the scenarios, in the order in which they were named.
     pub scenarios: Vec<String>,
+    /// What of the library was asked for, all shards together.
+    pub asked: Asked,
     /// Ids of cases that other shards run.
     elsewhere: HashSet<String>,
-    /// What was asked for of them.
-    selection: Selection,
     /// Which shard was asked for.
     number: Option<Shard>,
 }
@@ -37,24 +37,13 @@ impl Selected {
     #[must_use]
     pub fn could_run(&self, id: &str) -> bool {
         let mine = self.number.is_none_or(|shard| shard.holds(id)) && !self.elsewhere.contains(id);
-        mine && self.covers(id) && self.selection.passes_filters(id)
+        mine && self.asked.holds_case(id)
     }
 
     /// Whether a remedy (`SCENARIO::DISTRO::REMEDY`) is among what was asked for, with all of its paths.
     #[must_use]
     pub fn could_judge(&self, id: &str) -> bool {
-        self.covers(id) && self.selection.filters.is_empty() && self.number.is_none()
-    }
-
-    /// Whether scenario, distro and state of this id were asked for.
-    fn covers(&self, id: &str) -> bool {
-        let mut parts = id.split("::").map(str::to_owned);
-        let (scenario, distro, state) = (parts.next(), parts.next(), parts.next());
-        let distros = &self.selection.distros;
-        let remedy = state.filter(|state| state != AS_INSTALLED);
-        scenario.is_some_and(|scenario| self.scenarios.contains(&scenario))
-            && (distros.is_empty() || distros.iter().any(|one| Some(&one.id) == distro.as_ref()))
-            && remedy.is_none_or(|remedy| self.selection.remedies.holds(&remedy))
+        self.number.is_none() && self.asked.holds_remedy(id)
     }
 }
 
@@ -122,7 +111,8 @@ pub(super) fn select_in(mut catalog: Catalog, args: &SelectionArgs) -> Result<Se
         .map_err(Failure::input)?;
     let selection = Selection { distros, remedies, filters: args.filters.clone() };
     let whole = plan(&scenarios, &selection).map_err(Failure::input)?;
-    let scenarios = scenarios.iter().map(|scenario| scenario.id.clone()).collect();
+    let scenarios: Vec<String> = scenarios.iter().map(|scenario| scenario.id.clone()).collect();
+    let asked = asked(args, &scenarios, &selection);
     let (plan, shard, elsewhere) = match args.shard {
         None => (whole, None, HashSet::new()),
         Some(shard) => {
@@ -133,7 +123,22 @@ pub(super) fn select_in(mut catalog: Catalog, args: &SelectionArgs) -> Result<Se
         }
     };
     let (provider, number) = (args.lab.provider, args.shard);
-    Ok(Selected { plan, provider, cluster, shard, scenarios, elsewhere, selection, number })
+    Ok(Selected { plan, provider, cluster, shard, scenarios, asked, elsewhere, number })
+}
+
+fn asked(args: &SelectionArgs, scenarios: &[String], selection: &Selection) -> Asked {
+    let every = args.scenarios.iter().any(|name| name == "all");
+    let distros = selection.distros.iter().map(|distro| distro.id.clone());
+    Asked {
+        scenarios: (!every).then(|| scenarios.to_vec()),
+        distros: (!selection.distros.is_empty()).then(|| distros.collect()),
+        remedies: match &selection.remedies {
+            Remedies::All => None,
+            Remedies::None => Some(Vec::new()),
+            Remedies::Ids(ids) => Some(ids.clone()),
+        },
+        filters: selection.filters.clone(),
+    }
 }
 
 fn cluster(args: &LabArgs) -> Result<ClusterKind, ArgumentError> {

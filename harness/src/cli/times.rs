@@ -18,7 +18,7 @@ const SQLITE: &[u8] = b"SQLite format 3\0";
 
 /// Times that cannot be read.
 #[derive(Debug, thiserror::Error, Diagnostic)]
-#[error("failed to read the times from {path}: {source}")]
+#[error("failed to read the times from {path}")]
 #[diagnostic(help("expected a report.json, the folder of a finished run, or a history"))]
 struct TimesProblem {
     path: Utf8PathBuf,

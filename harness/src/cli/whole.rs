@@ -128,7 +128,10 @@ fn images(selected: &Selected, args: &WholeArgs) -> Result<BTreeMap<String, Boot
         carried.flat_map(|cluster| &cluster.machines).map(|distro| (distro.id.as_str(), distro)).collect();
     for image in &args.images {
         let name = &image.distro;
-        if !distros.values().any(|distro| distro.id == *name || distro.aliases.contains(name)) {
+        // The machines of a part need not be all.
+        if selected.shard.is_none()
+            && !distros.values().any(|distro| distro.id == *name || distro.aliases.contains(name))
+        {
             return Err(Failure::input(WholeError::Image(name.clone())));
         }
     }

@@ -8,7 +8,7 @@ use crate::model::{Fact, report::Report};
 /// Facts by scope and name.
 type Facts = BTreeMap<(String, String), String>;
 
-/// The facts of a run. The scope is empty for the whole run, else a distro's or a scenario's id.
+/// The facts of a run. The scope is empty for the whole run, else a distro's or a scenario's id, or `SCENARIO::REMEDY`.
 pub(super) fn of(report: &Report) -> Facts {
     let mut facts = Facts::new();
     let mut add = |scope: &str, what: &str, value: Option<&str>| {
@@ -26,6 +26,8 @@ pub(super) fn of(report: &Report) -> Facts {
         ("host ufw", &host.ufw),
         ("host nginx", &host.nginx),
         ("host dnsmasq", &host.dnsmasq),
+        ("host Kubernetes", &host.kubernetes),
+        ("host containerd", &host.containerd),
     ] {
         add("", what, version.as_deref());
     }
@@ -49,6 +51,9 @@ pub(super) fn of(report: &Report) -> Facts {
             add(&scenario.id, &format!("condition `{}`", condition.name), Some(&lines));
         }
     }
+    for remedy in &report.remedies {
+        add(&format!("{}::{}", remedy.scenario, remedy.id), "remedy", Some(&remedy.run.join("; ")));
+    }
     for manifest in &report.manifests {
         let mut parts = manifest.path.components();
         if let Some(scenario) = parts.next() {
@@ -61,7 +66,10 @@ pub(super) fn of(report: &Report) -> Facts {
 /// What of that which bears on a case is not the same in two runs.
 pub(super) fn changed(before: &RunRecord, after: &RunRecord, case: &str) -> Vec<Fact> {
     let mut parts = case.split("::");
-    let scopes = ["", parts.next().unwrap_or_default(), parts.next().unwrap_or_default()];
+    let mut next = || parts.next().unwrap_or_default();
+    let (scenario, distro, state) = (next(), next(), next());
+    let remedy = format!("{scenario}::{state}");
+    let scopes = ["", scenario, distro, &remedy];
     let mut names: Vec<&(String, String)> = before.facts.keys().chain(after.facts.keys()).collect();
     names.sort_unstable();
     names.dedup();

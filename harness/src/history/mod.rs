@@ -30,7 +30,8 @@ pub struct RunRecord {
     pub name: String,
     /// When it started, UTC.
     pub started_at: Timestamp,
-    /// What may bear on results, by scope (empty: the whole run; else a distro's or a scenario's id) and name.
+    /// What may bear on results, by scope (empty: the whole run; else a distro's or a scenario's id, or
+    /// `SCENARIO::REMEDY`) and name.
     pub facts: BTreeMap<(String, String), String>,
     /// Cases by id.
     pub cases: BTreeMap<String, CaseRecord>,

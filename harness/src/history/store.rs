@@ -88,13 +88,25 @@ impl History {
             fs::create_dir_all(folder).map_err(error)?;
         }
         match Self::connect(path, OpenFlags::default()).and_then(Self::migrated) {
-            Err(HistoryError::Sqlite { source, .. }) if is_broken(&source) => {
-                let aside = move_aside(path)?;
-                tracing::warn!("the history {path} is broken ({source}): it is now {aside}, and a new one begins");
-                Self::connect(path, OpenFlags::default()).and_then(Self::migrated)
-            }
+            Err(HistoryError::Sqlite { source, .. }) if is_broken(&source) => Self::anew(path, &source),
             opened => opened,
         }
+    }
+
+    /// Begins a new file in the place of a broken one, which is kept.
+    fn anew(path: &Utf8Path, why: &rusqlite::Error) -> Result<Self, HistoryError> {
+        let aside = move_aside(path)?;
+        tracing::warn!("the history {path} is broken ({why}): it is now {aside}, and a new one begins");
+        Self::connect(path, OpenFlags::default()).and_then(Self::migrated)
+    }
+
+    /// Moves a history aside that could not be read because it is broken: where it is now. A file that never was one is
+    /// left alone, as nobody said that it may be written.
+    #[must_use]
+    pub fn set_aside(path: &Utf8Path, error: &HistoryError) -> Option<Utf8PathBuf> {
+        let HistoryError::Sqlite { source, .. } = error else { return None };
+        let never_was = source.sqlite_error_code() == Some(ErrorCode::NotADatabase);
+        if never_was || !is_broken(source) { None } else { move_aside(path).ok() }
     }
 
     /// Opens the file for reading only; none where it is not there.
@@ -130,9 +142,19 @@ impl History {
         Ok(self)
     }
 
-    /// Appends a run, all of it or nothing. A run that is in it already is left as it is.
+    /// Appends a run, all of it or nothing. A run that is in it already is left as it is. Where the file turns out to be
+    /// broken now, behind a head that is sound, it is moved aside as [`History::open`] does it.
     pub fn append(&mut self, report: &Report) -> Result<(), HistoryError> {
-        self.transact(|transaction| append(transaction, report))
+        match self.transact(|transaction| append(transaction, report)) {
+            Err(HistoryError::Sqlite { source, .. }) if is_broken(&source) => {
+                let memory = Connection::open_in_memory().map_err(|source| self.sqlite(source))?;
+                // Closed before it gets another name.
+                drop(std::mem::replace(&mut self.connection, memory));
+                *self = Self::anew(&self.path, &source)?;
+                self.transact(|transaction| append(transaction, report))
+            }
+            appended => appended,
+        }
     }
 
     /// The last runs of a lab that have a case whose id holds `text`, the oldest first, with these cases only. Where

@@ -75,6 +75,22 @@ fn a_turn_has_its_nights_its_cause_and_what_changed() {
 }
 
 #[test]
+fn what_may_bear_on_a_case_is_told_of_its_own_remedy_and_cluster_only() {
+    let (mut before, mut after) = (night(1, &["pod-to-service pass ok"]), night(2, &["pod-to-service pass ok"]));
+    for (report, line, version) in [(&mut before, "ufw disable", "1.20.2"), (&mut after, "ufw reset", "1.21.0")] {
+        report.remedies[0].run = vec![line.to_owned()];
+        report.run.host.kubernetes = Some(version.to_owned());
+        report.run.host.containerd = Some("1.6".to_owned());
+    }
+    let (before, after) = (RunRecord::from(&before), RunRecord::from(&after));
+    let told =
+        |case: &str| super::facts::changed(&before, &after, case).into_iter().map(|fact| fact.what).collect::<Vec<_>>();
+    assert_eq!(told("s::d::as-installed::pod-to-service"), ["host Kubernetes"]);
+    assert_eq!(told("s::d::fix::pod-to-service"), ["host Kubernetes", "remedy"]);
+    assert_eq!(told("s::d::other::pod-to-service"), ["host Kubernetes"]);
+}
+
+#[test]
 fn a_part_of_the_nights_and_cases_can_be_asked_for() {
     let (_guard, path) = place();
     let mut history = History::open(&path).expect("a new history");
@@ -117,15 +133,26 @@ fn a_broken_file_is_moved_aside_whole() {
         let (_guard, path) = place();
         fs_err::create_dir_all(path.parent().expect("a folder")).expect("made");
         fs_err::write(&path, &bytes).expect("written");
-        let opened = History::open(&path).and_then(|mut history| history.append(&nights()[0]));
-        // What is broken deep inside shows only when it is used: then it is an error, never a panic.
-        if opened.is_ok() {
-            let aside = format!("{path}.broken-1");
-            if Utf8Path::new(&aside).exists() {
-                assert_eq!(fs_err::read(aside).expect("kept"), bytes);
-            }
-        }
-        assert!(History::read(&path).is_ok() || opened.is_err());
+        // What is broken deep inside shows only when it is used.
+        History::open(&path).and_then(|mut history| history.append(&nights()[0])).expect("a new one is begun");
+        assert_eq!(fs_err::read(format!("{path}.broken-1")).expect("kept"), bytes);
+        let history = History::read(&path).expect("readable").expect("there");
+        assert_eq!(history.last(None, "", 9).expect("readable").len(), 1, "the run is held");
+    }
+}
+
+#[test]
+fn a_file_that_shows_its_faults_in_reading_is_moved_aside_if_it_was_a_history() {
+    for (bytes, is_moved) in
+        [(b"this is no database, and longer than its head is".to_vec(), false), (broken_database(), true)]
+    {
+        let (_guard, path) = place();
+        fs_err::create_dir_all(path.parent().expect("a folder")).expect("made");
+        fs_err::write(&path, &bytes).expect("written");
+        let read = History::read(&path).and_then(|history| history.expect("there").last(None, "", 9));
+        let aside = History::set_aside(&path, &read.expect_err("broken"));
+        assert_eq!(aside, is_moved.then(|| format!("{path}.broken-1").into()));
+        assert_eq!(path.exists(), !is_moved);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Component, Utf8PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -120,6 +120,15 @@ words! {
         /// It is there.
         #[default]
         Background = "background",
+    }
+}
+
+impl EvidenceFile {
+    /// Whether it is in the report's folder, by its name.
+    #[must_use]
+    pub fn is_inside(&self) -> bool {
+        let mut parts = self.path.components();
+        parts.clone().next().is_some() && parts.all(|part| matches!(part, Utf8Component::Normal(_)))
     }
 }
 

@@ -1,5 +1,6 @@
 //! The result model: words that plan, probe, verdict and report share.
 
+mod asked;
 mod comparison;
 mod evidence;
 #[cfg(test)]
@@ -14,6 +15,7 @@ mod verdict;
 pub use lab_agent::outcome::{Outcome, UnknownOutcome};
 
 pub use self::{
+    asked::{AS_INSTALLED, Asked},
     comparison::{Change, ChangeKind, Comparison},
     evidence::{Difference, Direction, EvidenceFile, PacketWay, Relevance, WayStep, WayVerdict},
     lab::{ClusterKind, ProviderKind},

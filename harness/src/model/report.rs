@@ -10,13 +10,16 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Comparison, Difference, EvidenceFile, IpFamily, Outcome, PacketWay, Past, Payload, Protocol, RemedyVerdict, Target,
-    Vantage, Verdict,
+    Asked, Comparison, Difference, EvidenceFile, IpFamily, Outcome, PacketWay, Past, Payload, Protocol, RemedyVerdict,
+    Target, Vantage, Verdict,
     path::{ParsePathError, words},
 };
 
 /// The format's name and version.
 pub const FORMAT: &str = "pathlab-report/1";
+
+/// What a case says that was not tried because the run was interrupted.
+pub const INTERRUPTED: &str = "the run was interrupted";
 
 /// The words of [`Outcome`], as a pattern for the JSON Schema.
 const OUTCOME: &str = "^(ok|rejected|refused|timeout|reset|stalled|http-[1-5][0-9]{2}|dns-failed|wrong-backend|error)$";
@@ -58,6 +61,15 @@ pub struct Report {
     /// What earlier runs showed, where there is a history of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub past: Option<Past>,
+}
+
+impl Report {
+    /// How many cases an interrupted run did not come to.
+    #[must_use]
+    pub fn untried(&self) -> usize {
+        let untried = |case: &&CaseReport| case.verdict == Verdict::Skipped && case.detail == INTERRUPTED;
+        self.cases.iter().filter(untried).count()
+    }
 }
 
 /// One cluster of the run.
@@ -108,6 +120,15 @@ pub struct Run {
     /// Which part of the cases this is, for a run of `--shard`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shard: Option<ShardReport>,
+    /// What of the library it was to try.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Asked>,
+    /// Parts of it (`K/N`) of which there was no report when the others were merged.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
+    /// Scenarios whose distros were in different parts: `differences` is silent about these distros.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_compared: Vec<String>,
     /// Whether somebody ended it before it came to its end.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub interrupted: bool,
@@ -424,6 +445,9 @@ pub struct RemedyReport {
     /// The remedy's title.
     #[serde(default)]
     pub title: String,
+    /// The shell lines that it is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub run: Vec<String>,
     /// One line for a person: what still fails, what broke, why it does not apply.
     #[serde(default)]
     pub detail: String,

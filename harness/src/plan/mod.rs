@@ -22,6 +22,7 @@ use crate::catalog::{
     distro::Distro,
     scenario::{PathSpec, Remedy, Scenario},
 };
+pub use crate::model::AS_INSTALLED;
 
 /// Everything a run will do.
 #[derive(Clone, Debug, Default)]
@@ -66,9 +67,6 @@ pub struct NotApplicable {
     /// The remedy.
     pub remedy: Remedy,
 }
-
-/// What stands for the remedy in the id of a case without one.
-pub const AS_INSTALLED: &str = "as-installed";
 
 impl ClusterPlan {
     /// `SCENARIO::DISTRO::as-installed|REMEDY`, the common part of its cases' ids.

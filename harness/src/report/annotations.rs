@@ -1,6 +1,6 @@
 //! Findings as annotations of a CI job, one line each, as GitHub Actions reads them.
 
-use super::{case_words, tally::needs_a_look, text::clean};
+use super::{case_words, lacking, tally::needs_a_look, text::clean};
 use crate::model::{ChangeKind, Verdict, report::Report};
 
 /// A job's page shows no more than ten of each level.
@@ -13,11 +13,16 @@ struct Note {
     message: String,
 }
 
-/// The findings: what changed, if the report was compared with a baseline; what is not as expected otherwise; and what
-/// the lab broke.
+/// The findings: that the report is not of everything; what changed, if it was compared with a baseline, and what is not
+/// as expected otherwise; and what the lab broke.
 #[must_use]
 pub fn to_string(report: &Report) -> String {
-    let notes = notes(report);
+    let lacking = lacking::of(report).filter(|lacking| lacking.is_wrong).map(|lacking| Note {
+        level: "error",
+        title: lacking.kind.to_owned(),
+        message: lacking.sentence,
+    });
+    let notes: Vec<Note> = lacking.into_iter().chain(notes(report)).collect();
     let mut text: String = notes.iter().take(MOST).map(line).collect();
     if let Some(rest) = notes.len().checked_sub(MOST).filter(|rest| *rest > 0) {
         let message = "the job summary and report.html have them all".to_owned();

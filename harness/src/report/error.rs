@@ -61,6 +61,14 @@ pub enum ReportError {
         /// Its format.
         found: String,
     },
+    /// A report that names a file which is not its own.
+    #[error("{path} names `{file}` as evidence, which is not in its folder: no run of lab writes that")]
+    Outside {
+        /// The report.
+        path: Utf8PathBuf,
+        /// The file.
+        file: String,
+    },
     /// A report could not be turned into text.
     #[error("failed to render {what}")]
     Render {
@@ -70,4 +78,13 @@ pub enum ReportError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+}
+
+impl ReportError {
+    /// Whether there was no room for a file.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
+        matches!(self, Self::Write { source, .. } if full.contains(&source.kind()))
+    }
 }

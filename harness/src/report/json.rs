@@ -33,7 +33,7 @@ pub fn write(report: &Report, path: &Utf8Path) -> Result<(), ReportError> {
     write_file(path, &to_string(report)?)
 }
 
-/// Reads a report back. Another version of the format is refused.
+/// Reads a report back. Another version of the format is refused, and so is one that names files of other folders.
 pub fn read(path: &Utf8Path) -> Result<Report, ReportError> {
     #[derive(Deserialize)]
     struct Head {
@@ -48,7 +48,14 @@ pub fn read(path: &Utf8Path) -> Result<Report, ReportError> {
             found: super::text::clean(&head.format).into_owned(),
         });
     }
-    serde_json::from_str(&text).map_err(parse_error)
+    let report: Report = serde_json::from_str(&text).map_err(parse_error)?;
+    match report.evidence.iter().find(|file| !file.is_inside()) {
+        None => Ok(report),
+        Some(file) => Err(ReportError::Outside {
+            path: path.to_owned(),
+            file: super::text::clean(file.path.as_str()).into_owned(),
+        }),
+    }
 }
 
 /// The JSON Schema (2020-12) of `report.json`. It names no address: it stands for itself.

@@ -15,7 +15,8 @@
 //!
 //! In a run that was compared with a baseline only what changed is a `failure`, its type the kind of change; what fails
 //! as the baseline says is `skipped`, type `baseline`. What is gone is a test case of the suite `baseline`, and so are
-//! remedies that changed.
+//! remedies that changed. A run that was interrupted, and a whole of which a part is missing, have an `error` more:
+//! `run::complete`.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -25,6 +26,7 @@ use super::{
     cause::place,
     cell,
     error::ReportError,
+    lacking,
     remedy::change,
     text::{clean, explain_command},
     versions,
@@ -53,6 +55,14 @@ pub fn to_string(report: &Report) -> Result<String, ReportError> {
         if !suite.test_cases.is_empty() {
             junit.add_test_suite(suite);
         }
+    }
+    if let Some(lacking) = lacking::of(report).filter(|lacking| lacking.is_wrong) {
+        let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+        status.set_type(lacking.kind);
+        status.set_message(lacking.sentence);
+        let mut suite = TestSuite::new("run");
+        suite.add_test_case(TestCase::new("run::complete", status));
+        junit.add_test_suite(suite);
     }
     junit.to_string().map_err(|source| ReportError::Render { what: "junit.xml", source: source.into() })
 }
@@ -106,7 +116,8 @@ fn test_case(case: &CaseReport, baseline: Option<&Comparison>) -> TestCase {
     let mut test = TestCase::new(clean(&case.id), compared(case, baseline));
     test.set_classname(clean(&format!("{}::{}", case.scenario, case.distro)));
     test.set_time(Duration::from_micros(case.duration_us));
-    if case.verdict == Verdict::Known {
+    // What changed says it as a failure.
+    if case.verdict == Verdict::Known && baseline.is_none_or(|comparison| comparison.of(&case.id).is_none()) {
         test.set_system_out(description(case));
     }
     test

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{
-    case_words, past_words, remedy,
+    case_words, lacking, past_words, remedy,
     tally::{self, needs_a_look},
     text::{clean, count, duration},
     versions,
@@ -32,7 +32,9 @@ fn head(page: &mut String, report: &Report) {
     let (counts, run) = (Counts::of(&report.cases), &report.run);
     let worst = tally::worst(&counts);
     let broken = worst == Verdict::Error;
+    let lacking = lacking::of(report);
     let title = match &report.baseline {
+        _ if lacking.is_some() => lacking.map(|lacking| text(&lacking.sentence)).unwrap_or_default(),
         _ if broken => "The lab broke: not every result counts".to_owned(),
         Some(comparison) if comparison.changes.is_empty() => "As in the baseline".to_owned(),
         Some(comparison) => format!("{} against the baseline", count(comparison.changes.len(), "change")),
@@ -64,7 +66,7 @@ fn changes(page: &mut String, report: &Report) {
 }
 
 fn distros(page: &mut String, report: &Report) {
-    line(page, "| distro | as installed | cases | remedies that changed |\n| --- | --- | --- | --- |");
+    line(page, "| distro | as installed | cases | remedies that changed | machine |\n| --- | --- | --- | --- | --- |");
     for distro in &report.distros {
         let own: Vec<&CaseReport> = report.cases.iter().filter(|case| case.distro == distro.id).collect();
         let counts = Counts::of(own.iter().copied().filter(|case| case.remedy.is_none()));
@@ -75,6 +77,7 @@ fn distros(page: &mut String, report: &Report) {
             tally::worst(&counts).to_string(),
             tally::words(&Counts::of(own)),
             if changed.is_empty() { "–".to_owned() } else { changed.join(", ") },
+            text(&versions::of_machine(&distro.machine).join("; ")),
         ];
         line(page, &format!("| {} |", cells.join(" | ")));
     }

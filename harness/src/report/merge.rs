@@ -1,6 +1,6 @@
 //! One report of the reports of all shards, as if one run had done it all.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::model::{
     RemedyVerdict, Verdict,
@@ -44,10 +44,16 @@ pub enum MergeError {
     Missing(u32, u32),
 }
 
-/// Merges the parts. `id` and `command` are those of the whole.
-pub fn merge(parts: Vec<Report>, id: String, command: Vec<String>) -> Result<Report, MergeError> {
+/// Merges the parts. `id` and `command` are those of the whole. Where some parts are enough (`partial`), the report
+/// names those that are missing.
+pub fn merge(parts: Vec<Report>, id: String, command: Vec<String>, partial: bool) -> Result<Report, MergeError> {
     let parts = in_order(parts)?;
-    let run = run(&parts, id, command);
+    let missing = missing(&parts);
+    if let (Some(number), false) = (missing.first(), partial) {
+        return Err(MergeError::Missing(*number, parts[0].0.count));
+    }
+    let mut run = run(&parts, id, command);
+    run.missing = missing.iter().map(|number| format!("{number}/{}", parts[0].0.count)).collect();
     let mut cases: Vec<(usize, CaseReport)> = Vec::new();
     for (shard, part) in &parts {
         cases.extend(shard.places.iter().copied().zip(part.cases.iter().cloned()));
@@ -60,6 +66,8 @@ pub fn merge(parts: Vec<Report>, id: String, command: Vec<String>) -> Result<Rep
     let mut scenarios = distinct(parts.iter().flat_map(|part| part.scenarios.iter().cloned()));
     scenarios.sort_by_key(|scenario| whole.first(|case| case.scenario == scenario.id));
     let mut manifests = distinct(parts.iter().flat_map(|part| part.manifests.iter().cloned()));
+    run.not_compared =
+        scenarios.iter().map(|about| &about.id).filter(|id| were_apart(id, &parts, &cases)).cloned().collect();
     manifests.sort_by_key(|manifest| scenarios.iter().position(|scenario| manifest.path.starts_with(&scenario.id)));
     Ok(Report {
         format: FORMAT.to_owned(),
@@ -99,7 +107,17 @@ impl<'a> Whole<'a> {
     }
 }
 
-/// Every part with its shard, by number; each must be there once.
+/// Whether no part had all distros of a scenario, as installed: what differs between them was compared by none.
+fn were_apart(scenario: &str, parts: &[Report], cases: &[CaseReport]) -> bool {
+    let distros = |cases: &[CaseReport]| -> HashSet<String> {
+        let own = cases.iter().filter(|case| case.scenario == scenario && case.remedy.is_none());
+        own.map(|case| case.distro.clone()).collect()
+    };
+    let all = distros(cases).len();
+    all > 1 && parts.iter().all(|part| distros(&part.cases).len() < all)
+}
+
+/// Every part with its shard, by number, none twice.
 fn in_order(parts: Vec<Report>) -> Result<Vec<(ShardReport, Report)>, MergeError> {
     let mut shards = Vec::new();
     for part in parts {
@@ -120,15 +138,19 @@ fn in_order(parts: Vec<Report>) -> Result<Vec<(ShardReport, Report)>, MergeError
         };
         return Err(MergeError::Different { one: whole.run.id.clone(), other: part.run.id.clone(), why });
     }
-    let count = first.count;
     for pair in shards.windows(2) {
         if pair[0].0.number == pair[1].0.number {
             let (one, other) = (pair[0].1.run.id.clone(), pair[1].1.run.id.clone());
             return Err(MergeError::Twice { number: pair[0].0.number, one, other });
         }
     }
-    let missing = (1..=count).find(|number| shards.iter().all(|(shard, _)| shard.number != *number));
-    missing.map_or(Ok(shards), |number| Err(MergeError::Missing(number, count)))
+    Ok(shards)
+}
+
+/// Numbers of the parts that are not there.
+fn missing(parts: &[(ShardReport, Report)]) -> Vec<u32> {
+    let count = parts.first().map_or(0, |(shard, _)| shard.count);
+    (1..=count).filter(|number| parts.iter().all(|(shard, _)| shard.number != *number)).collect()
 }
 
 fn run(parts: &[(ShardReport, Report)], id: String, command: Vec<String>) -> Run {

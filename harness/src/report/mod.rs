@@ -13,6 +13,7 @@ mod folder;
 pub mod html;
 pub mod json;
 pub mod junit;
+mod lacking;
 pub mod markdown;
 mod matrix;
 mod merge;
@@ -35,10 +36,16 @@ pub use self::{
 use crate::model::report::Report;
 
 /// Writes `report.json`, `junit.xml`, `report.html` and `summary.txt` into a folder that exists, each whole or not at
-/// all. Files of an earlier rendering are replaced; others are not touched.
-pub fn write_all(report: &Report, dir: &Utf8Path) -> Result<(), ReportError> {
-    json::write(report, &dir.join("report.json"))?;
-    folder::write_file(&dir.join("summary.txt"), &terminal::render(report, None, TerminalStyle::PLAIN))?;
-    folder::write_file(&dir.join("junit.xml"), &junit::to_string(report)?)?;
-    folder::write_file(&dir.join("report.html"), &html::to_string(report)?)
+/// all; the first, from which the others can be made, before them. Files of an earlier rendering are replaced; others
+/// are not touched. Returns what went wrong: one file's problem costs no other file.
+#[must_use]
+pub fn write_all(report: &Report, dir: &Utf8Path) -> Vec<ReportError> {
+    let write = |name: &str, text: Result<String, ReportError>| folder::write_file(&dir.join(name), &text?);
+    let written = [
+        write("report.json", json::to_string(report)),
+        write("summary.txt", Ok(terminal::render(report, None, TerminalStyle::PLAIN))),
+        write("junit.xml", junit::to_string(report)),
+        write("report.html", html::to_string(report)),
+    ];
+    written.into_iter().filter_map(Result::err).collect()
 }

@@ -7,8 +7,8 @@ use crate::model::{Fact, Night, PastCase, Turn};
 pub(super) fn of(case: &PastCase) -> Vec<String> {
     let mut sentences: Vec<String> = case.turn.iter().map(turned).collect();
     if case.flakes > 0 {
-        let percent = (case.flakes * 100).div_ceil(case.judged.max(1));
-        sentences.push(format!("Flaky: {} of {} ({percent} %).", case.flakes, count(case.judged, "run")));
+        let rate = percent(case.flakes, case.judged);
+        sentences.push(format!("Flaky: {} of {} ({rate} %).", case.flakes, count(case.judged, "run")));
     }
     sentences.iter().map(|sentence| clean(sentence).into_owned()).collect()
 }
@@ -41,4 +41,35 @@ fn fact(fact: &Fact) -> String {
         (None, None) => fact.what.clone(),
     };
     clean(&text).into_owned()
+}
+
+/// How many in a hundred some of all are, rounded to the nearest; some are never none, and not all never all.
+fn percent(some: usize, all: usize) -> String {
+    let all = all.max(1);
+    match (some * 200 + all) / (all * 2) {
+        0 if some > 0 => "<1".to_owned(),
+        100.. if some < all => ">99".to_owned(),
+        percent => percent.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::percent;
+
+    #[test]
+    fn a_rate_is_rounded_to_the_nearest() {
+        for (some, all, words) in [
+            (1, 14, "7"),
+            (1, 3, "33"),
+            (2, 3, "67"),
+            (1, 8, "13"),
+            (1, 365, "<1"),
+            (0, 9, "0"),
+            (9, 9, "100"),
+            (999, 1000, ">99"),
+        ] {
+            assert_eq!(percent(some, all), words, "{some} of {all}");
+        }
+    }
 }

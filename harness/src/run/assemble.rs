@@ -12,8 +12,8 @@ use crate::{
     model::{
         Difference, Outcome, RemedyVerdict, Verdict,
         report::{
-            CaseReport, Cause, CauseGroup, ClusterReport, ConditionReport, Counts, DistroReport, ManifestReport,
-            OtherMachine, RemedyReport, ScenarioReport,
+            CaseReport, Cause, CauseGroup, ClusterReport, ConditionReport, Counts, DistroReport, INTERRUPTED,
+            ManifestReport, OtherMachine, RemedyReport, ScenarioReport,
         },
     },
     plan::{Case, ClusterPlan, Plan},
@@ -58,7 +58,7 @@ pub fn cases(cluster: &ClusterPlan, ending: &Ending) -> Vec<CaseReport> {
             observed.map(|(case, tries)| observed_case(cluster, case, tries, seen)).collect()
         }
         Ending::Broken(reason) => without_probe(cluster, Verdict::Error, reason),
-        Ending::Interrupted => without_probe(cluster, Verdict::Skipped, "the run was interrupted"),
+        Ending::Interrupted => without_probe(cluster, Verdict::Skipped, INTERRUPTED),
         Ending::NotCarried(reason) => without_probe(cluster, Verdict::Skipped, reason),
     }
 }
@@ -158,6 +158,7 @@ pub fn remedies(plan: &Plan, endings: &[Ending]) -> Vec<RemedyReport> {
             opens: Vec::new(),
             closes: Vec::new(),
             title: remedy.title.clone(),
+            run: remedy.run.clone(),
             detail: String::new(),
             expected_verdict: None,
         };
@@ -166,7 +167,7 @@ pub fn remedies(plan: &Plan, endings: &[Ending]) -> Vec<RemedyReport> {
                 compare(&mut report, (before_plan, before), (cluster, with));
             }
             (_, Ending::Broken(reason)) => report.detail.clone_from(reason),
-            (_, Ending::Interrupted) => "the run was interrupted".clone_into(&mut report.detail),
+            (_, Ending::Interrupted) => INTERRUPTED.clone_into(&mut report.detail),
             (_, Ending::NotCarried(reason)) => {
                 report.verdict = RemedyVerdict::NotApplicable;
                 report.detail.clone_from(reason);
@@ -190,6 +191,7 @@ pub fn remedies(plan: &Plan, endings: &[Ending]) -> Vec<RemedyReport> {
         opens: Vec::new(),
         closes: Vec::new(),
         title: not.remedy.title.clone(),
+        run: not.remedy.run.clone(),
         detail: "not for this distro".to_owned(),
         expected_verdict: None,
     }));

@@ -17,7 +17,10 @@ use super::{
 };
 use crate::{
     events::Event,
-    model::{Outcome, report::CaseReport},
+    model::{
+        Outcome,
+        report::{CaseReport, INTERRUPTED},
+    },
     plan::{ClusterPlan, Plan},
 };
 
@@ -165,7 +168,7 @@ fn tell_cases(options: &RunOptions, cases: &[CaseReport]) {
 fn tell_end(options: &RunOptions, cluster: &ClusterPlan, ending: &Ending, duration_ms: u64) {
     let error = match ending {
         Ending::Seen(_) => None,
-        Ending::Interrupted => Some("the run was interrupted".to_owned()),
+        Ending::Interrupted => Some(INTERRUPTED.to_owned()),
         Ending::Broken(reason) | Ending::NotCarried(reason) => Some(reason.clone()),
     };
     options.events.emit(Event::ClusterEnd { cluster: cluster.id(), duration_ms, error });

@@ -127,6 +127,9 @@ pub async fn run(plan: &Plan, maker: Maker, options: &RunOptions) -> Result<Fini
         command: options.command.clone(),
         pathlab: env!("CARGO_PKG_VERSION").to_owned(),
         shard: None,
+        asked: None,
+        missing: Vec::new(),
+        not_compared: Vec::new(),
         interrupted: end == End::Interrupted,
         faults,
     };

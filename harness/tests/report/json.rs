@@ -2,7 +2,10 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
-use pathlab::report::{ReportError, json};
+use pathlab::{
+    model::EvidenceFile,
+    report::{ReportError, json},
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -17,7 +20,9 @@ fn scratch() -> (TempDir, Utf8PathBuf) {
 #[test]
 fn reports_read_back_as_written() {
     let (_guard, path) = scratch();
-    for report in [sample::seed(), sample::mixed(), sample::hostile()] {
+    for mut report in [sample::seed(), sample::mixed(), sample::hostile()] {
+        // Files of other folders are refused, as `files` shows.
+        report.evidence.retain(EvidenceFile::is_inside);
         json::write(&report, &path).expect("written");
         assert_eq!(json::read(&path).expect("read"), report);
         assert!(!fs::read_to_string(&path).expect("readable").chars().any(|c| c.is_control() && c != '\n'));

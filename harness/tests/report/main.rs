@@ -4,6 +4,7 @@ mod files;
 mod html;
 mod json;
 mod junit;
+mod lacking;
 mod merge;
 mod nightly;
 mod sample;

@@ -5,7 +5,7 @@ use pathlab::{
         RemedyVerdict, Verdict,
         report::{Report, ShardReport},
     },
-    report::{MergeError, merge},
+    report::{MergeError, html, merge},
 };
 
 use crate::sample;
@@ -33,7 +33,7 @@ fn parts(count: u32, deal: impl Fn(usize) -> usize) -> Vec<Report> {
 }
 
 fn merged(parts: Vec<Report>) -> Result<Report, MergeError> {
-    merge(parts, "whole".to_owned(), Vec::new())
+    merge(parts, "whole".to_owned(), Vec::new(), false)
 }
 
 #[test]
@@ -111,4 +111,27 @@ fn the_lab_that_broke_in_one_part_broke() {
     parts[1].distros.iter_mut().filter(|one| one.id == distro).for_each(|one| one.verdict = Verdict::Error);
     let merged = merged(parts).expect("all parts");
     assert_eq!(merged.distros.iter().find(|one| one.id == distro).map(|one| one.verdict), Some(Verdict::Error));
+}
+
+#[test]
+fn some_of_the_parts_are_enough_where_that_was_asked_for() {
+    let mut parts = parts(4, |place| place);
+    drop(parts.remove(1));
+    let cases: usize = parts.iter().map(|part| part.cases.len()).sum();
+    let merged = merge(parts, "whole".to_owned(), Vec::new(), true).expect("some parts");
+    assert_eq!((merged.run.missing.clone(), merged.cases.len()), (vec!["2/4".to_owned()], cases));
+    assert!(merged.run.shard.is_none());
+    let all = merge(self::parts(4, |place| place), "whole".to_owned(), Vec::new(), true).expect("all parts");
+    assert!(all.run.missing.is_empty());
+}
+
+#[test]
+fn distros_that_never_met_are_said_not_to_be_compared() {
+    let distro = |place: usize| sample::mixed().cases[place].distro.starts_with("rhel");
+    let apart = merged(parts(2, |place| usize::from(distro(place)))).expect("all parts");
+    assert_eq!(apart.run.not_compared, ["pod-ip-502"]);
+    let page = html::to_string(&apart).expect("a page");
+    assert!(page.contains("Not compared are distributions that were in different shards of a run, in pod-ip-502."));
+    let together = merged(parts(2, |place| place)).expect("all parts");
+    assert!(together.run.not_compared.is_empty());
 }

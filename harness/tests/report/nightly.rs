@@ -110,7 +110,7 @@ fn the_history_is_a_strip_and_sentences() {
           firewalld: 1.3.3 → 1.3.4
           condition `forwarding off`, new: sysctl -w net.ipv4.ip_forward=0
       |· ~·|  pod-ip-502::rocky-9.5::as-installed::pod-to-service-dns
-        Flaky: 1 of 3 runs (34 %).
+        Flaky: 1 of 3 runs (33 %).
 
     40 cases the same in all of these runs
     · pass, F fail, k known, ! fixed, ~ flaky, - skipped, E error
@@ -129,6 +129,22 @@ fn in_junit_only_changes_are_failures() {
 }
 
 #[test]
+fn a_known_case_that_changed_is_described_once() {
+    let mut report = compared();
+    let id = report.cases.iter().find(|case| case.verdict == Verdict::Known).expect("one").id.clone();
+    let mut quiet = report.clone();
+    let comparison = report.baseline.as_mut().expect("compared");
+    comparison.changes = vec![Change { id: id.clone(), ..comparison.changes[0].clone() }];
+    quiet.baseline.as_mut().expect("compared").changes.clear();
+    for (report, describing) in [(report, "failure"), (quiet, "system-out")] {
+        let xml = junit::to_string(&report).expect("JUnit");
+        let own = xml.split("<testcase ").find(|case| case.contains(&format!("{id}\""))).expect("the case").to_owned();
+        assert_eq!(own.matches("explain: ").count(), 1, "{own}");
+        assert!(own.contains(&format!("</{describing}>")), "{own}");
+    }
+}
+
+#[test]
 fn the_page_has_the_changes_and_the_strip() {
     let page = html::to_string(&compared()).expect("a page");
     for part in [
@@ -137,7 +153,7 @@ fn the_page_has_the_changes_and_the_strip() {
         "The last 4 runs",
         "Last good 2026-11-02 02:17 (night-2): pass ok.",
         "firewalld: 1.3.3 → 1.3.4",
-        "Flaky: 1 of 3 runs (34 %).",
+        "Flaky: 1 of 3 runs (33 %).",
     ] {
         assert!(page.contains(part), "no `{part}`");
     }
@@ -151,6 +167,7 @@ fn a_job_summary_has_what_a_reader_needs() {
         "| new failure | `pod-ip-502::rocky-9.5::as-installed::outside-to-node-port` | pass ok | fail timeout  tunnel |",
         "| gone | `pod-ip-502::rocky-9.5::as-installed::node-to-dns` | pass ok | – |",
         "### 1 case to look at\n",
+        "| – | kernel 6.18.5 (declared 5.14.0-503.11.1.el9\\_5); firewalld 1.3.3 (declared 1.3.4-7.el9); nft 1.0.6",
         "<summary>The last 4 runs: 40 cases the same in all of them</summary>",
     ] {
         assert!(page.contains(part), "no `{part}` in\n{page}");

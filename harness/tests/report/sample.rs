@@ -203,6 +203,9 @@ fn run() -> Run {
         command: ["lab", "run", "rhel", "ubuntu"].map(str::to_owned).to_vec(),
         pathlab: "0.1.0".to_owned(),
         shard: None,
+        asked: None,
+        missing: Vec::new(),
+        not_compared: Vec::new(),
         interrupted: false,
         faults: Vec::new(),
     }
@@ -408,6 +411,7 @@ fn remedies() -> Vec<RemedyReport> {
                 opens: if applies { opens.to_vec() } else { Vec::new() },
                 closes: Vec::new(),
                 title: title.to_owned(),
+                run: Vec::new(),
                 detail: if applies { String::new() } else { "firewalld does not run here".to_owned() },
                 expected_verdict: None,
             });

@@ -13,7 +13,11 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::{Failure, classify, failure::left, icmp};
+use super::{
+    Failure, classify,
+    failure::{left, whole_millis},
+    icmp,
+};
 
 /// The largest datagram that IP carries.
 const LARGEST: usize = 65_535;
@@ -61,7 +65,8 @@ pub async fn exchange<T>(
         }
     }
     let held_back = held_back.map(|error| format!("; sending failed: {}", classify::named(&error))).unwrap_or_default();
-    let detail = format!("datagram to {to}: no answer within {} ms, sent {SENDS} times{held_back}", limit.as_millis());
+    let detail =
+        format!("datagram to {to}: no answer within {} ms, sent {SENDS} times{held_back}", whole_millis(limit));
     Err(Failure::new(Outcome::Timeout, detail))
 }
 

@@ -57,3 +57,8 @@ pub async fn before<T>(
 pub fn left(deadline: Instant) -> Duration {
     deadline.saturating_duration_since(Instant::now())
 }
+
+/// A limit for a person: what of a second is left some microseconds after its start is a second.
+pub fn whole_millis(limit: Duration) -> u128 {
+    limit.as_micros().div_ceil(1000)
+}

@@ -9,7 +9,7 @@ use tokio::{net::TcpStream, time::Instant};
 
 use super::{
     Failure,
-    failure::{before, left},
+    failure::{before, left, whole_millis},
     icmp,
 };
 
@@ -29,7 +29,7 @@ pub async fn connect(
     }
     *local_addr = socket.local_addr().ok().and_then(|address| address.as_socket());
     let stream = TcpStream::from_std(socket.into()).map_err(|error| Failure::ours(&phase, &error))?;
-    let late = || Failure::new(Outcome::Timeout, format!("{phase}: no answer within {} ms", limit.as_millis()));
+    let late = || Failure::new(Outcome::Timeout, format!("{phase}: no answer within {} ms", whole_millis(limit)));
     before(deadline, established(&stream), late)
         .await?
         .map_err(|error| Failure::connecting(&phase, &error, icmp::take(&stream)))?;

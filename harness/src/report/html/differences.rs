@@ -59,3 +59,10 @@ impl DifferenceTable {
         Self { title, open, distros: ids.iter().map(|id| clean(id).into_owned()).collect(), rows }
     }
 }
+
+/// Of which scenarios distros are not compared, where there are such.
+pub(super) fn not_compared(report: &Report) -> Option<String> {
+    let scenarios = &report.run.not_compared;
+    let sentence = "Not compared are distributions that were in different shards of a run, in";
+    (!scenarios.is_empty()).then(|| clean(&format!("{sentence} {}.", scenarios.join(", "))).into_owned())
+}

@@ -22,7 +22,7 @@ use self::{
     about::About,
     case::CaseView,
     changes::ChangesView,
-    differences::DifferenceTable,
+    differences::{DifferenceTable, not_compared},
     overview::{DistroCard, Headline},
     past::PastView,
     picture::Shape,
@@ -46,6 +46,7 @@ struct Page {
     cases: Vec<CaseView>,
     scenarios: Vec<ScenarioView>,
     differences: Vec<DifferenceTable>,
+    not_compared: Option<String>,
     about: About,
 }
 
@@ -62,6 +63,7 @@ pub fn to_string(report: &Report) -> Result<String, ReportError> {
         cases: report.cases.iter().filter(|case| needs_a_look(case)).map(CaseView::of).collect(),
         scenarios: matrices.iter().enumerate().map(|(index, matrix)| ScenarioView::of(report, matrix, index)).collect(),
         differences: DifferenceTable::all(report),
+        not_compared: not_compared(report),
         about: About::of(report),
     };
     page.render().map_err(|source| ReportError::Render { what: "report.html", source: source.into() })

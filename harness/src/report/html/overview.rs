@@ -7,6 +7,7 @@ use crate::{
         report::{CaseReport, Counts, Report},
     },
     report::{
+        lacking,
         matrix::{Column, Matrix},
         tally,
         text::{clean, count, duration},
@@ -16,7 +17,7 @@ use crate::{
 /// What the run comes to.
 pub(super) struct Headline {
     pub(super) badge: Badge,
-    pub(super) title: &'static str,
+    pub(super) title: String,
     pub(super) sentence: String,
     pub(super) started: String,
     pub(super) lab: String,
@@ -42,22 +43,29 @@ impl Headline {
         let verdict = tally::worst(&counts);
         let run = &report.run;
         let took = duration(run.duration_ms.saturating_mul(1_000));
+        let lacking = lacking::of(report);
+        let wrong = lacking.as_ref().filter(|lacking| lacking.is_wrong);
         Self {
-            badge: Badge::of(verdict),
-            title: match verdict {
-                Verdict::Pass => "Every path works as expected",
-                Verdict::Known => "As expected: only known issues fail",
-                Verdict::Skipped => "Nothing was tried",
-                Verdict::Fail => "Not as expected: paths fail",
-                Verdict::Fixed => "Not as expected: a known issue no longer shows",
-                Verdict::Flaky => "Not as expected: results differ between tries",
-                Verdict::Error => "The lab broke: not every result counts",
-            },
+            badge: wrong
+                .map_or(Badge::of(verdict), |lacking| Badge { word: lacking.kind, ..Badge::of(Verdict::Error) }),
+            title: lacking.map_or_else(|| title(verdict).to_owned(), |lacking| lacking.sentence),
             sentence: format!("{} in {took}: {}", count(tally::total(&counts), "case"), tally::words(&counts)),
             started: run.started_at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
             lab: clean(&crate::report::versions::of_lab(run)).into_owned(),
             run: clean(&run.id).into_owned(),
         }
+    }
+}
+
+const fn title(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Pass => "Every path works as expected",
+        Verdict::Known => "As expected: only known issues fail",
+        Verdict::Skipped => "Nothing was tried",
+        Verdict::Fail => "Not as expected: paths fail",
+        Verdict::Fixed => "Not as expected: a known issue no longer shows",
+        Verdict::Flaky => "Not as expected: results differ between tries",
+        Verdict::Error => "The lab broke: not every result counts",
     }
 }
 

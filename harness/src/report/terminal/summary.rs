@@ -9,7 +9,7 @@ use crate::{
         report::{CaseReport, Counts, Report},
     },
     report::{
-        case_words, remedy,
+        case_words, lacking, remedy,
         tally::{self, needs_a_look},
         text::{clean, count, duration, explain_command},
         versions,
@@ -72,9 +72,25 @@ pub(super) fn write_end(page: &mut Page, report: &Report, dir: Option<&Utf8Path>
     let lab = format!("{}: {}, pathlab {}", versions::of_lab(run), host.collect::<Vec<_>>().join(", "), run.pathlab);
     page.paragraph(0, Tone::Quiet, &clean(&lab));
     let counts = Counts::of(&report.cases);
-    let verdict = tally::worst(&counts);
     let changed = remedy::changed(report, None);
-    let verdict = if changed > 0 && headline(verdict) == headline(Verdict::Pass) { Verdict::Fail } else { verdict };
+    let (headline, tone) = comes_to(report, tally::worst(&counts), changed);
+    let cases = count(tally::total(&counts), "case");
+    let took = duration(run.duration_ms.saturating_mul(1_000));
+    page.entry(
+        0,
+        &[(&headline, 0, tone)],
+        Tone::Plain,
+        &format!("{cases} in {took}: {}{}", tally::words(&counts), changed_words(changed)),
+    );
+}
+
+/// What it all comes to, and how that is shown.
+fn comes_to(report: &Report, worst: Verdict, changed: usize) -> (String, Tone) {
+    if let Some(lacking) = lacking::of(report) {
+        let tone = if lacking.is_wrong { Tone::Bad } else { Tone::Plain };
+        return (format!("{}.", lacking.sentence), tone);
+    }
+    let verdict = if changed > 0 && headline(worst) == headline(Verdict::Pass) { Verdict::Fail } else { worst };
     let (headline, verdict) = match &report.baseline {
         Some(comparison) if verdict != Verdict::Error && comparison.changes.is_empty() => {
             ("As in the baseline.", Verdict::Pass)
@@ -82,14 +98,7 @@ pub(super) fn write_end(page: &mut Page, report: &Report, dir: Option<&Utf8Path>
         Some(_) if verdict != Verdict::Error => ("Changed.", Verdict::Fail),
         _ => (headline(verdict), verdict),
     };
-    let cases = count(tally::total(&counts), "case");
-    let took = duration(run.duration_ms.saturating_mul(1_000));
-    page.entry(
-        0,
-        &[(headline, 0, Tone::from(verdict))],
-        Tone::Plain,
-        &format!("{cases} in {took}: {}{}", tally::words(&counts), changed_words(changed)),
-    );
+    (headline.to_owned(), Tone::from(verdict))
 }
 
 fn changed_words(changed: usize) -> String {
