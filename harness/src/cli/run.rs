@@ -24,7 +24,7 @@ use crate::{
     causes,
     cluster::{
         dataplane,
-        kubernetes::{self, embeddable, programs},
+        kubernetes::{self, programs},
     },
     diagnose::evidence,
     events::Events,
@@ -277,10 +277,7 @@ pub(super) fn check(selected: &Selected) -> Result<(), Failure> {
     whole::check(selected.provider)?;
     match selected.cluster {
         ClusterKind::Dataplane => dataplane::check(&selected.plan).map_err(Failure::input),
-        ClusterKind::Kubernetes => {
-            dataplane::check(&embeddable::plan(&selected.plan)).map_err(Failure::input)?;
-            kubernetes::check(&selected.plan).map_err(|error| Failure::input(ReportProblem::new(&error)))
-        }
+        ClusterKind::Kubernetes => kubernetes::check(&selected.plan).map_err(Failure::input),
         // Its API server says what it does not take.
         ClusterKind::Microk8s => Ok(()),
     }

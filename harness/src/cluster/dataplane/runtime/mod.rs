@@ -102,12 +102,16 @@ pub struct Dataplane {
     workload: Workload,
 }
 
+/// The machines of a cluster of the plan, as nodes.
+#[must_use]
+pub fn node_specs(plan: &ClusterPlan) -> Vec<NodeSpec> {
+    let named = (1..).zip(&plan.machines);
+    named.map(|(number, distro)| NodeSpec { name: format!("node-{number}"), distro_id: distro.id.clone() }).collect()
+}
+
 /// The desired state for a cluster of the plan.
 pub fn desired(plan: &ClusterPlan) -> Result<ClusterState, super::CompileError> {
-    let nodes: Vec<NodeSpec> = (1..)
-        .zip(&plan.machines)
-        .map(|(number, distro)| NodeSpec { name: format!("node-{number}"), distro_id: distro.id.clone() })
-        .collect();
+    let nodes = node_specs(plan);
     let scenario = &plan.scenario;
     let (manifests, backend, underlay) = (&scenario.manifests, &scenario.backend, &scenario.underlay);
     let ipv6 = scenario.paths.iter().any(|spec| spec.path.family == IpFamily::Ipv6);
@@ -118,11 +122,16 @@ pub fn desired(plan: &ClusterPlan) -> Result<ClusterState, super::CompileError> 
 pub fn check(plan: &Plan) -> Result<(), CheckError> {
     let carried = |cluster: &&ClusterPlan| cluster.scenario.lacking(ProviderKind::Netns).is_none();
     for cluster in plan.clusters.iter().filter(carried) {
-        let state = desired(cluster)?;
-        let addresses = addresses::of(&state);
-        for case in &cluster.cases {
-            aim(&case.spec, &addresses, 0, 0).map_err(|error| CheckError::Aim { case: case.id.clone(), error })?;
-        }
+        check_aims(cluster, &desired(cluster)?)?;
+    }
+    Ok(())
+}
+
+/// Checks that each path of a cluster has something to aim at.
+pub fn check_aims(cluster: &ClusterPlan, state: &ClusterState) -> Result<(), CheckError> {
+    let addresses = addresses::of(state);
+    for case in &cluster.cases {
+        aim(&case.spec, &addresses, 0, 0).map_err(|error| CheckError::Aim { case: case.id.clone(), error })?;
     }
     Ok(())
 }
