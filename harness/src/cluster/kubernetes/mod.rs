@@ -48,7 +48,7 @@ use crate::{
     provider::{
         Command, Machine,
         netns::{
-            NetnsLab, NetnsMachine,
+            NetnsLab, NetnsMachine, PROGRAMS,
             underlay::{self, Hosts},
         },
     },
@@ -140,12 +140,19 @@ impl Kubernetes {
     }
 
     async fn write_rules(&self) -> Result<(), KubernetesError> {
-        let number = {
-            let mut pokes = self.pokes.lock().await;
-            *pokes += 1;
-            *pokes
-        };
-        rules::poke(self.api()?, number).await?;
+        let api = self.api()?;
+        if api.version().minor >= worker::FIRST_WRITING_CHANGES {
+            for (node, machine) in self.machines() {
+                stand_ins::restart_proxy(machine, &worker::kube_proxy(PROGRAMS, node)).await?;
+            }
+        } else {
+            let number = {
+                let mut pokes = self.pokes.lock().await;
+                *pokes += 1;
+                *pokes
+            };
+            rules::poke(api, number).await?;
+        }
         rules::wait_for_proxy(&self.state, &self.hosts.nodes).await?;
         rules::write_calico(&self.state, &self.hosts.nodes).await
     }

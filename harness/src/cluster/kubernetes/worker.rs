@@ -23,6 +23,9 @@ pub const SNAPSHOTTER: &str = "overlayfs";
 /// The last minor version whose kubelet knows several kinds of runtimes, and up to 1.23 takes another one by itself.
 const LAST_WITH_RUNTIMES: u32 = 26;
 
+/// The first minor version whose kube-proxy writes of its rules only those that changed.
+pub const FIRST_WRITING_CHANGES: u32 = 27;
+
 /// The first minor version whose kubelet can be told to run on control groups of version 1; later ones must be.
 const FIRST_ASKING_FOR_GROUPS: u32 = 31;
 
