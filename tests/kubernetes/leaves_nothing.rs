@@ -13,6 +13,7 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::{support, trials};
@@ -25,6 +26,9 @@ pub fn trials() -> Vec<Trial> {
         after_the_first_process_is_killed
     ]
 }
+
+/// The run's events, in its folder.
+const EVENTS: &str = "events.jsonl";
 
 /// How long anything may take.
 const LIMIT: Duration = Duration::from_secs(240);
@@ -82,11 +86,17 @@ pub struct Started {
 impl Started {
     /// Starts the seed scenario on one distro, as installed.
     pub fn new() -> Self {
+        Self::of(&["ubuntu", "--remedy", "none"])
+    }
+
+    /// Starts the seed scenario.
+    pub fn of(arguments: &[&str]) -> Self {
         let (dir, temporary) = (TempDir::new().expect("a folder"), TempDir::new().expect("a folder"));
         let (mounts, interfaces, settings) = (mounts(), interfaces(), settings());
         let output = fs::File::create(dir.path().join("said")).expect("a file");
         let mut lab = support::command(&dir);
-        lab.args(["ubuntu", "--cluster", "kubernetes", "--remedy", "none"]).env("TMPDIR", temporary.path());
+        lab.arg("--events").arg(dir.path().join(EVENTS));
+        lab.args(arguments).args(["--cluster", "kubernetes"]).env("TMPDIR", temporary.path());
         let errors = output.try_clone().expect("a second descriptor");
         let child = lab.stdout(Stdio::from(output)).stderr(Stdio::from(errors)).spawn().expect("lab starts");
         Self { child, dir, temporary, mounts, interfaces, settings }
@@ -96,15 +106,38 @@ impl Started {
     pub fn wait_for(&mut self, program: &str) -> i32 {
         let end = Instant::now() + LIMIT;
         loop {
-            let found = Self::processes().into_iter().find(|pid| {
-                fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| program.starts_with(name.trim_end()))
-            });
-            if let Some(found) = found {
-                return found;
+            if let Some(found) = Self::running(program).first() {
+                return *found;
             }
             let over = self.child.try_wait().expect("a child").is_some() || Instant::now() > end;
             assert!(!over, "{program} does not run: {}", self.said());
             sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// The process ids of a program of the lab.
+    pub fn running(program: &str) -> Vec<i32> {
+        let is_it = |pid: &i32| {
+            fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| program.starts_with(name.trim_end()))
+        };
+        Self::processes().into_iter().filter(is_it).collect()
+    }
+
+    /// Waits until a cluster is in this phase.
+    pub fn wait_for_phase(&mut self, phase: &str) {
+        let end = Instant::now() + LIMIT;
+        let starts = |line: &str| {
+            serde_json::from_str::<Value>(line)
+                .is_ok_and(|event| event["event"] == "phase-start" && event["phase"] == phase)
+        };
+        loop {
+            let events = fs::read_to_string(self.dir.path().join(EVENTS)).unwrap_or_default();
+            if events.lines().any(starts) {
+                return;
+            }
+            let over = self.child.try_wait().expect("a child").is_some() || Instant::now() > end;
+            assert!(!over, "{phase} does not begin: {}", self.said());
+            sleep(Duration::from_millis(20));
         }
     }
 

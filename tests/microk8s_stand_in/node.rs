@@ -37,6 +37,9 @@ pub const INDEX_LABEL: &str = "pathlab/node-index";
 /// The control group of the node's containers.
 const GROUP: &str = "/stand-in-microk8s";
 
+/// The minor version of the programs that `just kube-binaries` builds.
+const MINOR: u32 = 20;
+
 /// What a node knows of itself.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Facts {
@@ -75,7 +78,7 @@ impl Facts {
         let own = |name: &str| format!("{DATA}/{name}");
         fs::write(own("node.json"), serde_json::to_string(self)?)?;
         fs::write(own("containerd.toml"), containerd_config())?;
-        fs::write(own("kubelet.json"), moved(&worker::kubelet_config(GROUP)))?;
+        fs::write(own("kubelet.json"), moved(&worker::kubelet_config(GROUP, MINOR)))?;
         fs::write(own("resolv.conf"), "nameserver 127.0.0.1\n")?;
         let (_, mtu) = network::underlay(self.ip)?;
         fs::write(own("cni-network/10-calico.conflist"), moved(&cni::conflist(&self.node(), mtu - 50)))?;
@@ -94,7 +97,7 @@ impl Facts {
         };
         let mut all = vec![
             worker::containerd(),
-            with(worker::kubelet(&programs, &node), &[format!("--node-labels={INDEX_LABEL}={}", self.index)]),
+            with(worker::kubelet(&programs, &node, MINOR), &[format!("--node-labels={INDEX_LABEL}={}", self.index)]),
             // As MicroK8s has it; a lab of namespaces says itself when the rules are looked at.
             with(worker::kube_proxy(&programs, &node), &["--iptables-sync-period=30s".to_owned()]),
         ];

@@ -7,9 +7,9 @@ use k8s_openapi::api::{
 };
 use kube::{Api, Resource, api::ListParams};
 use pathlab::{
-    catalog::scenario::Manifest,
+    catalog::scenario::{Backend, Manifest},
     cluster::{
-        dataplane::{ClusterState, Node, Service},
+        dataplane::{ClusterState, Node},
         kube::KubeApi,
         kubernetes::observed,
         manifest::{self, Objects, SYSTEM_NAMESPACES},
@@ -29,12 +29,14 @@ pub async fn state(api: &KubeApi, nodes: &[Node], mtu: u16) -> Result<ClusterSta
         underlay_mtu: mtu,
         families: vec![IpFamily::Ipv4],
         pods: Vec::new(),
-        services: vec![nobody()],
+        services: Vec::new(),
         ingresses: objects.ingresses.clone(),
         policies: Vec::new(),
         backend: 0,
     };
-    Ok(observed::state(&bare, &objects, &api.inventory().await?))
+    // No service is under test here, and the state has to name one.
+    let backend = Backend { service: "kubernetes".to_owned(), namespace: "default".to_owned() };
+    Ok(observed::state(&bare, &objects, &backend, &api.inventory().await?))
 }
 
 /// The state of a cluster of which only the nodes are known.
@@ -48,22 +50,6 @@ pub fn bare(nodes: &[Node], mtu: u16) -> ClusterState {
         ingresses: Vec::new(),
         policies: Vec::new(),
         backend: 0,
-    }
-}
-
-/// No service is under test here, and the state has to name one.
-fn nobody() -> Service {
-    Service {
-        namespace: "default".to_owned(),
-        name: "kubernetes".to_owned(),
-        families: vec![IpFamily::Ipv4],
-        cluster_ips: Vec::new(),
-        external_ips: Vec::new(),
-        ports: Vec::new(),
-        external_local: false,
-        internal_local: false,
-        affinity: None,
-        pods: Vec::new(),
     }
 }
 

@@ -247,6 +247,12 @@ pub struct ExplainArgs {
     /// Look in a lab that is up instead of a fresh one.
     #[arg(long, value_name = "NAME")]
     pub lab: Option<String>,
+    /// What runs the manifests of a fresh lab: `dataplane` when it is not given.
+    #[arg(long, value_name = "C", value_parser = cluster(), conflicts_with = "lab")]
+    pub cluster: Option<ClusterKind>,
+    /// Folder of the Kubernetes programs, for `--cluster kubernetes`.
+    #[arg(long, value_name = "DIR", env = "PATHLAB_KUBE_BIN", hide_env_values = true)]
+    pub kube_bin: Option<Utf8PathBuf>,
 }
 
 /// `lab up`.

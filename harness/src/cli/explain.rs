@@ -44,7 +44,10 @@ pub fn run(args: &ExplainArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
     let selection = SelectionArgs {
         distros: vec![(*distro).to_owned()],
         scenarios: vec![args.scenario.clone().unwrap_or_else(|| (*scenario).to_owned())],
-        lab: LabArgs::of(ProviderKind::Netns, Some(ClusterKind::Dataplane)),
+        lab: LabArgs {
+            kube_bin: args.kube_bin.clone(),
+            ..LabArgs::of(ProviderKind::Netns, Some(args.cluster.unwrap_or(ClusterKind::Dataplane)))
+        },
         remedies: vec![remedy.to_owned()],
         filters: Vec::new(),
         shard: None,

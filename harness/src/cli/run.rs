@@ -23,7 +23,7 @@ use crate::{
     causes,
     cluster::{
         dataplane,
-        kubernetes::{self, embeddable, programs},
+        kubernetes::{self, programs},
     },
     diagnose::evidence,
     events::Events,
@@ -36,7 +36,6 @@ use crate::{
         ProviderError,
         needs::{Check, Status, check_netns, missing_programs},
     },
-    report,
     run::{self, Explain, Finished, Maker, MakerError, Owner, Recipe, RunOptions, existing::SurveyError, trials},
 };
 
@@ -297,10 +296,7 @@ pub(super) fn check(selected: &Selected) -> Result<(), Failure> {
 pub(super) fn check_files(selected: &Selected) -> Result<(), Failure> {
     match selected.cluster {
         ClusterKind::Dataplane => dataplane::check(&selected.plan).map_err(Failure::input),
-        ClusterKind::Kubernetes => {
-            dataplane::check(&embeddable::plan(&selected.plan)).map_err(Failure::input)?;
-            kubernetes::check(&selected.plan).map_err(|error| Failure::input(ReportProblem::new(&error)))
-        }
+        ClusterKind::Kubernetes => kubernetes::check(&selected.plan).map_err(Failure::input),
         // Its API server says what it does not take.
         ClusterKind::Microk8s => Ok(()),
     }

@@ -27,7 +27,7 @@ mod text;
 pub use self::{
     compile::{CompileError, Input, compile},
     layout::{Node, NodeSpec},
-    runtime::{Dataplane, RuntimeError, check},
+    runtime::{CheckError, Dataplane, RuntimeError, check},
     state::{ClusterState, Endpoint, Pod, PodRole, Service, ServicePort},
     system::INGRESS_PORT,
 };

@@ -1,23 +1,18 @@
-//! A plan as the embedded cluster would take it: its state is where a real cluster's starts from.
+//! A cluster's plan as the embedded cluster would take it, where it can: that tells early what probes will aim at.
 //!
 //! Real Kubernetes takes any image, and says itself which ones it does not have; the embedded cluster knows one.
 
-use std::sync::Arc;
+use std::{fmt::Write as _, sync::Arc};
 
 use lab_agent::AGENT_IMAGE;
+use serde_json::Value;
 
 use crate::{
     catalog::scenario::{Manifest, Scenario},
-    plan::{ClusterPlan, Plan},
+    plan::ClusterPlan,
 };
 
-/// The same plan, whose manifests name the agent's image only. What is applied are the scenario's own bytes.
-#[must_use]
-pub fn plan(plan: &Plan) -> Plan {
-    Plan { clusters: plan.clusters.iter().map(cluster).collect(), ..plan.clone() }
-}
-
-/// The same for one cluster.
+/// The same plan, whose containers have the agent's image. What is applied are the scenario's own bytes.
 #[must_use]
 pub fn cluster(plan: &ClusterPlan) -> ClusterPlan {
     let manifests = plan.scenario.manifests.iter().map(manifest).collect();
@@ -26,39 +21,51 @@ pub fn cluster(plan: &ClusterPlan) -> ClusterPlan {
 }
 
 fn manifest(own: &Manifest) -> Manifest {
-    let text: String = own.text.split_inclusive('\n').map(line).collect();
+    // What cannot be read is refused as it stands.
+    let Ok(documents) = serde_yaml::from_multiple::<Value>(&own.text) else { return own.clone() };
+    let mut text = String::new();
+    for mut document in documents.into_iter().filter(|document| !document.is_null()) {
+        replace_images(&mut document);
+        writeln!(text, "---\n{document}").expect("a String takes all");
+    }
     Manifest { text: text.into(), ..own.clone() }
 }
 
-/// A line whose `image: …` is the agent's; the place of all else stays.
-fn line(own: &str) -> String {
-    const KEY: &str = "image:";
-    let Some(start) = own.find(KEY) else { return own.to_owned() };
-    // `somebodys-image:` is another key.
-    if own[..start].ends_with(|before: char| before.is_alphanumeric() || before == '-' || before == '#') {
-        return own.to_owned();
+fn replace_images(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            for (key, value) in map {
+                if let ("containers", Value::Array(containers)) = (key.as_str(), &mut *value) {
+                    let images = containers.iter_mut().filter_map(|container| container.get_mut("image"));
+                    images.filter(|image| image.is_string()).for_each(|image| *image = AGENT_IMAGE.into());
+                } else {
+                    replace_images(value);
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(replace_images),
+        _ => {}
     }
-    let (head, value) = own.split_at(start + KEY.len());
-    let blank = value.len() - value.trim_start_matches(' ').len();
-    let (space, value) = value.split_at(blank);
-    let end = value.find([' ', ',', '}', '\n', '\r', '#']).unwrap_or(value.len());
-    format!("{head}{space}{AGENT_IMAGE}{}", &value[end..])
 }
 
 #[cfg(test)]
 mod tests {
-    use super::line;
+    use super::manifest;
+    use crate::catalog::scenario::Manifest;
 
     #[test]
-    fn images_are_replaced_and_nothing_else() {
+    fn images_of_containers_are_replaced_however_they_are_written() {
         for (own, other) in [
-            ("          image: nginx:1.25\n", "          image: pathlab/agent:1\n"),
-            ("  - { name: a, image: \"b\", args: [x] }\n", "  - { name: a, image: pathlab/agent:1, args: [x] }\n"),
-            ("  my-image: b\n", "  my-image: b\n"),
-            ("  imagePullPolicy: Never\n", "  imagePullPolicy: Never\n"),
-            ("  image: a # why\n", "  image: pathlab/agent:1 # why\n"),
+            ("containers:\n  - image: nginx:1.25 # why\n", r#"{"containers":[{"image":"pathlab/agent:1"}]}"#),
+            (
+                "containers: [{\"image\": nowhere:2, args: [x]}, { 'image': \"b\" }]\n",
+                r#"{"containers":[{"args":["x"],"image":"pathlab/agent:1"},{"image":"pathlab/agent:1"}]}"#,
+            ),
+            ("data: { image: a, text: 'image: b' }\n", r#"{"data":{"image":"a","text":"image: b"}}"#),
+            ("containers: [{ my-image: b, image: }]\n", r#"{"containers":[{"image":null,"my-image":"b"}]}"#),
         ] {
-            assert_eq!(line(own), other);
+            let own = Manifest { path: "a.yaml".into(), text: own.into(), sha256: String::new() };
+            assert_eq!(*manifest(&own).text, format!("---\n{other}\n"));
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::{io, time::Duration};
 
 use crate::{
-    cluster::{ClusterFault, dataplane::CompileError, kube::KubeError, manifest::ManifestErrors},
+    cluster::{ClusterFault, kube::KubeError, manifest::ManifestErrors},
     probe::ProbeError,
     provider::{MachineError, netns::SandboxError},
 };
@@ -34,9 +34,6 @@ pub enum KubernetesError {
     /// The manifests.
     #[error(transparent)]
     Manifests(#[from] ManifestErrors),
-    /// The scenario.
-    #[error("{0}")]
-    Compile(Box<CompileError>),
     /// Something that this kind of cluster does not have.
     #[error("{0}")]
     Unsupported(String),

@@ -4,10 +4,11 @@
 //! Addresses, links and Calico's rules are the embedded cluster's, from the same code: interfaces and host firewalls
 //! meet the same packets. Everything else is done by the real programs, told through the real API.
 
+mod check;
 pub mod cni;
 pub mod control_plane;
 pub mod credentials;
-pub mod embeddable;
+mod embeddable;
 mod error;
 pub mod files;
 pub mod images;
@@ -26,10 +27,14 @@ use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 use async_trait::async_trait;
 use tokio::sync::Mutex;
 
-pub use self::{error::KubernetesError, files::KUBECONFIG};
+pub use self::{
+    check::{CheckError, check},
+    error::KubernetesError,
+    files::KUBECONFIG,
+};
 use super::{
     Cluster, ClusterError, ComponentLog,
-    dataplane::{ClusterState, CompileError, Node, layout::OUTSIDE_IP, runtime::desired},
+    dataplane::{ClusterState, Node, layout::OUTSIDE_IP},
     kube::{Applied, KubeApi},
     manifest::{self, Objects},
     workload::{Addresses, Workload},
@@ -39,12 +44,11 @@ use crate::{
         distro::FirewallKind,
         scenario::{Scenario, Underlay},
     },
-    model::{IpFamily, ProviderKind},
-    plan::{ClusterPlan, Plan},
+    plan::ClusterPlan,
     provider::{
         Command, Machine,
         netns::{
-            NetnsLab, NetnsMachine,
+            NetnsLab, NetnsMachine, PROGRAMS,
             underlay::{self, Hosts},
         },
     },
@@ -56,8 +60,9 @@ pub struct Kubernetes {
     scenario: Arc<Scenario>,
     prefix: String,
     images: Arc<Vec<(String, Vec<u8>)>>,
-    /// What the API last reported; before there is one, what the embedded cluster would be.
+    /// What the API last reported; before there is one, the nodes alone.
     state: ClusterState,
+    /// What of the manifests the lab carries out itself.
     objects: Objects,
     underlay: Underlay,
     hosts: Hosts,
@@ -91,37 +96,11 @@ impl Shared {
     }
 }
 
-/// Checks what a plan needs beyond what every cluster can.
-pub fn check(plan: &Plan) -> Result<(), KubernetesError> {
-    let carried = |cluster: &&ClusterPlan| cluster.not_carried(ProviderKind::Netns).is_none();
-    for cluster in plan.clusters.iter().filter(carried) {
-        let state = desired(&embeddable::cluster(cluster)).map_err(compile_error)?;
-        refuse_ipv6(&state, &cluster.scenario.id)?;
-    }
-    Ok(())
-}
-
-fn compile_error(error: CompileError) -> KubernetesError {
-    KubernetesError::Compile(Box::new(error))
-}
-
-fn refuse_ipv6(state: &ClusterState, scenario: &str) -> Result<(), KubernetesError> {
-    if state.families.contains(&IpFamily::Ipv6) {
-        let what = format!(
-            "scenario {scenario} needs IPv6, which `--cluster kubernetes` does not have: use `--cluster dataplane`"
-        );
-        return Err(KubernetesError::Unsupported(what));
-    }
-    Ok(())
-}
-
 impl Kubernetes {
     /// Makes the hosts, not connected yet.
     pub async fn hosts(shared: &Shared, plan: &ClusterPlan, prefix: &str) -> Result<Self, KubernetesError> {
-        let embeddable = embeddable::cluster(plan);
-        let state = desired(&embeddable).map_err(compile_error)?;
-        refuse_ipv6(&state, &plan.scenario.id)?;
-        let objects = manifest::parse(&embeddable.scenario.manifests)?;
+        let objects = manifest::lab_part(&manifest::documents(&plan.scenario.manifests)?)?;
+        let state = observed::before(plan, &objects);
         let names: Vec<&str> = state.nodes.iter().map(|node| node.name.as_str()).collect();
         let hosts = underlay::create(&shared.lab, prefix, &names).await?;
         let nodes = hosts.nodes.iter().map(|node| Arc::new(node.clone()) as Arc<dyn Machine>).collect();
@@ -161,12 +140,19 @@ impl Kubernetes {
     }
 
     async fn write_rules(&self) -> Result<(), KubernetesError> {
-        let number = {
-            let mut pokes = self.pokes.lock().await;
-            *pokes += 1;
-            *pokes
-        };
-        rules::poke(self.api()?, number).await?;
+        let api = self.api()?;
+        if api.version().minor >= worker::FIRST_WRITING_CHANGES {
+            for (node, machine) in self.machines() {
+                stand_ins::restart_proxy(machine, &worker::kube_proxy(PROGRAMS, node)).await?;
+            }
+        } else {
+            let number = {
+                let mut pokes = self.pokes.lock().await;
+                *pokes += 1;
+                *pokes
+            };
+            rules::poke(api, number).await?;
+        }
         rules::wait_for_proxy(&self.state, &self.hosts.nodes).await?;
         rules::write_calico(&self.state, &self.hosts.nodes).await
     }

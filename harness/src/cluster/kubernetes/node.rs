@@ -54,7 +54,6 @@ impl Kubernetes {
         let own = |name: &str| format!("{FOLDER}/{name}");
         for (path, content) in [
             (own("containerd.toml"), worker::containerd_config()),
-            (own("kubelet.json"), worker::kubelet_config(&self.group(node))),
             ("/etc/resolv.conf".to_owned(), "nameserver 127.0.0.1\n".to_owned()),
             // Who asks for a name that is not the cluster's learns at once that there is nobody to ask.
             (own("resolv.conf"), "nameserver 127.0.0.1\n".to_owned()),
@@ -92,16 +91,21 @@ impl Kubernetes {
         Ok(try_join_all(imports).await.map(drop)?)
     }
 
-    /// The kubelet, once there is an API server to talk to.
+    /// The kubelet, once there is an API server to talk to. All programs are of one release: the server says which.
     pub(super) async fn start_kubelet(&self, index: usize) -> Result<(), KubernetesError> {
-        start(&self.hosts.nodes[index], &worker::kubelet(PROGRAMS, &self.state.nodes[index]), &worker::environment())
-            .await
+        let (node, machine) = (&self.state.nodes[index], &self.hosts.nodes[index]);
+        let minor = self.api()?.version().minor;
+        let config = worker::kubelet_config(&self.group(node), minor);
+        let path = format!("{FOLDER}/kubelet.json");
+        machine.write_file(Utf8Path::new(&path), config.as_bytes(), 0o600).await?;
+        start(machine, &worker::kubelet(PROGRAMS, node, minor), &worker::environment()).await
     }
 
     /// kube-proxy, once its node is known: it would wait ever longer between two looks for it.
     pub(super) async fn start_proxy(&self, index: usize) -> Result<(), KubernetesError> {
         let (node, machine) = (&self.state.nodes[index], &self.hosts.nodes[index]);
-        let (kubelet, kube_proxy) = (worker::kubelet(PROGRAMS, node), worker::kube_proxy(PROGRAMS, node));
+        let kubelet = worker::kubelet(PROGRAMS, node, self.api()?.version().minor);
+        let kube_proxy = worker::kube_proxy(PROGRAMS, node);
         start(machine, &kube_proxy, &[]).await?;
         stand_ins::install(machine, &[kubelet, kube_proxy]).await
     }

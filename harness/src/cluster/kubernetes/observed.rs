@@ -4,36 +4,54 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::{
+    catalog::scenario::Backend,
     cluster::{
         dataplane::{
             ClusterState, Endpoint, Node, Pod, PodRole, Service, ServicePort, policies,
+            runtime::node_specs,
             state::{Container, HostPort, NamedPort},
         },
         kube::{Inventory, SeenPod, SeenPort, SeenService},
         manifest::{Objects, Transport},
     },
     model::IpFamily,
+    plan::ClusterPlan,
 };
 
 /// Services that are the lab's own and have no name in the cluster's DNS.
 const UNNAMED: (&str, &str) = ("kube-system", super::rules::POKE);
 
-/// The observed state. `desired` gives what does not come from the API: nodes, MTU, versions of IP.
+/// What is known before the API has reported anything: nodes, and what the lab carries out itself.
 #[must_use]
-pub fn state(desired: &ClusterState, objects: &Objects, seen: &Inventory) -> ClusterState {
-    let pods: Vec<Pod> = seen.pods.iter().filter_map(|pod| self::pod(pod, &desired.nodes)).collect();
+pub fn before(plan: &ClusterPlan, objects: &Objects) -> ClusterState {
+    let specs = node_specs(plan);
+    ClusterState {
+        nodes: specs.iter().enumerate().map(|(index, spec)| Node::new(index, spec)).collect(),
+        underlay_mtu: plan.scenario.underlay.host_mtu(),
+        families: vec![IpFamily::Ipv4],
+        pods: Vec::new(),
+        services: Vec::new(),
+        ingresses: objects.ingresses.clone(),
+        policies: Vec::new(),
+        backend: 0,
+    }
+}
+
+/// The observed state. `before` gives what does not come from the API: nodes, MTU, versions of IP.
+#[must_use]
+pub fn state(before: &ClusterState, objects: &Objects, backend: &Backend, seen: &Inventory) -> ClusterState {
+    let pods: Vec<Pod> = seen.pods.iter().filter_map(|pod| self::pod(pod, &before.nodes)).collect();
     let named = |service: &&SeenService| (service.namespace.as_str(), service.name.as_str()) != UNNAMED;
     let services: Vec<Service> =
         seen.services.iter().filter(named).map(|service| self::service(service, &pods)).collect();
-    let backend = desired.backend();
-    let is_backend = |service: &Service| service.namespace == backend.namespace && service.name == backend.name;
+    let is_backend = |service: &Service| service.namespace == backend.namespace && service.name == backend.service;
     ClusterState {
-        nodes: desired.nodes.clone(),
-        underlay_mtu: desired.underlay_mtu,
-        families: desired.families.clone(),
+        nodes: before.nodes.clone(),
+        underlay_mtu: before.underlay_mtu,
+        families: before.families.clone(),
         backend: services.iter().position(is_backend).unwrap_or_default(),
         policies: policies::resolve(objects, &pods),
-        ingresses: desired.ingresses.clone(),
+        ingresses: before.ingresses.clone(),
         services,
         pods,
     }

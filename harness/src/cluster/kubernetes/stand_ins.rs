@@ -32,6 +32,13 @@ pub async fn install(machine: &NetnsMachine, components: &[Component]) -> Result
     Ok(())
 }
 
+/// Starts kube-proxy of a node again: whatever its version, all its rules are then written.
+pub async fn restart_proxy(machine: &NetnsMachine, proxy: &Component) -> Result<(), KubernetesError> {
+    let command = Command::shell(&restart(proxy, &machine.log(proxy.name)));
+    machine.run(&command).await?.success(machine.name(), &command)?;
+    Ok(())
+}
+
 /// Shell lines that end a component of this node and start it again, apart from the shell.
 fn restart(component: &Component, log: &str) -> String {
     let (program, words) = (&component.argv[0], component.argv.join("' '"));

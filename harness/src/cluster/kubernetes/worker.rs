@@ -20,6 +20,15 @@ pub const CTR: [&str; 5] = ["ctr", "--address", CONTAINERD, "--namespace", "k8s.
 /// Where containers' files are mounted from: layers over each other, in memory.
 pub const SNAPSHOTTER: &str = "overlayfs";
 
+/// The last minor version whose kubelet knows several kinds of runtimes, and up to 1.23 takes another one by itself.
+const LAST_WITH_RUNTIMES: u32 = 26;
+
+/// The first minor version whose kube-proxy writes of its rules only those that changed.
+pub const FIRST_WRITING_CHANGES: u32 = 27;
+
+/// The first minor version whose kubelet can be told to run on control groups of version 1; later ones must be.
+const FIRST_ASKING_FOR_GROUPS: u32 = 31;
+
 /// containerd.
 #[must_use]
 pub fn containerd() -> Component {
@@ -44,19 +53,21 @@ pub fn containerd_config() -> String {
     )
 }
 
-/// The kubelet. Its cloud providers look for credentials on the network unless they are told not to: see
-/// [`environment`].
-pub fn kubelet(programs: &str, node: &Node) -> Component {
+/// The kubelet of this minor version. Its cloud providers look for credentials on the network unless they are told not
+/// to: see [`environment`].
+pub fn kubelet(programs: &str, node: &Node, minor: u32) -> Component {
     let mut arguments = vec![
         format!("--kubeconfig={KUBECONFIG}"),
         format!("--config={FOLDER}/kubelet.json"),
-        "--container-runtime=remote".to_owned(),
         format!("--container-runtime-endpoint=unix://{CONTAINERD}"),
         format!("--hostname-override={}", node.name),
         format!("--node-ip={}", node.ip),
         "--root-dir=/var/lib/kubelet".to_owned(),
         "--cert-dir=/var/lib/kubelet/pki".to_owned(),
     ];
+    if minor <= LAST_WITH_RUNTIMES {
+        arguments.push("--container-runtime=remote".to_owned());
+    }
     let taints = order_taints(node.index);
     if !taints.is_empty() {
         arguments.push(format!("--register-with-taints={taints}"));
@@ -78,10 +89,10 @@ fn order_taints(index: usize) -> String {
     taints.join(",")
 }
 
-/// The kubelet's configuration. `group` is the control group of the node's containers.
+/// The configuration of a kubelet of this minor version. `group` is the control group of the node's containers.
 #[must_use]
-pub fn kubelet_config(group: &str) -> String {
-    json!({
+pub fn kubelet_config(group: &str, minor: u32) -> String {
+    let mut config = json!({
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
         "authentication": {"anonymous": {"enabled": true}, "webhook": {"enabled": false}},
@@ -102,8 +113,11 @@ pub fn kubelet_config(group: &str) -> String {
         // The lab's files lie in memory, whose size says nothing of a disk's.
         "evictionHard": {"memory.available": "1Mi", "nodefs.available": "0%", "nodefs.inodesFree": "0%", "imagefs.available": "0%"},
         "imageGCHighThresholdPercent": 100,
-    })
-    .to_string()
+    });
+    if minor >= FIRST_ASKING_FOR_GROUPS {
+        config["failCgroupV1"] = json!(false);
+    }
+    config.to_string()
 }
 
 /// kube-proxy. It writes its rules at its start and at every change; that it looks whether they are still there is the
@@ -127,7 +141,61 @@ pub fn kube_proxy(programs: &str, node: &Node) -> Component {
 
 #[cfg(test)]
 mod tests {
-    use super::order_taints;
+    use super::{kube_proxy, kubelet, kubelet_config, order_taints};
+    use crate::cluster::dataplane::{Node, NodeSpec};
+
+    fn node() -> Node {
+        Node::new(1, &NodeSpec { name: "node-2".to_owned(), distro_id: "rhel-9.5".to_owned() })
+    }
+
+    /// Both have what every kubelet knows; what only one may have is told apart.
+    #[test]
+    fn a_kubelet_is_told_what_its_version_knows() {
+        let common = [
+            "/bin/kubelet",
+            "--kubeconfig=/run/kubernetes/kubeconfig",
+            "--config=/run/kubernetes/kubelet.json",
+            "--container-runtime-endpoint=unix:///run/containerd/containerd.sock",
+            "--hostname-override=node-2",
+            "--node-ip=192.0.2.12",
+            "--root-dir=/var/lib/kubelet",
+            "--cert-dir=/var/lib/kubelet/pki",
+        ];
+        let taints = "--register-with-taints=pathlab/after-node-1=:PreferNoSchedule";
+        for minor in [20, 26] {
+            let argv = kubelet("/bin", &node(), minor).argv;
+            assert_eq!(argv, [&common[..], &["--container-runtime=remote", taints]].concat(), "1.{minor}");
+        }
+        for minor in [27, 33] {
+            assert_eq!(kubelet("/bin", &node(), minor).argv, [&common[..], &[taints]].concat(), "1.{minor}");
+        }
+    }
+
+    #[test]
+    fn a_kubelet_runs_on_control_groups_of_version_1() {
+        let config = |minor| -> serde_json::Value {
+            serde_json::from_str(&kubelet_config("/pathlab-1.node-1", minor)).expect("JSON")
+        };
+        assert_eq!(config(20).get("failCgroupV1"), None);
+        assert_eq!(config(33)["failCgroupV1"], false);
+        assert_eq!(config(33)["cgroupRoot"], "/pathlab-1.node-1");
+    }
+
+    #[test]
+    fn a_kube_proxy_of_any_version_is_told_the_same() {
+        let expected = [
+            "/bin/kube-proxy",
+            "--kubeconfig=/run/kubernetes/kubeconfig",
+            "--proxy-mode=iptables",
+            "--cluster-cidr=10.1.0.0/16",
+            "--conntrack-max-per-core=0",
+            "--iptables-sync-period=1h",
+            "--iptables-min-sync-period=100ms",
+            "--healthz-bind-address=127.0.0.1:10256",
+            "--hostname-override=node-2",
+        ];
+        assert_eq!(kube_proxy("/bin", &node()).argv, expected);
+    }
 
     #[test]
     fn each_node_has_one_taint_more() {

@@ -89,7 +89,7 @@ impl Kubernetes {
 
     async fn observe(&mut self) -> Result<(), KubernetesError> {
         let seen = self.api()?.inventory().await?;
-        self.state = observed::state(&self.state, &self.objects, &seen);
+        self.state = observed::state(&self.state, &self.objects, &self.scenario.backend, &seen);
         Ok(())
     }
 

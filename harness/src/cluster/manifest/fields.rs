@@ -148,6 +148,17 @@ pub fn check(document: &Document, kind: &str) -> Result<(), ManifestError> {
     walk(document, &document.root, &Field::root(), &patterns)
 }
 
+/// An error about what nobody here carries out. Ingresses and policies are the lab's own business on every namespace host.
+pub fn not_implemented(document: &Document, field: &Field) -> ManifestError {
+    let (who, others) = match document.root.get("kind").and_then(Node::text) {
+        Some("Ingress") => ("the lab's ingress controller", "`microk8s`"),
+        Some("NetworkPolicy") => ("the lab's network policies", "`microk8s`"),
+        _ => ("the dataplane cluster", "`kubernetes` or `microk8s`"),
+    };
+    let help = format!("only a cluster of kind {others} can carry this manifest");
+    document.key_error(field, format!("not implemented by {who}")).help(help)
+}
+
 fn steps(prefix: &str, pattern: &str) -> Vec<String> {
     format!("{prefix}{pattern}").replace("[]", ".[]").split('.').map(str::to_owned).collect()
 }
@@ -168,9 +179,7 @@ fn walk(document: &Document, node: &Node, field: &Field, patterns: &[&[String]])
         }
         let left: Vec<&[String]> = patterns.iter().filter_map(|pattern| follow(pattern, step)).collect();
         if left.is_empty() {
-            let message = "not implemented by the dataplane cluster";
-            let help = "only a cluster of kind `kubernetes` or `microk8s` can carry this manifest";
-            return Err(document.key_error(&field, message).help(help));
+            return Err(not_implemented(document, &field));
         }
         if !left.iter().any(|pattern| pattern.first().is_some_and(|step| step == "**")) {
             walk(document, child, &field, &left)?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::{document::Document, error::ManifestError, field::Field, name::NameKind, selector::Labels};
+use super::{document::Document, error::ManifestError, field::Field, fields, name::NameKind, selector::Labels};
 
 /// Name, namespace, labels and annotations of an object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -79,7 +79,5 @@ pub fn refuse_active(
     });
     let labels = meta.labels.keys().filter(|key| ACTIVE_LABELS.contains(&key.as_str()));
     let first = annotations.map(|key| ("annotations", key)).chain(labels.map(|key| ("labels", key))).next();
-    first.map_or(Ok(()), |(list, key)| {
-        Err(document.key_error(&field.key(list).key(key), "not implemented by the dataplane cluster"))
-    })
+    first.map_or(Ok(()), |(list, key)| Err(fields::not_implemented(document, &field.key(list).key(key))))
 }

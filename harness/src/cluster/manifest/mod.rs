@@ -10,6 +10,7 @@ mod error;
 mod field;
 mod fields;
 mod ingress;
+mod lab_part;
 mod meta;
 mod mount;
 mod name;
@@ -33,6 +34,7 @@ pub use self::{
     error::{ManifestError, ManifestErrors},
     field::{Field, Segment},
     ingress::{INGRESS_CLASSES, Ingress, IngressBackend, IngressPath, IngressRule, PathKind},
+    lab_part::{documents, lab_part},
     meta::Meta,
     mount::{Mount, Volume},
     network_policy::{NetworkPolicy, PolicyPeer, PolicyPort, PolicyPorts, PolicyRule},

@@ -39,7 +39,7 @@ impl Transport {
         match word.unwrap_or("TCP") {
             "TCP" => Ok(Self::Tcp),
             "UDP" => Ok(Self::Udp),
-            "SCTP" => Err(document.error(field, "SCTP is not implemented by the dataplane cluster")),
+            "SCTP" => Err(document.error(field, "SCTP is not implemented by the lab")),
             other => Err(document.error(field, format!("`{other}` is no protocol; expected TCP or UDP"))),
         }
     }

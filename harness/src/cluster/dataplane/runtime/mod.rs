@@ -106,12 +106,16 @@ pub struct Dataplane {
     workload: Workload,
 }
 
+/// The machines of a cluster of the plan, as nodes.
+#[must_use]
+pub fn node_specs(plan: &ClusterPlan) -> Vec<NodeSpec> {
+    let named = (1..).zip(&plan.machines);
+    named.map(|(number, distro)| NodeSpec { name: format!("node-{number}"), distro_id: distro.id.clone() }).collect()
+}
+
 /// The desired state for a cluster of the plan.
 pub fn desired(plan: &ClusterPlan) -> Result<ClusterState, super::CompileError> {
-    let nodes: Vec<NodeSpec> = (1..)
-        .zip(&plan.machines)
-        .map(|(number, distro)| NodeSpec { name: format!("node-{number}"), distro_id: distro.id.clone() })
-        .collect();
+    let nodes = node_specs(plan);
     let scenario = &plan.scenario;
     let (manifests, backend, underlay) = (&scenario.manifests, &scenario.backend, &scenario.underlay);
     let ipv6 = scenario.paths.iter().any(|spec| spec.path.family == IpFamily::Ipv6);
@@ -122,15 +126,20 @@ pub fn desired(plan: &ClusterPlan) -> Result<ClusterState, super::CompileError> 
 pub fn check(plan: &Plan) -> Result<(), CheckError> {
     let carried = |cluster: &&ClusterPlan| cluster.not_carried(ProviderKind::Netns).is_none();
     for cluster in plan.clusters.iter().filter(carried) {
-        let scenario = &cluster.scenario;
-        let state = desired(cluster).map_err(|error| CheckError::of(error, scenario))?;
-        let addresses = addresses::of(&state);
-        for case in &cluster.cases {
-            aim(&case.spec, &addresses, 0, 0).map_err(|error| {
-                let message = format!("{} has nothing to aim at: {error}", case.id);
-                CheckError::Scenario(scenario.problem(case.spec.place, message).label("this path"))
-            })?;
-        }
+        let state = desired(cluster).map_err(|error| CheckError::of(error, &cluster.scenario))?;
+        check_aims(cluster, &state)?;
+    }
+    Ok(())
+}
+
+/// Checks that each path of a cluster has something to aim at.
+pub fn check_aims(cluster: &ClusterPlan, state: &ClusterState) -> Result<(), CheckError> {
+    let (scenario, addresses) = (&cluster.scenario, addresses::of(state));
+    for case in &cluster.cases {
+        aim(&case.spec, &addresses, 0, 0).map_err(|error| {
+            let message = format!("{} has nothing to aim at: {error}", case.id);
+            CheckError::Scenario(scenario.problem(case.spec.place, message).label("this path"))
+        })?;
     }
     Ok(())
 }
@@ -150,7 +159,8 @@ pub enum CheckError {
 
 impl CheckError {
     /// The same with the place in the scenario's files.
-    fn of(error: super::CompileError, scenario: &Scenario) -> Self {
+    #[must_use]
+    pub fn of(error: super::CompileError, scenario: &Scenario) -> Self {
         let message = error.to_string();
         match error {
             super::CompileError::Manifest(errors) => Self::Compile(errors.in_folder(&scenario.shown_dir()).into()),
