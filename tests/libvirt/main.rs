@@ -32,6 +32,7 @@ fn trials() -> Vec<(&'static str, Test)> {
         life::machines_live_as_declared_and_return_to_their_checkpoint,
         kills::what_a_killed_harness_leaves_is_removed,
         command_line::a_changed_image_ends_a_run_before_any_machine_exists,
+        command_line::what_stands_in_the_way_of_a_lab_is_told_with_what_to_do,
         command_line::a_run_that_is_killed_leaves_what_gc_removes,
         command_line::an_interrupted_run_removes_its_machines,
         command_line::a_cluster_that_cannot_be_installed_names_the_step_and_keeps_the_console,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use camino::Utf8PathBuf;
+use miette::Diagnostic;
 
 use super::{
     existing::{Existing, ExistingRecipe, SurveyError},
@@ -28,7 +29,7 @@ use crate::{
 };
 
 /// Why nothing can be made at all.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum MakerError {
     /// The sandbox could not be started.
     #[error(transparent)]
@@ -38,15 +39,18 @@ pub enum MakerError {
     Kubernetes(#[from] KubernetesError),
     /// What makes whole machines does not answer.
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Provider(#[from] ProviderError),
     /// The hosts of whole machines.
     #[error(transparent)]
     Pool(#[from] PoolError),
     /// Hosts that exist, as they were found.
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Survey(#[from] SurveyError),
     /// Nothing can be made that cannot be written down before.
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Ledger(#[from] LedgerError),
     /// The lab's own tools could not be asked for their versions.
     #[error(transparent)]

@@ -15,6 +15,7 @@ mod probing;
 pub mod progress;
 mod stages;
 pub mod trials;
+mod trouble;
 pub mod versions;
 mod ways;
 mod whole;
@@ -33,6 +34,7 @@ pub use self::{
     kept::Kept,
     life::Life,
     maker::{Maker, MakerError, Recipe},
+    trouble::Trouble,
     whole::{BootImage, LibvirtHosts, Owner, Size, WholeProvider, WholeRecipe},
 };
 use crate::{

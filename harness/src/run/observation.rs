@@ -6,8 +6,10 @@ use std::{
 };
 
 use lab_agent::protocol::ProbeResult;
+use miette::Diagnostic;
 use serde::{Deserialize, Serialize};
 
+use super::trouble::Trouble;
 use crate::{
     diagnose::{Explanation, evidence::Evidence},
     ledger::LedgerError,
@@ -121,7 +123,7 @@ pub struct Observation {
 }
 
 /// Why a cluster's life ended early.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum LifeError {
     /// A machine.
     #[error(transparent)]
@@ -141,12 +143,14 @@ pub enum LifeError {
     Cluster(#[from] crate::cluster::ClusterError),
     /// What makes whole machines.
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Provider(#[from] ProviderError),
     /// The hosts of whole machines have too few places.
     #[error(transparent)]
     Places(#[from] PoolError),
     /// What is made could not be written down.
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Ledger(#[from] LedgerError),
     /// A machine is not what its distro's file says, although its policy was applied.
     #[error("{machine} is not the {distro} that its file declares: {}", drift.join("; "))]
@@ -160,6 +164,7 @@ pub enum LifeError {
     },
     /// A step on the way to an installed cluster.
     #[error("{step} failed: {source}")]
+    #[diagnostic(forward(source))]
     Step {
         /// Which.
         step: super::progress::Phase,
@@ -168,7 +173,8 @@ pub enum LifeError {
     },
     /// Machines that several clusters share one after the other could not be made, and are not tried again.
     #[error("its machines could not be made: {0}")]
-    Hopeless(String),
+    #[diagnostic(forward(0))]
+    Hopeless(Trouble),
 }
 
 impl LifeError {

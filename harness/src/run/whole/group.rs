@@ -15,6 +15,7 @@ use crate::{
     run::{
         observation::{HostFacts, LifeError},
         progress::Phase,
+        trouble::Trouble,
     },
 };
 
@@ -71,7 +72,7 @@ struct Made {
 }
 
 struct LastTry {
-    reason: String,
+    trouble: Trouble,
     may_pass: bool,
 }
 
@@ -113,7 +114,7 @@ impl Group {
             }
             Err(error) => {
                 self.take_down(tools).await;
-                let last = LastTry { reason: error.to_string(), may_pass: error.is_transport() };
+                let last = LastTry { trouble: Trouble::of(&error), may_pass: error.is_transport() };
                 *state = State::Nothing { tries, last: Some(last) };
                 Err(error)
             }
@@ -169,13 +170,13 @@ impl State {
     fn begin(&mut self) -> Result<u32, LifeError> {
         let Self::Nothing { tries, last } = self else { return Ok(0) };
         match last {
-            Some(last) if *tries >= TRIES || !last.may_pass => return Err(LifeError::Hopeless(last.reason.clone())),
+            Some(last) if *tries >= TRIES || !last.may_pass => return Err(LifeError::Hopeless(last.trouble.clone())),
             _ => {}
         }
         *tries += 1;
         let number = *tries;
         // Holds unless this try comes to an end of its own.
-        *last = Some(LastTry { reason: "it was cut off before it ended".to_owned(), may_pass: true });
+        *last = Some(LastTry { trouble: "it was cut off before it ended".into(), may_pass: true });
         Ok(number)
     }
 

@@ -18,6 +18,7 @@ use super::{
     super::{
         observation::{HostFacts, LifeError},
         progress::Phase,
+        trouble::Trouble,
     },
     group::{Group, Prepare},
     tools::{MachineHost, Tools},
@@ -149,6 +150,7 @@ struct Preparing {
 enum Ending {
     Well,
     Drift,
+    Full,
     Never,
 }
 
@@ -163,6 +165,10 @@ impl Prepare for Preparing {
                 distro: "rhel".to_owned(),
                 drift: vec!["SELinux is disabled, not enforcing".to_owned()],
             }),
+            Ending::Full => {
+                let (folder, reason) = ("/images".to_owned(), "1 MiB is free".to_owned());
+                Err(ProviderError::NoSpace { folder, reason }.into())
+            }
             Ending::Never => std::future::pending().await,
         }
     }
@@ -198,7 +204,7 @@ impl Test {
     async fn clean(&self, ending: Ending) -> Result<usize, String> {
         let preparing = Preparing { log: Arc::clone(&self.log), ending };
         let clean = self.group.clean(&self.tools, &|_: Phase| (), &preparing).await;
-        clean.map(|clean| clean.machines.len()).map_err(|error| error.to_string())
+        clean.map(|clean| clean.machines.len()).map_err(|error| Trouble::of(&error).told())
     }
 
     /// What was done since the last look.
@@ -261,6 +267,15 @@ async fn what_cannot_pass_is_every_cluster_s_error_at_once() {
         assert!(error.ends_with("SELinux is disabled, not enforcing"), "{error}");
     }
     assert_eq!(test.done(), ["create", "prepare rhel-1", REMOVED]);
+}
+
+#[tokio::test]
+async fn every_cluster_hears_what_to_do() {
+    let test = Test::new(0);
+    for beginning in ["no space left", "its machines could not be made: no space left"] {
+        let error = test.clean(Ending::Full).await.expect_err("full");
+        assert!(error.starts_with(beginning) && error.contains("\nhelp: make room there"), "{error}");
+    }
 }
 
 #[tokio::test]
