@@ -8,7 +8,7 @@ use std::{
 
 use libtest_mimic::Failed;
 use pathlab::{
-    ledger::{About, Entry, Held, Ledger, Record, Resource, Stage},
+    ledger::{About, Held, Ledger, Record, Resource, Stage},
     provider::{
         Provider,
         libvirt::{Libvirt, LibvirtOptions},
@@ -17,11 +17,16 @@ use pathlab::{
 
 use super::{
     ensure,
-    lab::{all, ledger, nothing_left, wanted},
+    lab::{all, nothing_left, wanted},
 };
 
 /// Names the folder of the ledger for the process that is killed.
 pub const VICTIM: &str = "PATHLAB_LIBVIRT_VICTIM";
+
+/// The ledger of a user whose state is in this folder.
+fn ledger(state: &str) -> Ledger {
+    Ledger::at(format!("{state}/pathlab/labs").into())
+}
 
 type IsReached = fn(&Record) -> bool;
 
@@ -59,13 +64,12 @@ fn is_domain(resource: &Resource) -> bool {
 }
 
 pub async fn what_a_killed_harness_leaves_is_removed() -> Result<(), Failed> {
-    let libvirt = Libvirt::new(LibvirtOptions::default());
     for (stage, is_reached) in STAGES {
         let before = all()?;
         let folder = tempfile::tempdir()?;
-        let ledger = ledger(&folder)?;
-        let name = "killed".parse()?;
         let path = folder.path().to_str().ok_or("UTF-8")?;
+        let ledger = ledger(path);
+        let name = "killed".parse()?;
         let mut victim = Victim(Command::new(std::env::current_exe()?).env(VICTIM, path).spawn()?);
         let started = Instant::now();
         // A record that is being replaced is looked at again.
@@ -80,24 +84,20 @@ pub async fn what_a_killed_harness_leaves_is_removed() -> Result<(), Failed> {
         }
         victim.0.kill()?;
         victim.0.wait()?;
-        let entry = claimed(&ledger).await?;
-        let held: Vec<String> = entry.remaining().iter().map(ToString::to_string).collect();
-        entry.take_down(&libvirt).await.map_err(|error| format!("{stage}: {error}"))?;
-        nothing_left(&before).map_err(|error| format!("{stage}, {held:?}: {error:?}"))?;
-        println!("killed {stage}: removed {held:?}");
+        let said = gc(path).map_err(|error| format!("{stage}: {error:?}"))?;
+        nothing_left(&before).map_err(|error| format!("{stage}, {said}: {error:?}"))?;
+        ensure(ledger.labs()?.is_empty(), || format!("{stage}: still in the ledger"))?;
+        println!("killed {stage}: {said}");
     }
     Ok(())
 }
 
-/// A program that was just being started holds the lock for a moment longer.
-async fn claimed(ledger: &Ledger) -> Result<Entry, Failed> {
-    for _ in 0..100 {
-        if let Some(entry) = ledger.claim(&"killed".parse()?)? {
-            return Ok(entry);
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    Err("it has an owner after its death".into())
+/// `lab gc`, as somebody types it whose state is in this folder.
+fn gc(state: &str) -> Result<String, Failed> {
+    let output = Command::new(env!("CARGO_BIN_EXE_lab")).arg("gc").env("XDG_STATE_HOME", state).output()?;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    ensure(output.status.success() && said.contains("removed the lab `killed`"), || said.clone())?;
+    Ok(said.trim().to_owned())
 }
 
 struct Victim(Child);
@@ -111,7 +111,7 @@ impl Drop for Victim {
 
 /// The harness that is killed.
 pub async fn victim(folder: &str) -> Result<(), Failed> {
-    let ledger = Ledger::at(format!("{folder}/labs").into());
+    let ledger = ledger(folder);
     let entry = Arc::new(ledger.create(&"killed".parse()?, About::new("libvirt"))?);
     tokio::time::sleep(Duration::from_millis(50)).await;
     Libvirt::new(LibvirtOptions::default()).create(entry, &[wanted("rhel"), wanted("ubuntu")]).await?;

@@ -40,6 +40,8 @@ fn trials() -> Vec<(&'static str, Test)> {
         errors::names_of_others_are_left_alone,
         errors::a_full_disk_is_said_before_anything_is_copied,
         errors::no_libvirt_and_no_network_are_explained,
+        errors::a_network_in_use_is_passed_over,
+        errors::the_last_words_of_a_machine_are_told,
         errors::a_machine_that_does_not_boot_is_explained,
         errors::kvm_is_tried_before_it_is_used,
     ]

@@ -77,7 +77,7 @@ pub fn run(args: &ExplainArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
         events: Arc::default(),
     };
     let finished = match &lab {
-        None => in_lab(&selected, &selection.lab, &options)?,
+        None => in_lab(&selected, &selection.lab, &options, None)?,
         Some(lab) => in_kept_lab(&selected.plan, lab, &options)?,
     };
     let Some(case) = finished.report.cases.iter().find(|case| case.id == args.case) else {

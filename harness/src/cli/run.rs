@@ -35,6 +35,7 @@ use crate::{
     plan::Plan,
     provider::{
         ProviderError,
+        command_log::CommandLog,
         needs::{Check, Status, check_netns, missing_programs},
     },
     report::{self, claim_dir, fresh_dir},
@@ -161,10 +162,16 @@ pub fn run(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
     };
     let agreed = (selected.provider == ProviderKind::Ssh).then(|| existing::agreed(&selected, args, &dir)).transpose();
     let agreed = agreed.inspect_err(|_| no_report())?;
+    if kept.is_some() && selected.provider != ProviderKind::Netns && args.selection.remedies != ["none"] {
+        tracing::warn!(
+            "the machines of a lab that stays up are not restarted: what a remedy does is looked at after a reload of the \
+             firewall only; without `--keep` it is looked at after a restart too"
+        );
+    }
     let finished = match (&kept, &agreed) {
         (Some(lab), _) => in_kept_lab(&selected.plan, lab, &options),
         (None, Some(recipe)) => in_lab_of(&selected.plan, recipe, &options),
-        (None, None) => in_lab(&selected, &args.selection.lab, &options),
+        (None, None) => in_lab(&selected, &args.selection.lab, &options, Some(&dir)),
     };
     let mut finished = finished.inspect_err(|_| no_report())?;
     // A disk that is full of evidence must not cost the report: it is smaller, and says more.
@@ -248,9 +255,18 @@ fn block_on(finished: impl Future<Output = Result<Finished, MakerError>>) -> Res
 }
 
 /// Runs a plan in a lab of its own, from a program without a runtime.
-pub(super) fn in_lab(selected: &Selected, args: &LabArgs, options: &RunOptions) -> Result<Finished, Failure> {
+/// What is done on whole machines is written down in a folder, where there is one.
+pub(super) fn in_lab(
+    selected: &Selected,
+    args: &LabArgs,
+    options: &RunOptions,
+    report: Option<&Utf8Path>,
+) -> Result<Finished, Failure> {
     check_programs(selected.provider)?;
-    let recipe = recipe(selected, args)?;
+    let mut recipe = recipe(selected, args)?;
+    if let Recipe::Whole(whole) = &mut recipe {
+        whole.log = report.map(|dir| dir.join(CommandLog::FILE));
+    }
     in_lab_of(&selected.plan, &recipe, options)
 }
 

@@ -59,6 +59,7 @@ pub(super) fn recipe(selected: &Selected, args: &WholeArgs) -> Result<Recipe, Fa
         source: source(args)?,
         addons: vec![Addon::Dns, Addon::Ingress],
         epel: args.epel.clone(),
+        log: None,
     })))
 }
 

@@ -46,6 +46,9 @@ impl House {
     ) -> Result<Self, Trouble> {
         let owner = Owner::Lab(Arc::clone(entry), plan.clone());
         let maker = Maker::start(recipe, owner).await.map_err(|error| Trouble::of(&error))?;
+        for notice in maker.notices() {
+            drop(news.send(News::Notice(notice.clone())));
+        }
         let host = maker.host().await.map_err(|error| Trouble::of(&error))?;
         let jobs = available_parallelism().map_or(1, usize::from) * JOBS_PER_PROCESSOR;
         let (maker, lives) = {

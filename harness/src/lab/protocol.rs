@@ -102,6 +102,8 @@ pub(super) enum Fault {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum News {
+    /// Something that somebody should know who waits.
+    Notice(String),
     /// A cluster has entered a phase.
     Phase {
         /// Its index.

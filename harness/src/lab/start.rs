@@ -60,8 +60,10 @@ pub enum StartError {
 }
 
 /// What is told while a lab is made.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum Starting {
+    /// Something that somebody should know who waits for the lab.
+    Notice(String),
     /// The cluster of this index has entered a phase.
     Phase(usize, Phase),
     /// The cluster of this index is up, after so many seconds.
@@ -121,6 +123,7 @@ pub async fn start(
 async fn hear(stream: &mut UnixStream, tell: &mut impl FnMut(Starting)) -> Result<(), StartError> {
     loop {
         match receive(stream).await {
+            Ok(News::Notice(notice)) => tell(Starting::Notice(notice)),
             Ok(News::Phase { cluster, phase }) => tell(Starting::Phase(cluster, phase)),
             Ok(News::Made { cluster, seconds }) => tell(Starting::Made(cluster, seconds)),
             Ok(News::Up) => return send(stream, &Stay).await.map_err(|_| StartError::Silent(String::new())),

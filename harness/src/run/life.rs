@@ -322,8 +322,8 @@ impl Life {
 
     async fn versions(&self) -> Result<MachineReport, LifeError> {
         let Some((_, machine, _)) = self.machines().next() else { return Ok(MachineReport::default()) };
-        let (image, snap) = (self.seen.hosts.image.clone(), self.seen.hosts.snap.clone());
-        Ok(MachineReport { image, snap, ..super::versions::of_machine(machine).await? })
+        let machine = super::versions::of_machine(machine).await?;
+        Ok(self.seen.hosts.on(machine))
     }
 }
 

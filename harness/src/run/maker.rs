@@ -139,6 +139,15 @@ impl Maker {
         }
     }
 
+    /// What somebody should know who waits for the machines, one line each.
+    #[must_use]
+    pub fn notices(&self) -> &[String] {
+        match self {
+            Self::Whole(whole) => whole.notices(),
+            Self::Dataplane(_) | Self::Kubernetes(_) | Self::Existing(_) | Self::Kept(_) => &[],
+        }
+    }
+
     /// What runs on them.
     #[must_use]
     pub const fn cluster(&self) -> ClusterKind {
@@ -157,7 +166,11 @@ impl Maker {
             Self::Kubernetes(shared) => {
                 return Ok(super::versions::of_kubernetes_host(&shared.lab().machine("versions", "lab").await?).await?);
             }
-            Self::Whole(_) | Self::Existing(_) => return Ok(super::versions::of_host(&ThisHost).await?),
+            Self::Existing(_) => return Ok(super::versions::of_host(&ThisHost).await?),
+            Self::Whole(whole) => {
+                let (libvirt, qemu) = (whole.version("libvirt"), whole.version("qemu"));
+                return Ok(Host { libvirt, qemu, ..super::versions::of_host(&ThisHost).await? });
+            }
             Self::Kept(kept) => return Ok(kept.host().clone()),
         };
         Ok(super::versions::of_host(&lab.machine("versions", "lab").await?).await?)

@@ -13,7 +13,10 @@ use super::trouble::Trouble;
 use crate::{
     diagnose::{Explanation, evidence::Evidence},
     ledger::LedgerError,
-    model::{AccessPath, Outcome, Target, Vantage, report::TryReport},
+    model::{
+        AccessPath, Outcome, Target, Vantage,
+        report::{MachineReport, TryReport},
+    },
     provider::{MachineError, PoolError, ProviderError},
 };
 
@@ -61,7 +64,13 @@ pub struct HostFacts {
     pub verified: Vec<String>,
     /// SHA-256 of the image that the first was made from.
     pub image: Option<String>,
-    /// Revision of the snap that the cluster is.
+    /// The same of the other distros' machines, by distro.
+    #[serde(default)]
+    pub other_images: BTreeMap<String, String>,
+    /// What ran the instructions of virtual machines.
+    #[serde(default)]
+    pub processor: Option<String>,
+    /// Revision of the snap that the cluster is, of each where they differ.
     pub snap: Option<String>,
     /// Vantages that the cluster lacks, with the reason: cases from there are skipped.
     pub absent: BTreeMap<Vantage, String>,
@@ -83,6 +92,13 @@ pub struct OutOfReach {
 }
 
 impl HostFacts {
+    /// What is known beside what a machine says of itself, added to that.
+    #[must_use]
+    pub fn on(&self, machine: MachineReport) -> MachineReport {
+        let Self { image, other_images, processor, snap, .. } = self.clone();
+        MachineReport { image, other_images, processor, snap, ..machine }
+    }
+
     /// Why a path is not looked at; none when it is.
     #[must_use]
     pub fn skipped(&self, path: &AccessPath) -> Option<&str> {
@@ -113,7 +129,7 @@ pub struct Observation {
     /// What is known of the hosts.
     pub hosts: HostFacts,
     /// Versions on the machine.
-    pub versions: crate::model::report::MachineReport,
+    pub versions: MachineReport,
     /// Why cases ended as they did, where it was looked for.
     pub explanations: Vec<Explanation>,
     /// What was collected from the machines, as installed only.

@@ -22,10 +22,10 @@ use crate::{
     lab::{Lab, StartError, Starting, start},
     ledger::{About, LabName, Ledger, LedgerError},
     lock::Used,
-    model::{ClusterKind, ProviderKind, report::MachineReport},
+    model::{ClusterKind, ProviderKind},
     plan::AS_INSTALLED,
     provider::MachineError,
-    run::{observation::HostFacts, progress::Progress, versions},
+    run::{progress::Progress, versions},
 };
 
 /// A lab that cannot be.
@@ -115,8 +115,7 @@ async fn used(lab: &Lab) -> Result<Used, MachineProblem> {
     for cluster in described.clusters.iter().filter(|cluster| cluster.state == AS_INSTALLED) {
         let Some((_, made)) = lab.cluster(&cluster.id) else { continue };
         if let Some(machine) = made.nodes().first() {
-            let HostFacts { image, snap, .. } = cluster.before.hosts.clone();
-            let machine = MachineReport { image, snap, ..versions::of_machine(&**machine).await? };
+            let machine = cluster.before.hosts.on(versions::of_machine(&**machine).await?);
             used = used.on_machine(&cluster.distro, &machine);
         }
     }
@@ -159,6 +158,7 @@ pub(in crate::cli) fn make(name: &LabName, asked: &Asked, selected: &Selected) -
     let progress = Progress::new(clusters.len());
     let mut shown: Vec<_> = clusters.iter().map(|_| None).collect();
     let tell = |news: Starting| match news {
+        Starting::Notice(notice) => tracing::warn!("{notice}"),
         Starting::Phase(index, phase) => {
             shown[index].get_or_insert_with(|| progress.cluster(clusters[index].id())).phase(phase);
         }

@@ -8,6 +8,7 @@ mod added;
 mod additions;
 mod addon;
 mod addon_pods;
+mod admit;
 mod cluster;
 mod deploy;
 mod error;

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use tokio::sync::Mutex;
 
 use super::{
+    log::logged,
     outside::{FromOutside, Outside},
     tools::Tools,
 };
@@ -135,7 +136,7 @@ impl Group {
         let entry = tools.entry()?;
         *self.held() = Some(Held { entry: Arc::clone(&entry), lease });
         let made = host.provider.create(Arc::clone(&entry), &self.wanted).await;
-        let machines = made.map_err(|error| step(Phase::Hosts)(error.into()))?;
+        let machines = logged(made.map_err(|error| step(Phase::Hosts)(error.into()))?, tools.log.as_ref());
         let hosts = prepare.prepare(machines.all()).await?;
         tell(Phase::Checkpoint);
         machines.checkpoint().await.map_err(|error| step(Phase::Checkpoint)(error.into()))?;

@@ -32,6 +32,8 @@ pub struct WholeRecipe {
     pub addons: Vec<Addon>,
     /// The package that brings EPEL, where the machines' own repositories do not know it.
     pub epel: Option<String>,
+    /// Where every command that is run on a machine is written down; in the lab's own folder where it stays up.
+    pub log: Option<Utf8PathBuf>,
 }
 
 /// What makes whole machines.
