@@ -86,7 +86,7 @@ fn take_networks(free: Option<u8>) -> Result<(), Failed> {
     let taken = (130..=249).filter(|network| Some(*network) != free);
     let lines: Vec<String> = taken.map(|network| format!("address add 192.168.{network}.1/24 dev busy")).collect();
     std::fs::write("/run/taken.ip", lines.join("\n") + "\n")?;
-    sh("ip link add busy type dummy; ip link set busy up; ip -batch /run/taken.ip").map(drop)
+    sh("ip link add busy type bridge; ip link set busy up; ip -batch /run/taken.ip").map(drop)
 }
 
 pub async fn a_network_in_use_is_passed_over() -> Result<(), Failed> {

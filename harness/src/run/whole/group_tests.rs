@@ -298,8 +298,8 @@ impl io::Write for Shared {
 
 #[tokio::test]
 async fn all_that_is_done_on_the_machines_is_in_the_log() {
-    let (mut test, written) = (Test::new(0), Shared::default());
-    test.tools.log = Some(CommandLog::new(written.clone(), |text| text.replace("hunter2", "[redacted]")));
+    let (mut test, shared) = (Test::new(0), Shared::default());
+    test.tools.log = Some(CommandLog::new(shared.clone(), |text| text.replace("hunter2", "[redacted]")));
     let preparing = Preparing { log: Log::default(), ending: Ending::Well };
     let clean = test.group.clean(&test.tools, &|_: Phase| (), &preparing).await.expect("machines");
     let [machine] = clean.machines.as_slice() else { panic!("one machine") };
@@ -309,17 +309,17 @@ async fn all_that_is_done_on_the_machines_is_in_the_log() {
     machine.reboot(Duration::ZERO).await.expect("restarts");
     assert_eq!(machine.address(), IpAddr::from([192, 0, 2, 1]));
     test.group.end(&test.tools).await;
-    let text = String::from_utf8(written.0.lock().expect("a list").clone()).expect("UTF-8");
-    let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let written = String::from_utf8(shared.0.lock().expect("a list").clone()).expect("UTF-8");
+    let lines: Vec<serde_json::Value> = written.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     let what = |line: &serde_json::Value| {
         let kinds = ["command", "started", "written"];
         kinds.iter().find_map(|kind| line[kind].as_str()).unwrap_or_default().to_owned()
     };
     let done: Vec<String> = lines.iter().map(what).collect();
     assert_eq!(done, ["prepare", "tool --password=[redacted]", "/etc/key", "serve", "reboot"]);
-    assert!(lines.iter().all(|line| line["machine"] == "rhel-1" && line["at"].is_string()), "{text}");
-    assert!(lines[3]["failure"].to_string().contains("idle") && lines[4]["status"] == 0, "{text}");
-    assert!(!text.contains("hunter"), "{text}");
+    assert!(lines.iter().all(|line| line["machine"] == "rhel-1" && line["at"].is_string()), "{written}");
+    assert!(lines[3]["failure"].to_string().contains("idle") && lines[4]["status"] == 0, "{written}");
+    assert!(!written.contains("hunter"), "{written}");
 }
 
 #[tokio::test]
