@@ -56,6 +56,15 @@ impl User {
         Ok(self.lab(&arguments))
     }
 
+    /// A lab named `vm1` on such a guest.
+    fn up(&self, more: &[&str]) -> Command {
+        let own = Self::own_image();
+        let mut arguments = vec!["up", "vm1", "debian", "--provider", "libvirt", "--image", &own];
+        arguments.extend(["--cpus", "1", "--memory", "1", "--disk", "4"]);
+        arguments.extend(more);
+        self.lab(&arguments)
+    }
+
     fn own_image() -> String {
         format!("debian={}", image())
     }
@@ -111,6 +120,36 @@ pub async fn a_changed_image_ends_a_run_before_any_machine_exists() -> Result<()
     ensure(changed.status.code() == Some(3), || said(&changed))?;
     ensure(said(&changed).contains("somebody changed it"), || said(&changed))?;
     ensure(!user.path(".local/state/pathlab")?.exists(), || "something was begun".to_owned())?;
+    user.nothing_left()
+}
+
+pub async fn what_stands_in_the_way_of_a_lab_is_told_with_what_to_do() -> Result<(), Failed> {
+    let user = User::new()?;
+    let tells = |command: &mut Command, words: &[&str]| {
+        let output = command.output()?;
+        let said = said(&output);
+        ensure(output.status.code() == Some(3), || format!("{}: {said}", output.status))?;
+        words.iter().try_for_each(|word| ensure(said.contains(word), || format!("no `{word}` in: {said}")))
+    };
+    let nobody = ["--libvirt-uri", "qemu:///system?socket=/run/nobody/listens"];
+    tells(&mut user.up(&nobody), &["failed to connect", "help: sudo systemctl enable --now libvirtd"])?;
+
+    let domain = "<domain type='qemu'><name>pathlab-vm1-debian-12-1</name><memory unit='MiB'>64</memory>
+        <os><type arch='x86_64'>hvm</type></os></domain>";
+    sh(&format!("echo \"{domain}\" >/run/taken.xml; virsh define /run/taken.xml"))?;
+    tells(&mut user.up(&[]), &["machine pathlab-vm1-debian-12-1 is taken", "help: use another name"])?;
+    sh("virsh undefine pathlab-vm1-debian-12-1")?;
+
+    sh("echo \"<network><name>pathlab-vm1</name><bridge name='taken1'/></network>\" >/run/taken.xml
+        virsh net-define /run/taken.xml")?;
+    tells(&mut user.up(&[]), &["network pathlab-vm1 is taken", "help: use another name"])?;
+    sh("virsh net-undefine pathlab-vm1")?;
+
+    sh("mkdir /run/little && mount -t tmpfs -o size=100m none /run/little")?;
+    let own = User::own_image();
+    let mut full = user.run(&["--image", &own, "--libvirt-storage", "/run/little"])?;
+    tells(&mut full, &["making hosts failed: no space left", "MiB are free", "help: make room there"])?;
+    sh("umount /run/little")?;
     user.nothing_left()
 }
 

@@ -1,14 +1,16 @@
 //! The harness is killed at every stage; what it leaves is removed by what its ledger says.
 
 use std::{
+    path::Path,
     process::{Child, Command},
     sync::Arc,
     time::{Duration, Instant},
 };
 
+use camino::Utf8Path;
 use libtest_mimic::Failed;
 use pathlab::{
-    ledger::{About, Entry, Held, Ledger, Record, Resource, Stage},
+    ledger::{About, Held, Ledger, Record, Resource, Stage},
     provider::{
         Provider,
         libvirt::{Libvirt, LibvirtOptions},
@@ -17,25 +19,47 @@ use pathlab::{
 
 use super::{
     ensure,
-    lab::{all, ledger, nothing_left, wanted},
+    lab::{all, nothing_left, wanted},
 };
 
 /// Names the folder of the ledger for the process that is killed.
 pub const VICTIM: &str = "PATHLAB_LIBVIRT_VICTIM";
 
-type IsReached = fn(&Record) -> bool;
+/// The ledger of a user whose state is in this folder.
+fn ledger(state: &str) -> Ledger {
+    Ledger::at(format!("{state}/pathlab/labs").into())
+}
 
-/// When the harness is killed: the newest line of its ledger says how far it has come.
-const STAGES: [(&str, IsReached); 8] = [
-    ("before the pool", |record| record.resources.is_empty()),
-    ("at the pool", |record| last(record, Stage::Planned, is_pool)),
-    ("after the pool", |record| last(record, Stage::Made, is_pool)),
-    ("at the network", |record| last(record, Stage::Planned, is_network)),
-    ("after the network", |record| last(record, Stage::Made, is_network)),
-    ("at the first machine", |record| record.resources.iter().any(|held| is_domain(&held.resource))),
-    ("at the second machine", |record| domains(record) == 2),
-    ("while they boot", |record| domains(record) == 2 && record.resources.iter().all(|held| held.stage == Stage::Made)),
+type IsReached = fn(&Record, &Utf8Path) -> bool;
+
+/// How long a stage may be away: machines boot before the last ones.
+const LIMIT: Duration = Duration::from_secs(20 * 60);
+
+/// What the checkpoint of the machine's memory becomes.
+const MEMORY: &str = "/var/lib/libvirt/images/pathlab-killed/rhel.memory";
+
+/// When the harness is killed: the newest line of its ledger says how far it has come, then what is in the lab's folder.
+const STAGES: [(&str, IsReached); 10] = [
+    ("before the pool", |record, _| record.resources.is_empty()),
+    ("at the pool", |record, _| last(record, Stage::Planned, is_pool)),
+    ("after the pool", |record, _| last(record, Stage::Made, is_pool)),
+    ("at the network", |record, _| last(record, Stage::Planned, is_network)),
+    ("after the network", |record, _| last(record, Stage::Made, is_network)),
+    ("at the first machine", |record, _| record.resources.iter().any(|held| is_domain(&held.resource))),
+    ("at the second machine", |record, _| domains(record) == 2),
+    ("while they boot", |record, _| {
+        domains(record) == 2 && record.resources.iter().all(|held| held.stage == Stage::Made)
+    }),
+    ("at the checkpoint", |_, _| Path::new(MEMORY).exists()),
+    // The first generation of disks is before the checkpoint, the second goes on after it.
+    ("at the return", |_, folder| generation(folder) == Some(2)),
 ];
+
+/// How often the machines' disks have been replaced.
+fn generation(lab: &Utf8Path) -> Option<u64> {
+    let state = std::fs::read(lab.join("libvirt.json")).ok()?;
+    serde_json::from_slice::<serde_json::Value>(&state).ok()?["generation"].as_u64()
+}
 
 fn last(record: &Record, stage: Stage, kind: fn(&Resource) -> bool) -> bool {
     record.resources.last().is_some_and(|held: &Held| held.stage == stage && kind(&held.resource))
@@ -59,19 +83,19 @@ fn is_domain(resource: &Resource) -> bool {
 }
 
 pub async fn what_a_killed_harness_leaves_is_removed() -> Result<(), Failed> {
-    let libvirt = Libvirt::new(LibvirtOptions::default());
     for (stage, is_reached) in STAGES {
         let before = all()?;
         let folder = tempfile::tempdir()?;
-        let ledger = ledger(&folder)?;
-        let name = "killed".parse()?;
         let path = folder.path().to_str().ok_or("UTF-8")?;
+        let ledger = ledger(path);
+        let name = "killed".parse()?;
         let mut victim = Victim(Command::new(std::env::current_exe()?).env(VICTIM, path).spawn()?);
         let started = Instant::now();
         // A record that is being replaced is looked at again.
-        while !ledger.read(&name).ok().flatten().is_some_and(|(record, _)| is_reached(&record)) {
+        let lab = ledger.folder(&name);
+        while !ledger.read(&name).ok().flatten().is_some_and(|(record, _)| is_reached(&record, &lab)) {
             ensure(victim.0.try_wait()?.is_none(), || format!("{stage}: it ended by itself"))?;
-            ensure(started.elapsed() < Duration::from_secs(120), || format!("{stage}: never"))?;
+            ensure(started.elapsed() < LIMIT, || format!("{stage}: never"))?;
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         ensure(ledger.claim(&name)?.is_none(), || format!("{stage}: it has no owner while it lives"))?;
@@ -80,24 +104,20 @@ pub async fn what_a_killed_harness_leaves_is_removed() -> Result<(), Failed> {
         }
         victim.0.kill()?;
         victim.0.wait()?;
-        let entry = claimed(&ledger).await?;
-        let held: Vec<String> = entry.remaining().iter().map(ToString::to_string).collect();
-        entry.take_down(&libvirt).await.map_err(|error| format!("{stage}: {error}"))?;
-        nothing_left(&before).map_err(|error| format!("{stage}, {held:?}: {error:?}"))?;
-        println!("killed {stage}: removed {held:?}");
+        let said = gc(path).map_err(|error| format!("{stage}: {error:?}"))?;
+        nothing_left(&before).map_err(|error| format!("{stage}, {said}: {error:?}"))?;
+        ensure(ledger.labs()?.is_empty(), || format!("{stage}: still in the ledger"))?;
+        println!("killed {stage}: {said}");
     }
     Ok(())
 }
 
-/// A program that was just being started holds the lock for a moment longer.
-async fn claimed(ledger: &Ledger) -> Result<Entry, Failed> {
-    for _ in 0..100 {
-        if let Some(entry) = ledger.claim(&"killed".parse()?)? {
-            return Ok(entry);
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    Err("it has an owner after its death".into())
+/// `lab gc`, as somebody types it whose state is in this folder.
+fn gc(state: &str) -> Result<String, Failed> {
+    let output = Command::new(env!("CARGO_BIN_EXE_lab")).arg("gc").env("XDG_STATE_HOME", state).output()?;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    ensure(output.status.success() && said.contains("removed the lab `killed`"), || said.clone())?;
+    Ok(said.trim().to_owned())
 }
 
 struct Victim(Child);
@@ -111,9 +131,10 @@ impl Drop for Victim {
 
 /// The harness that is killed.
 pub async fn victim(folder: &str) -> Result<(), Failed> {
-    let ledger = Ledger::at(format!("{folder}/labs").into());
+    let ledger = ledger(folder);
     let entry = Arc::new(ledger.create(&"killed".parse()?, About::new("libvirt"))?);
     tokio::time::sleep(Duration::from_millis(50)).await;
-    Libvirt::new(LibvirtOptions::default()).create(entry, &[wanted("rhel"), wanted("ubuntu")]).await?;
-    Ok(())
+    let machines = Libvirt::new(LibvirtOptions::default()).create(entry, &[wanted("rhel"), wanted("ubuntu")]).await?;
+    machines.checkpoint().await?;
+    Ok(machines.restore().await?)
 }

@@ -32,6 +32,7 @@ fn trials() -> Vec<(&'static str, Test)> {
         life::machines_live_as_declared_and_return_to_their_checkpoint,
         kills::what_a_killed_harness_leaves_is_removed,
         command_line::a_changed_image_ends_a_run_before_any_machine_exists,
+        command_line::what_stands_in_the_way_of_a_lab_is_told_with_what_to_do,
         command_line::a_run_that_is_killed_leaves_what_gc_removes,
         command_line::an_interrupted_run_removes_its_machines,
         command_line::a_cluster_that_cannot_be_installed_names_the_step_and_keeps_the_console,
@@ -39,6 +40,8 @@ fn trials() -> Vec<(&'static str, Test)> {
         errors::names_of_others_are_left_alone,
         errors::a_full_disk_is_said_before_anything_is_copied,
         errors::no_libvirt_and_no_network_are_explained,
+        errors::a_network_in_use_is_passed_over,
+        errors::the_last_words_of_a_machine_are_told,
         errors::a_machine_that_does_not_boot_is_explained,
         errors::kvm_is_tried_before_it_is_used,
     ]

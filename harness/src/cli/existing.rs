@@ -21,15 +21,12 @@ use crate::{
     catalog::{Catalog, distro::Distro, microk8s::Addon},
     model::ProviderKind,
     plan::Plan,
-    provider::{existing::HostArgument, ssh::Destination},
+    provider::{command_log::CommandLog, existing::HostArgument, ssh::Destination},
     run::{
         Recipe, Snaps,
         existing::{Consent, ExistingRecipe, Intended, SurveyError, survey},
     },
 };
-
-/// The log of all commands that are run on hosts, in the folder of the report.
-const COMMANDS: &str = "commands.jsonl";
 
 /// Hosts that exist, and what may be done to them.
 #[derive(Clone, Debug, Default, Args)]
@@ -130,7 +127,7 @@ pub(super) fn selection(args: &RunArgs) -> Result<SelectionArgs, Failure> {
 
 /// Looks at the hosts, says what would be done to them, and asks. Every command is written to the report's folder.
 pub(super) fn agreed(selected: &Selected, args: &RunArgs, dir: &Utf8Path) -> Result<Recipe, Failure> {
-    let log = dir.join(COMMANDS);
+    let log = dir.join(CommandLog::FILE);
     let recipe = recipe(selected, args, &log)?;
     let consented = wait(consent(selected, &recipe, args.existing.yes))?;
     if consented.is_err() {

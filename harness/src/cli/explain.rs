@@ -10,7 +10,7 @@ use super::{
     failure::Failure,
     lab_args::LabArgs,
     labs::{Asked, open},
-    run::{PHASE_LIMIT, check, in_kept_lab, in_lab},
+    run::{OfWhole, PHASE_LIMIT, check, in_kept_lab, in_lab},
     select::select,
     wait::wait,
 };
@@ -80,7 +80,7 @@ pub fn run(args: &ExplainArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
         events: Arc::default(),
     };
     let finished = match &lab {
-        None => in_lab(&selected, &selection.lab, None, &options)?,
+        None => in_lab(&selected, &selection.lab, &options, OfWhole::default())?,
         Some(lab) => in_kept_lab(&selected.plan, lab, &options)?,
     };
     let Some(case) = finished.report.cases.iter().find(|case| case.id == args.case) else {

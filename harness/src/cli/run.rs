@@ -2,6 +2,7 @@
 
 use std::{io::Write, sync::Arc, thread::available_parallelism, time::Duration};
 
+use camino::Utf8Path;
 use libtest_mimic::FormatSetting;
 use miette::Diagnostic;
 
@@ -34,6 +35,7 @@ use crate::{
     plan::Plan,
     provider::{
         ProviderError,
+        command_log::CommandLog,
         needs::{Check, Status, check_netns, missing_programs},
     },
     run::{self, Explain, Finished, Maker, MakerError, Owner, Recipe, RunOptions, existing::SurveyError, trials},
@@ -159,10 +161,19 @@ pub fn run(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
     };
     let agreed = (selected.provider == ProviderKind::Ssh).then(|| existing::agreed(&selected, args, &dir)).transpose();
     let agreed = agreed.inspect_err(|_| no_report())?;
+    if kept.is_some() && selected.provider != ProviderKind::Netns && args.selection.remedies != ["none"] {
+        tracing::warn!(
+            "the machines of a lab that stays up are not restarted: what a remedy does is looked at after a reload of the \
+             firewall only; without `--keep` it is looked at after a restart too"
+        );
+    }
     let finished = match (&kept, &agreed) {
         (Some(lab), _) => in_kept_lab(&selected.plan, lab, &options),
         (None, Some(recipe)) => in_lab_of(&selected.plan, recipe, &options),
-        (None, None) => in_lab(&selected, &args.selection.lab, reuse, &options),
+        (None, None) => {
+            let whole = OfWhole { reuse, report: Some(&dir) };
+            in_lab(&selected, &args.selection.lab, &options, whole)
+        }
     };
     let mut finished = finished.inspect_err(|_| no_report())?;
     let mut kept_all = Ok(());
@@ -251,19 +262,27 @@ fn block_on(finished: impl Future<Output = Result<Finished, MakerError>>) -> Res
     wait(finished)?.map_err(|error| Failure::lab(LabError::run(error)))
 }
 
+/// What becomes of whole machines beside the run.
+#[derive(Clone, Debug, Default)]
+pub(super) struct OfWhole<'a> {
+    /// They are left to a later run with this key of the lock file.
+    reuse: Option<String>,
+    /// Every command on them is written down in this folder.
+    report: Option<&'a Utf8Path>,
+}
+
 /// Runs a plan in a lab of its own, from a program without a runtime.
-///
-/// `reuse`: whole machines are left to a later run with this key of the lock file.
 pub(super) fn in_lab(
     selected: &Selected,
     args: &LabArgs,
-    reuse: Option<String>,
     options: &RunOptions,
+    of_whole: OfWhole<'_>,
 ) -> Result<Finished, Failure> {
     check_programs(selected.provider)?;
     let mut recipe = recipe(selected, args)?;
     if let Recipe::Whole(whole) = &mut recipe {
-        whole.reuse = reuse;
+        whole.reuse = of_whole.reuse;
+        whole.log = of_whole.report.map(|dir| dir.join(CommandLog::FILE));
     }
     in_lab_of(&selected.plan, &recipe, options)
 }

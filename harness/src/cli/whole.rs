@@ -95,6 +95,7 @@ pub(super) fn recipe(selected: &Selected, args: &WholeArgs) -> Result<Recipe, Fa
         snaps,
         epel: args.epel.clone(),
         reuse: None,
+        log: None,
     })))
 }
 

@@ -19,7 +19,7 @@ use crate::{
     model::{ClusterKind, report::Host},
     plan::Plan,
     provider::Machine,
-    run::{Life, Maker, Owner, Recipe, observation::LifeError, progress::Phase},
+    run::{Life, Maker, Owner, Recipe, Trouble, progress::Phase},
 };
 
 /// Clusters that are made at the same time, for each processor: most of their time is waiting.
@@ -43,10 +43,13 @@ impl House {
         plan: &Plan,
         recipe: &Recipe,
         news: &mpsc::UnboundedSender<News>,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, Trouble> {
         let owner = Owner::Lab(Arc::clone(entry), plan.clone());
-        let maker = Maker::start(recipe, owner).await.map_err(|error| error.to_string())?;
-        let host = maker.host().await.map_err(|error| error.to_string())?;
+        let maker = Maker::start(recipe, owner).await.map_err(|error| Trouble::of(&error))?;
+        for notice in maker.notices() {
+            drop(news.send(News::Notice(notice.clone())));
+        }
+        let host = maker.host().await.map_err(|error| Trouble::of(&error))?;
         let jobs = available_parallelism().map_or(1, usize::from) * JOBS_PER_PROCESSOR;
         let (maker, lives) = {
             let carried =
@@ -58,9 +61,9 @@ impl House {
                     // Nobody hears the news once whoever asked for the lab has gone, and then the lab ends anyway.
                     let tell = |phase: Phase| drop(news.send(News::Phase { cluster: index, phase }));
                     let begun = Life::begin(cluster, &format!("c{index}"), maker, &tell).await;
-                    let life = begun.map_err(|error: LifeError| format!("{}: {error}", cluster.id()))?;
+                    let life = begun.map_err(|error| Trouble::of(&error).about(&cluster.id()))?;
                     drop(news.send(News::Made { cluster: index, seconds: started.elapsed().as_secs_f64() }));
-                    Ok::<_, String>(life)
+                    Ok::<_, Trouble>(life)
                 }
             });
             let lives: Vec<Life> = stream::iter(begun).buffered(jobs).try_collect().await?;

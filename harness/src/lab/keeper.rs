@@ -34,7 +34,7 @@ use crate::{
     ledger::{Entry, ProcessId, Resource, State},
     plan::Plan,
     provider::wire::{receive, send},
-    run::{Recipe, interrupt},
+    run::{Recipe, Trouble, interrupt},
 };
 
 /// First argument of a process that shall become a keeper.
@@ -79,7 +79,7 @@ fn kept(folder: &Utf8PathBuf, planned: impl FnOnce(&Value) -> Result<(Plan, Reci
         let mut client = client.map_err(|error| text(&error))?;
         let ended = match plan {
             Ok((plan, recipe)) => live(&entry, &plan, &recipe, &mut client).await,
-            Err(reason) => Err(reason),
+            Err(reason) => Err(reason.into()),
         };
         // All that was made has ended; what only the ledger knows of is removed now.
         let gone = entry.removed(&Resource::Keeper { process: own });
@@ -99,10 +99,12 @@ fn kept(folder: &Utf8PathBuf, planned: impl FnOnce(&Value) -> Result<(Plan, Reci
                 }
                 removed
             }
-            Err(reason) => {
+            Err(Trouble { reason, help }) => {
                 let reason = [Some(reason), removed.err()].into_iter().flatten().collect::<Vec<_>>().join("\n");
-                drop(send(&mut client, &News::Failed { reason: reason.clone() }).await);
-                Err(reason)
+                let trouble = Trouble { reason, help };
+                let told = trouble.told();
+                drop(send(&mut client, &News::Failed(trouble)).await);
+                Err(told)
             }
         }
     })
@@ -122,10 +124,10 @@ async fn live(
     plan: &Plan,
     recipe: &Recipe,
     client: &mut UnixStream,
-) -> Result<Vec<UnixStream>, String> {
+) -> Result<Vec<UnixStream>, Trouble> {
     let (house, listener) = select! {
         made = make(entry, plan, recipe, client) => made?,
-        () = interrupt() => return Err("interrupted".to_owned()),
+        () = interrupt() => return Err("interrupted".into()),
     };
     entry.reached(State::Up).map_err(|error| error.to_string())?;
     let house = Arc::new(house);
@@ -159,21 +161,21 @@ async fn make(
     plan: &Plan,
     recipe: &Recipe,
     client: &mut UnixStream,
-) -> Result<(House, UnixListener), String> {
+) -> Result<(House, UnixListener), Trouble> {
     let (news, mut heard) = mpsc::unbounded_channel();
     let gone = "whoever asked for the lab has gone";
     let (mut reading, mut writing) = client.split();
     let mut making = Box::pin(async {
         let house = House::make(entry, plan, recipe, &news).await?;
         let listener = socket::listen(entry.folder()).map_err(|error| format!("failed to listen: {error}"))?;
-        Ok::<_, String>((house, listener))
+        Ok::<_, Trouble>((house, listener))
     });
     let mut stay = Box::pin(receive::<_, Stay>(&mut reading));
     let made = loop {
         select! {
             biased;
             Some(news) = heard.recv() => send(&mut writing, &news).await.map_err(|_| gone)?,
-            _ = &mut stay => return Err(gone.to_owned()),
+            _ = &mut stay => return Err(gone.into()),
             made = &mut making => break made?,
         }
     };

@@ -16,7 +16,7 @@ use crate::{
         session::Session,
         wire::{receive_bytes, send_bytes},
     },
-    run::progress::Phase,
+    run::{Trouble, progress::Phase},
 };
 
 /// What a keeper is asked.
@@ -102,6 +102,8 @@ pub(super) enum Fault {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum News {
+    /// Something that somebody should know who waits.
+    Notice(String),
     /// A cluster has entered a phase.
     Phase {
         /// Its index.
@@ -119,10 +121,7 @@ pub(super) enum News {
     /// All is up. The lab stays once the other side has said [`Stay`].
     Up,
     /// The lab could not be made; nothing is left but what is told.
-    Failed {
-        /// Why.
-        reason: String,
-    },
+    Failed(Trouble),
 }
 
 /// Whoever started the keeper has heard that the lab is up.

@@ -27,7 +27,7 @@ use super::{
 use crate::{
     ledger::{About, LabName, Ledger, LedgerError, Remains},
     provider::wire::{receive, send},
-    run::{interrupt, progress::Phase},
+    run::{Trouble, interrupt, progress::Phase},
 };
 
 /// Name of the keeper's log in the lab's folder.
@@ -45,7 +45,11 @@ pub enum StartError {
     Keeper(#[from] io::Error),
     /// The lab could not be made.
     #[error("the lab could not be made: {0}")]
-    Failed(String),
+    #[diagnostic(forward(0))]
+    Failed(Trouble),
+    /// The keeper has ended without a word.
+    #[error("the lab could not be made: its keeper has ended: {0}")]
+    Silent(String),
     /// Not all of it could be removed.
     #[error(transparent)]
     #[diagnostic(transparent)]
@@ -56,8 +60,10 @@ pub enum StartError {
 }
 
 /// What is told while a lab is made.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum Starting {
+    /// Something that somebody should know who waits for the lab.
+    Notice(String),
     /// The cluster of this index has entered a phase.
     Phase(usize, Phase),
     /// The cluster of this index is up, after so many seconds.
@@ -107,7 +113,7 @@ pub async fn start(
                 entry.take_down(&OwnReaper).await?;
             }
             Err(match error {
-                StartError::Failed(reason) if reason.is_empty() => StartError::Failed(last_words),
+                StartError::Silent(_) => StartError::Silent(last_words),
                 other => other,
             })
         }
@@ -117,11 +123,12 @@ pub async fn start(
 async fn hear(stream: &mut UnixStream, tell: &mut impl FnMut(Starting)) -> Result<(), StartError> {
     loop {
         match receive(stream).await {
+            Ok(News::Notice(notice)) => tell(Starting::Notice(notice)),
             Ok(News::Phase { cluster, phase }) => tell(Starting::Phase(cluster, phase)),
             Ok(News::Made { cluster, seconds }) => tell(Starting::Made(cluster, seconds)),
-            Ok(News::Up) => return send(stream, &Stay).await.map_err(|_| StartError::Failed(String::new())),
-            Ok(News::Failed { reason }) => return Err(StartError::Failed(reason)),
-            Err(_) => return Err(StartError::Failed(String::new())),
+            Ok(News::Up) => return send(stream, &Stay).await.map_err(|_| StartError::Silent(String::new())),
+            Ok(News::Failed(trouble)) => return Err(StartError::Failed(trouble)),
+            Err(_) => return Err(StartError::Silent(String::new())),
         }
     }
 }
@@ -161,6 +168,5 @@ async fn ended(mut keeper: Child) {
 
 fn last_line(log: &Utf8PathBuf) -> String {
     let text = std::fs::read_to_string(log).unwrap_or_default();
-    let last = text.lines().next_back().unwrap_or("it left no word").to_owned();
-    format!("its keeper has ended: {last}")
+    text.lines().next_back().unwrap_or("it left no word").to_owned()
 }

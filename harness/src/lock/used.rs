@@ -96,6 +96,8 @@ impl Used {
         if let Some(image) = machine.image.as_ref().and_then(|image| image.parse().ok()) {
             self.images.insert(distro.to_owned(), image);
         }
+        let others = machine.other_images.iter();
+        self.images.extend(others.filter_map(|(distro, image)| Some((distro.clone(), image.parse().ok()?))));
         self.machines.insert(distro.to_owned(), versions);
         self
     }

@@ -166,6 +166,12 @@ pub struct Host {
     /// containerd, likewise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub containerd: Option<String>,
+    /// libvirt, where it makes the machines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub libvirt: Option<String>,
+    /// QEMU, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub qemu: Option<String>,
 }
 
 /// The result on one distro.
@@ -256,6 +262,12 @@ pub struct MachineReport {
     /// SHA-256 of the image that it was made from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
+    /// The same of the other distros' machines in its cluster, by distro.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub other_images: BTreeMap<String, String>,
+    /// What ran the instructions of a virtual machine: `kvm`, or `tcg` where QEMU emulated them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub processor: Option<String>,
     /// Revision of the snap that its cluster is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snap: Option<String>,

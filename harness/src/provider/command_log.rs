@@ -14,6 +14,9 @@ use serde::Serialize;
 
 use super::{Command, Machine, MachineError, Output, Running, Stream, session::Session};
 
+/// How much of what a program read may be looked for in what it said: more is no secret, but a file.
+const READ: usize = 4096;
+
 /// How much of what a failing command said is kept, in characters.
 const SAID: usize = 4000;
 
@@ -46,6 +49,9 @@ enum What<'a> {
 }
 
 impl CommandLog {
+    /// Its usual name.
+    pub const FILE: &str = "commands.jsonl";
+
     /// A log that is written to `to`. `redact` takes the secrets out of a text.
     pub fn new(to: impl Write + Send + 'static, redact: fn(&str) -> String) -> Arc<Self> {
         Arc::new(Self { to: Mutex::new(Box::new(to)), redact })
@@ -69,6 +75,7 @@ impl CommandLog {
             Ok(output) => (Some(output.status), said(output)),
             Err(error) => (None, Some(error.to_string())),
         };
+        let failure = failure.map(|text| without_read(&text, &command.stdin));
         self.write(began, machine, What::Command(command.display()), status, failure);
     }
 
@@ -113,6 +120,14 @@ impl Logged {
 
 pub(super) fn now() -> (Timestamp, Instant) {
     (Timestamp::now(), Instant::now())
+}
+
+/// Takes out what a program read, which may be a key that it does not accept.
+fn without_read(said: &str, read: &[u8]) -> String {
+    match str::from_utf8(read).map(str::trim) {
+        Ok(read) if !read.is_empty() && read.len() <= READ => said.replace(read, "[redacted]"),
+        _ => said.to_owned(),
+    }
 }
 
 /// What a failing command said, shortened.
@@ -239,7 +254,7 @@ mod tests {
             match command.argv[0].as_str() {
                 "false" => Ok(Output {
                     status: 7,
-                    stdout: b"half\n".to_vec(),
+                    stdout: [b"half\n", command.stdin.as_slice()].concat(),
                     stderr: b"password=hunter2 is wrong\n".to_vec(),
                 }),
                 "hang" => {
@@ -272,7 +287,7 @@ mod tests {
         let machine = Logged::new(Arc::new(Scripted), log);
         let input = Command::new(["tool", "--password=hunter2"]).stdin("hunter3");
         machine.run(&input).await.expect("ends well");
-        machine.run(&Command::new(["false"])).await.expect("ends");
+        machine.run(&Command::new(["false"]).stdin("hunter3\n")).await.expect("ends");
         machine.run(&Command::new(["hang"])).await.expect_err("too long");
         machine.start(&Command::new(["serve"])).await.err().expect("not there");
         machine.write_file("/etc/key".into(), b"hunter3", 0o600).await.expect("written");
@@ -284,7 +299,7 @@ mod tests {
         assert!(lines[0].get("failure").is_none(), "{}", lines[0]);
         assert_eq!(
             (&lines[1]["status"], &lines[1]["failure"]),
-            (&7.into(), &"half\npassword=[redacted] is wrong".into())
+            (&7.into(), &"half\n[redacted]\npassword=[redacted] is wrong".into())
         );
         assert!(lines[2].get("status").is_none() && lines[2]["failure"].to_string().contains("did not end within 3s"));
         assert_eq!((&lines[3]["started"], &lines[4]["written"]), (&"serve".into(), &"/etc/key".into()));

@@ -69,6 +69,10 @@ pub enum ProviderError {
     },
     /// A machine did not come up.
     #[error("machine {machine} did not come up: {reason}{}", console_tail(.console))]
+    #[diagnostic(help(
+        "the end of its console says how far it came; does the image have cloud-init and an SSH server, and is it for \
+         this processor? `lab image verify` reads it again; `--memory` and `--cpus` give the machine more"
+    ))]
     Boot {
         /// Which.
         machine: String,

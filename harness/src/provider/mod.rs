@@ -6,6 +6,7 @@ pub mod existing;
 mod held;
 mod hosts;
 pub mod libvirt;
+mod logged_machines;
 pub mod multipass;
 pub mod needs;
 pub mod netns;
@@ -27,6 +28,7 @@ use self::session::Session;
 pub use self::{
     error::ProviderError,
     hosts::{HostPool, Lease, PoolError},
+    logged_machines::LoggedMachines,
     this_host::ThisHost,
     wanted::Wanted,
     whole::{Machines, Provider, SocketOutside, WholeMachine},

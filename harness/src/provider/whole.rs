@@ -1,6 +1,7 @@
 //! Providers whose machines are whole ones: virtual machines, and hosts that exist.
 
 use std::{
+    collections::BTreeMap,
     net::{IpAddr, Ipv4Addr},
     sync::Arc,
     time::Duration,
@@ -15,6 +16,11 @@ use async_trait::async_trait;
 pub trait Provider: Reaper {
     /// Whether it can make machines. Returns what somebody should know who waits for them, one line each.
     async fn check(&self) -> Result<Vec<String>, ProviderError>;
+
+    /// What makes the machines and its version, one program each.
+    async fn versions(&self) -> Result<BTreeMap<String, String>, ProviderError> {
+        Ok(BTreeMap::new())
+    }
 
     /// Makes all machines of a lab, at the same time, and waits until each can be logged into.
     ///
@@ -81,6 +87,12 @@ pub trait WholeMachine: Machine {
     /// [`Machine::run`] reckons with it already.
     fn patience(&self) -> u32 {
         1
+    }
+
+    /// What runs its instructions, in a word for the report: `kvm`, or `tcg` where QEMU emulates them. None where nobody
+    /// knows.
+    fn processor(&self) -> Option<&'static str> {
+        None
     }
 
     /// All that its serial console has printed; nothing where there is no console.

@@ -13,6 +13,8 @@ pub(super) fn of_host(host: &Host) -> Vec<(&'static str, &str)> {
         ("dnsmasq", &host.dnsmasq),
         ("Kubernetes", &host.kubernetes),
         ("containerd", &host.containerd),
+        ("libvirt", &host.libvirt),
+        ("QEMU", &host.qemu),
     ];
     let found = tools.into_iter().filter_map(|(name, version)| Some((name, version.as_deref()?)));
     std::iter::once(("kernel", host.kernel.as_str())).chain(found).collect()
@@ -27,7 +29,12 @@ pub(super) fn of_machine(machine: &MachineReport) -> Vec<String> {
         ("nft", machine.nft.as_deref(), declared.nft.as_deref()),
     ];
     let selinux = declared.selinux.as_ref().map(|mode| format!("SELinux declared {mode}"));
-    rows.into_iter().filter_map(|(name, here, declared)| beside(name, here, declared)).chain(selinux).collect()
+    let processor = machine.processor.as_ref().map(|word| match word.as_str() {
+        "tcg" => "emulated by QEMU (tcg)".to_owned(),
+        other => format!("run by {other}"),
+    });
+    let versions = rows.into_iter().filter_map(|(name, here, declared)| beside(name, here, declared));
+    versions.chain(selinux).chain(processor).collect()
 }
 
 fn beside(name: &str, here: Option<&str>, declared: Option<&str>) -> Option<String> {

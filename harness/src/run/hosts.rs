@@ -1,11 +1,11 @@
 //! What is done to a cluster's hosts beside the cluster itself: their policy, and the lines of conditions and remedies.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::observation::{HostFacts, LifeError};
 use crate::{
     catalog::{
-        distro::Distro,
+        distro::{Distro, Policy},
         scenario::{Remedy, When},
     },
     cluster::Cluster,
@@ -45,6 +45,17 @@ pub(super) async fn apply_policy(
         }
     }
     Ok(facts)
+}
+
+/// What of the hosts' firewalls is not as their distros' files say, one line each.
+pub(super) async fn firewall_drift(cluster: &dyn Cluster, plan: &ClusterPlan) -> Result<Vec<String>, LifeError> {
+    let mut drift = Vec::new();
+    for (_, machine, distro) in machines(cluster, plan) {
+        let policy = Policy { sysctls: BTreeMap::new(), ..distro.policy.clone() };
+        let found = policy::verify(machine, &policy).await?;
+        drift.extend(found.drift.into_iter().map(|line| format!("{}: {line}", machine.name())));
+    }
+    Ok(drift)
 }
 
 /// Runs the lines of the scenario's conditions of one moment, where they are for a host.

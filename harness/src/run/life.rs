@@ -11,7 +11,7 @@ use futures_util::future::try_join_all;
 use super::{
     Explain, explaining, hosts,
     maker::{Installed, Made, Maker},
-    observation::{Before, CaseObservation, HostFacts, LifeError, Moment, Observation},
+    observation::{Before, CaseObservation, LifeError, Moment, Observation},
     probing::probe_cases,
     progress::Phase,
 };
@@ -323,11 +323,10 @@ impl Life {
     /// On the first machine of each distro; image and snap are known of the first of all.
     async fn versions(&self) -> Result<BTreeMap<String, MachineReport>, LifeError> {
         let mut versions = BTreeMap::new();
-        let HostFacts { mut image, mut snap, .. } = self.seen.hosts.clone();
         for (_, machine, distro) in self.machines() {
             if !versions.contains_key(&distro.id) {
-                let (image, snap) = (image.take(), snap.take());
-                let found = MachineReport { image, snap, ..super::versions::of_machine(machine).await? };
+                let found = super::versions::of_machine(machine).await?;
+                let found = if versions.is_empty() { self.seen.hosts.on(found) } else { found };
                 versions.insert(distro.id.clone(), found);
             }
         }

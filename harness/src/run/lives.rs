@@ -14,6 +14,7 @@ use super::{
     observation::{LifeError, Observation},
     progress::{ClusterProgress, Progress},
     stages::{Stages, millis},
+    trouble::Trouble,
 };
 use crate::{
     events::Event,
@@ -114,7 +115,7 @@ impl<'a> Lives<'a> {
                     self.faults.lock().unwrap_or_else(PoisonError::into_inner).push(format!("{cluster}: {error}"));
                     self.options.events.emit(Event::Retry { cluster, error });
                 }
-                Err(Cut::Lab(error)) => return Ending::Broken(error.to_string()),
+                Err(Cut::Lab(error)) => return Ending::Broken(Trouble::of(&error).told()),
                 Err(Cut::Limit(reason)) => return Ending::Broken(reason),
             }
         }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use camino::Utf8PathBuf;
+use miette::Diagnostic;
 
 use super::{
     existing::{Existing, ExistingRecipe, SurveyError},
@@ -28,7 +29,7 @@ use crate::{
 };
 
 /// Why nothing can be made at all.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum MakerError {
     /// The sandbox could not be started.
     #[error(transparent)]
@@ -38,15 +39,18 @@ pub enum MakerError {
     Kubernetes(#[from] KubernetesError),
     /// What makes whole machines does not answer.
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Provider(#[from] ProviderError),
     /// The hosts of whole machines.
     #[error(transparent)]
     Pool(#[from] PoolError),
     /// Hosts that exist, as they were found.
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Survey(#[from] SurveyError),
     /// Nothing can be made that cannot be written down before.
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Ledger(#[from] LedgerError),
     /// The lab's own tools could not be asked for their versions.
     #[error(transparent)]
@@ -137,6 +141,15 @@ impl Maker {
         }
     }
 
+    /// What somebody should know who waits for the machines, one line each.
+    #[must_use]
+    pub fn notices(&self) -> &[String] {
+        match self {
+            Self::Whole(whole) => whole.notices(),
+            Self::Dataplane(_) | Self::Kubernetes(_) | Self::Existing(_) | Self::Kept(_) => &[],
+        }
+    }
+
     /// What runs on them.
     #[must_use]
     pub const fn cluster(&self) -> ClusterKind {
@@ -155,7 +168,11 @@ impl Maker {
             Self::Kubernetes(shared) => {
                 return Ok(super::versions::of_kubernetes_host(&shared.lab().machine("versions", "lab").await?).await?);
             }
-            Self::Whole(_) | Self::Existing(_) => return Ok(super::versions::of_host(&ThisHost).await?),
+            Self::Existing(_) => return Ok(super::versions::of_host(&ThisHost).await?),
+            Self::Whole(whole) => {
+                let (libvirt, qemu) = (whole.version("libvirt"), whole.version("qemu"));
+                return Ok(Host { libvirt, qemu, ..super::versions::of_host(&ThisHost).await? });
+            }
             Self::Kept(kept) => return Ok(kept.host().clone()),
         };
         Ok(super::versions::of_host(&lab.machine("versions", "lab").await?).await?)

@@ -17,6 +17,7 @@ pub mod progress;
 mod snaps;
 mod stages;
 pub mod trials;
+mod trouble;
 pub mod versions;
 mod ways;
 mod whole;
@@ -36,6 +37,7 @@ pub use self::{
     life::Life,
     maker::{Maker, MakerError, Recipe},
     snaps::Snaps,
+    trouble::Trouble,
     whole::{BootImage, LibvirtHosts, Owner, Size, WholeProvider, WholeRecipe, stamp},
 };
 use crate::{

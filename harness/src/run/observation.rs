@@ -6,12 +6,17 @@ use std::{
 };
 
 use lab_agent::protocol::ProbeResult;
+use miette::Diagnostic;
 use serde::{Deserialize, Serialize};
 
+use super::trouble::Trouble;
 use crate::{
     diagnose::{Explanation, evidence::Evidence},
     ledger::LedgerError,
-    model::{AccessPath, Outcome, Target, Vantage, report::TryReport},
+    model::{
+        AccessPath, Outcome, Target, Vantage,
+        report::{MachineReport, TryReport},
+    },
     provider::{MachineError, PoolError, ProviderError},
 };
 
@@ -59,7 +64,13 @@ pub struct HostFacts {
     pub verified: Vec<String>,
     /// SHA-256 of the image that the first was made from.
     pub image: Option<String>,
-    /// Revision of the snap that the cluster is.
+    /// The same of the other distros' machines, by distro.
+    #[serde(default)]
+    pub other_images: BTreeMap<String, String>,
+    /// What ran the instructions of virtual machines.
+    #[serde(default)]
+    pub processor: Option<String>,
+    /// Revision of the snap that the cluster is, of each where they differ.
     pub snap: Option<String>,
     /// Vantages that the cluster lacks, with the reason: cases from there are skipped.
     pub absent: BTreeMap<Vantage, String>,
@@ -81,6 +92,13 @@ pub struct OutOfReach {
 }
 
 impl HostFacts {
+    /// What is known beside what a machine says of itself, added to that.
+    #[must_use]
+    pub fn on(&self, machine: MachineReport) -> MachineReport {
+        let Self { image, other_images, processor, snap, .. } = self.clone();
+        MachineReport { image, other_images, processor, snap, ..machine }
+    }
+
     /// Why a path is not looked at; none when it is.
     #[must_use]
     pub fn skipped(&self, path: &AccessPath) -> Option<&str> {
@@ -111,7 +129,7 @@ pub struct Observation {
     /// What is known of the hosts.
     pub hosts: HostFacts,
     /// Versions on the first machine of each distro.
-    pub versions: BTreeMap<String, crate::model::report::MachineReport>,
+    pub versions: BTreeMap<String, MachineReport>,
     /// Why cases ended as they did, where it was looked for.
     pub explanations: Vec<Explanation>,
     /// What was collected from the machines, as installed only.
@@ -121,7 +139,7 @@ pub struct Observation {
 }
 
 /// Why a cluster's life ended early.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, Diagnostic)]
 pub enum LifeError {
     /// A machine.
     #[error(transparent)]
@@ -141,12 +159,14 @@ pub enum LifeError {
     Cluster(#[from] crate::cluster::ClusterError),
     /// What makes whole machines.
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Provider(#[from] ProviderError),
     /// The hosts of whole machines have too few places.
     #[error(transparent)]
     Places(#[from] PoolError),
     /// What is made could not be written down.
     #[error(transparent)]
+    #[diagnostic(transparent)]
     Ledger(#[from] LedgerError),
     /// A machine is not what its distro's file says, although its policy was applied.
     #[error("{machine} is not the {distro} that its file declares: {}", drift.join("; "))]
@@ -160,6 +180,7 @@ pub enum LifeError {
     },
     /// A step on the way to an installed cluster.
     #[error("{step} failed: {source}")]
+    #[diagnostic(forward(source))]
     Step {
         /// Which.
         step: super::progress::Phase,
@@ -168,7 +189,8 @@ pub enum LifeError {
     },
     /// Machines that several clusters share one after the other could not be made, and are not tried again.
     #[error("its machines could not be made: {0}")]
-    Hopeless(String),
+    #[diagnostic(forward(0))]
+    Hopeless(Trouble),
 }
 
 impl LifeError {

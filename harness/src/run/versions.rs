@@ -9,14 +9,11 @@ use crate::{
 pub async fn of_host(machine: &dyn Machine) -> Result<Host, MachineError> {
     Ok(Host {
         kernel: first_line(machine, &["uname", "-r"]).await?.unwrap_or_default(),
-        firewalld: None,
         nft: version(machine, &["nft", "--version"]).await?,
         iptables: first_line(machine, &["iptables", "--version"]).await?.as_deref().map(without_name),
-        ufw: None,
         nginx: version(machine, &["nginx", "-v"]).await?,
         dnsmasq: version(machine, &["dnsmasq", "--version"]).await?,
-        kubernetes: None,
-        containerd: None,
+        ..Host::default()
     })
 }
 

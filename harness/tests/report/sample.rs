@@ -194,11 +194,9 @@ fn run() -> Run {
             firewalld: Some("1.3.3".to_owned()),
             nft: Some("1.0.6".to_owned()),
             iptables: Some("1.8.9 (nf_tables)".to_owned()),
-            ufw: None,
             nginx: Some("1.22.1".to_owned()),
             dnsmasq: Some("2.90".to_owned()),
-            kubernetes: None,
-            containerd: None,
+            ..Host::default()
         },
         command: ["lab", "run", "rhel", "ubuntu"].map(str::to_owned).to_vec(),
         pathlab: "0.1.0".to_owned(),
@@ -234,12 +232,9 @@ fn distro(id: &str, verdict: Verdict) -> DistroReport {
             kernel: "6.18.5".to_owned(),
             firewalld: el9.then(|| "1.3.3".to_owned()),
             nft: Some("1.0.6".to_owned()),
-            image: None,
-            snap: None,
-            verified: Vec::new(),
-            drift: Vec::new(),
             declared,
             not_covered: not_covered.iter().map(|part| (*part).to_owned()).collect(),
+            ..MachineReport::default()
         },
         other_machines: Vec::new(),
     }

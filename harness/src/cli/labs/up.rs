@@ -22,10 +22,10 @@ use crate::{
     lab::{Lab, StartError, Starting, start},
     ledger::{About, LabName, Ledger, LedgerError},
     lock::Used,
-    model::{ClusterKind, report::MachineReport},
+    model::ClusterKind,
     plan::AS_INSTALLED,
     provider::MachineError,
-    run::{observation::HostFacts, progress::Progress, versions},
+    run::{progress::Progress, versions},
 };
 
 /// A lab that cannot be.
@@ -115,14 +115,11 @@ async fn used(lab: &Lab) -> Result<Used, MachineProblem> {
     // A remedy may have taken away what the distro has.
     for cluster in described.clusters.iter().filter(|cluster| cluster.state == AS_INSTALLED) {
         let Some((_, made)) = lab.cluster(&cluster.id) else { continue };
-        let HostFacts { mut image, mut snap, .. } = cluster.before.hosts.clone();
-        let mut asked: Vec<&str> = Vec::new();
-        for (distro, machine) in cluster.node_distros.iter().zip(made.nodes()) {
-            if !asked.contains(&distro.as_str()) {
-                asked.push(distro);
-                let (image, snap) = (image.take(), snap.take());
-                let machine = MachineReport { image, snap, ..versions::of_machine(&**machine).await? };
-                used = used.on_machine(distro, &machine);
+        for (index, (distro, machine)) in cluster.node_distros.iter().zip(made.nodes()).enumerate() {
+            if !cluster.node_distros[..index].contains(distro) {
+                let found = versions::of_machine(&**machine).await?;
+                let found = if index == 0 { cluster.before.hosts.on(found) } else { found };
+                used = used.on_machine(distro, &found);
             }
         }
     }
@@ -165,6 +162,7 @@ pub(in crate::cli) fn make(name: &LabName, asked: &Asked, selected: &Selected) -
     let progress = Progress::new(clusters.len());
     let mut shown: Vec<_> = clusters.iter().map(|_| None).collect();
     let tell = |news: Starting| match news {
+        Starting::Notice(notice) => tracing::warn!("{notice}"),
         Starting::Phase(index, phase) => {
             shown[index].get_or_insert_with(|| progress.cluster(clusters[index].id())).phase(phase);
         }

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::{error::MicroK8sError, node::Node};
-use crate::cluster::kube::ObjectName;
+use super::{admit, error::MicroK8sError, node::Node};
+use crate::{catalog::distro::FirewallKind, cluster::kube::ObjectName};
 
 /// The snap.
 pub(super) const MICROK8S: &str = "microk8s";
@@ -31,6 +31,8 @@ pub enum Added {
     Image(String),
     /// An object of the cluster.
     Object(ObjectName),
+    /// An address that a firewall lets in while nodes join.
+    Admission(FirewallKind, String),
 }
 
 impl Added {
@@ -51,6 +53,7 @@ impl Added {
             Self::Folder(_) => vec!["rm", "-rf"],
             Self::Addon(_) => vec!["microk8s", "disable"],
             Self::Image(_) => vec!["microk8s", "ctr", "image", "remove"],
+            Self::Admission(firewall, address) => admit::removal(*firewall, address),
             Self::Object(_) => Vec::new(),
         };
         match self {
@@ -62,7 +65,7 @@ impl Added {
             | Self::Snap(name)
             | Self::Addon(name)
             | Self::Image(name) => argv.push(name),
-            Self::Object(_) => {}
+            Self::Object(_) | Self::Admission(..) => {}
         }
         argv
     }
@@ -80,6 +83,7 @@ impl fmt::Display for Added {
             Self::Addon(name) => write!(f, "addon {name} of MicroK8s"),
             Self::Image(name) => write!(f, "image {name} in MicroK8s"),
             Self::Object(name) => write!(f, "{name}"),
+            Self::Admission(_, address) => write!(f, "address {address} let in by the firewall"),
         }
     }
 }

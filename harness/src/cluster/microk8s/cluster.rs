@@ -50,8 +50,8 @@ pub struct MicroK8s {
     pub(super) workload: Workload,
     /// Agents and the relay, as long as the cluster lives.
     pub(super) running: Mutex<Vec<Box<dyn Running>>>,
-    /// MicroK8s as it was found or installed on the first machine.
-    pub(super) installed: Option<InstalledSnap>,
+    /// MicroK8s as it was found or installed, machine by machine.
+    pub(super) installed: Vec<InstalledSnap>,
     machines: Vec<Arc<dyn Machine>>,
 }
 
@@ -70,7 +70,7 @@ impl MicroK8s {
             applied: Applied::default(),
             workload: Workload { addresses: Addresses::default(), agents: BTreeMap::new() },
             running: Mutex::default(),
-            installed: None,
+            installed: Vec::new(),
         }
     }
 
@@ -96,10 +96,10 @@ impl MicroK8s {
         &self.added
     }
 
-    /// MicroK8s as it was found or installed on the first machine; none before it was started.
+    /// MicroK8s as it was found or installed, machine by machine; none before it was started.
     #[must_use]
-    pub const fn installed(&self) -> Option<&InstalledSnap> {
-        self.installed.as_ref()
+    pub fn installed(&self) -> &[InstalledSnap] {
+        &self.installed
     }
 
     /// Ends what runs beside the cluster for the harness: agents and the relay. The cluster goes on, and another

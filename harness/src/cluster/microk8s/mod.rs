@@ -7,6 +7,7 @@
 mod added;
 mod additions;
 mod addon_pods;
+mod admit;
 mod boot_time;
 mod cluster;
 mod deploy;

@@ -7,11 +7,12 @@ use futures_util::future::join_all;
 use super::{
     added::Added,
     additions::{Additions, Noted},
+    admit::{admit, dismiss},
     cluster::MicroK8s,
     error::MicroK8sError,
     images::import,
     install::install,
-    join::{Role, join},
+    join::{Role, join, nodes},
     kubeconfig::{API_PORT, kubeconfig},
     launch_config::LaunchConfig,
     members::{Member, MicroK8sOptions},
@@ -47,12 +48,42 @@ impl MicroK8s {
             node(member, options, &mut Noted { list, notes, machine: member.machine.name() }).await
         });
         // All come to their end: a download that is cut off on one machine is begun anew, and says nothing of another.
-        let installed = join_all(steps).await.into_iter().collect::<Result<Vec<_>, _>>()?;
-        self.installed = installed.into_iter().next();
+        self.installed = join_all(steps).await.into_iter().collect::<Result<Vec<_>, _>>()?;
+        if self.members.len() == 1 || self.all_joined().await? {
+            return self.finish().await;
+        }
+        let joined = self.join_all().await;
+        let mut closed = Ok(());
+        for (index, member) in self.members.iter().enumerate() {
+            let node = Node::new(&*member.machine, &self.options.limits);
+            closed = dismiss(node, &mut self.added[index]).await.and(closed);
+        }
+        joined.and(closed)
+    }
+
+    /// Whether every machine is a node of the cluster already.
+    async fn all_joined(&self) -> Result<bool, MicroK8sError> {
+        let known = nodes(self.node(0)).await?;
+        Ok(self.names().iter().all(|name| known.iter().any(|known| known.eq_ignore_ascii_case(name))))
+    }
+
+    /// Makes all machines nodes of one cluster, past their own firewalls, and waits until they are ready.
+    async fn join_all(&mut self) -> Result<(), MicroK8sError> {
+        for (index, member) in self.members.iter().enumerate() {
+            let (list, machine) = (&mut self.added[index], member.machine.name());
+            let mut additions = Noted { list, notes: self.notes.as_ref(), machine };
+            let others = self.members.iter().map(|other| other.ip).filter(|ip| *ip != member.ip);
+            admit(Node::new(&*member.machine, &self.options.limits), others, &mut additions).await?;
+        }
         let first = self.members[0].ip;
         for (index, member) in self.members.iter().enumerate().skip(1) {
             join(self.node(0), first, self.node(index), member.machine.name(), Role::ControlPlane).await?;
         }
+        self.finish().await
+    }
+
+    /// Addons, and a way to the API of nodes that are ready.
+    async fn finish(&mut self) -> Result<(), MicroK8sError> {
         let mut list = std::mem::take(&mut self.added[0]);
         let mut additions = Noted { list: &mut list, notes: self.notes.as_ref(), machine: self.node(0).name() };
         let enabled = enable(self.node(0), &self.options.addons, &mut additions).await;

@@ -119,6 +119,10 @@ impl WholeMachine for LibvirtMachine {
         self.accelerator.patience()
     }
 
+    fn processor(&self) -> Option<&'static str> {
+        Some(self.accelerator.as_str())
+    }
+
     async fn console(&self) -> Result<Vec<u8>, ProviderError> {
         let folder = tempfile::tempdir().map_err(ProviderError::file("failed to make a folder for a console"))?;
         let folder = Utf8Path::from_path(folder.path()).unwrap_or(Utf8Path::new("/nowhere"));

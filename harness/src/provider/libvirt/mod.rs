@@ -16,7 +16,7 @@ mod state;
 mod storage;
 mod virsh;
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
 
@@ -24,7 +24,11 @@ use self::{lab::LibvirtLab, names::Names, state::LabState, storage::Pool, virsh:
 use super::{Machines, Provider, ProviderError, Wanted, wanted::check_wanted};
 use crate::ledger::{Entry, ReapError, Reaper, Record, Resource};
 
-pub use self::{accelerator::Accelerator, options::LibvirtOptions, virsh::advice};
+pub use self::{
+    accelerator::{Accelerator, kvm_advice},
+    options::LibvirtOptions,
+    virsh::advice,
+};
 
 /// Makes virtual machines with libvirt.
 #[derive(Clone, Debug)]
@@ -51,7 +55,11 @@ impl Provider for Libvirt {
     async fn check(&self) -> Result<Vec<String>, ProviderError> {
         self.virsh.run(&["version"]).await?;
         network::check(&self.virsh, &self.options).await?;
-        Ok(Vec::new())
+        Ok(Accelerator::notice(&self.virsh, &self.options).await?.into_iter().collect())
+    }
+
+    async fn versions(&self) -> Result<BTreeMap<String, String>, ProviderError> {
+        Ok(versions(&self.virsh.run(&["version"]).await?))
     }
 
     async fn create(&self, lab: Arc<Entry>, wanted: &[Wanted]) -> Result<Box<dyn Machines>, ProviderError> {
@@ -104,5 +112,25 @@ impl Reaper for Libvirt {
             Ok(false) => Err(ReapError::NotOurs(resource.to_string())),
             Err(error) => Err(ReapError::Failed(error.to_string())),
         }
+    }
+}
+
+/// What `virsh version` says of the programs behind it.
+fn versions(said: &str) -> BTreeMap<String, String> {
+    let of = |what: &str| said.lines().find_map(|line| line.strip_prefix(what)?.split_whitespace().next_back());
+    let known = [("libvirt", of("Using library: libvirt")), ("qemu", of("Running hypervisor: QEMU"))];
+    known.into_iter().filter_map(|(name, version)| Some((name.to_owned(), version?.to_owned()))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::versions;
+
+    #[test]
+    fn libvirt_and_qemu_say_their_versions() {
+        let said = "Compiled against library: libvirt 9.0.0\nUsing library: libvirt 9.0.0\nUsing API: QEMU 9.0.0\n\
+            Running hypervisor: QEMU 7.2.22\n\n";
+        let versions: Vec<_> = versions(said).into_iter().collect();
+        assert_eq!(versions, [("libvirt".into(), "9.0.0".into()), ("qemu".into(), "7.2.22".into())]);
     }
 }

@@ -6,15 +6,24 @@ use super::{Check, Status};
 
 const NAME: &str = "KVM";
 
+/// Who opens the device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Opener {
+    /// This user's own programs.
+    User,
+    /// A service, under a user of its own: what this user may do says nothing of it.
+    Service,
+}
+
 /// A machine without it is `status` for the provider that asks.
-pub(super) fn check(status: Status) -> Check {
+pub(super) fn check(status: Status, opener: Opener) -> Check {
     let processor = fs_err::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let device = OpenOptions::new().read(true).write(true).open("/dev/kvm").map(drop);
-    judge(status, &processor, device.map_err(|error| error.kind()))
+    judge(status, opener, &processor, device.map_err(|error| error.kind()))
 }
 
 /// The device alone proves nothing: it exists on machines whose processor lends no virtualisation to guests.
-fn judge(status: Status, processor: &str, device: Result<(), std::io::ErrorKind>) -> Check {
+fn judge(status: Status, opener: Opener, processor: &str, device: Result<(), std::io::ErrorKind>) -> Check {
     let capable = processor
         .lines()
         .filter(|line| line.starts_with("flags"))
@@ -28,6 +37,11 @@ fn judge(status: Status, processor: &str, device: Result<(), std::io::ErrorKind>
             "switch it on in the firmware, or allow nested virtualisation where this is a virtual machine itself",
         ),
         Ok(()) => Check::ok(NAME, "/dev/kvm opens and the processor has virtualisation"),
+        Err(std::io::ErrorKind::PermissionDenied) if opener == Opener::Service => Check::ok(
+            NAME,
+            "/dev/kvm is there and the processor has virtualisation; whether QEMU's user may open it shows with the \
+             first machine",
+        ),
         Err(std::io::ErrorKind::PermissionDenied) => Check::lacking(
             NAME,
             status,
@@ -47,20 +61,23 @@ fn judge(status: Status, processor: &str, device: Result<(), std::io::ErrorKind>
 mod tests {
     use std::io::ErrorKind;
 
-    use super::judge;
+    use super::{Opener, judge};
     use crate::provider::needs::Status;
 
     #[test]
     fn device_and_flag_are_both_needed() {
         let (intel, none) = ("flags\t\t: fpu vmx sse\n", "flags\t\t: fpu vmxish sse\n");
         let cases = [
-            (intel, Ok(()), Status::Ok),
-            (none, Ok(()), Status::Warning),
-            (intel, Err(ErrorKind::PermissionDenied), Status::Warning),
-            (intel, Err(ErrorKind::NotFound), Status::Warning),
+            (Opener::User, intel, Ok(()), Status::Ok),
+            (Opener::User, none, Ok(()), Status::Warning),
+            (Opener::User, intel, Err(ErrorKind::PermissionDenied), Status::Warning),
+            (Opener::User, intel, Err(ErrorKind::NotFound), Status::Warning),
+            (Opener::Service, none, Ok(()), Status::Warning),
+            (Opener::Service, intel, Err(ErrorKind::PermissionDenied), Status::Ok),
+            (Opener::Service, intel, Err(ErrorKind::NotFound), Status::Warning),
         ];
-        for (processor, device, status) in cases {
-            let check = judge(Status::Warning, processor, device);
+        for (opener, processor, device, status) in cases {
+            let check = judge(Status::Warning, opener, processor, device);
             assert_eq!(check.status, status, "{check:?}");
             assert_eq!(check.fix.is_none(), status == Status::Ok, "{check:?}");
         }

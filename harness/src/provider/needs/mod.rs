@@ -11,6 +11,9 @@ mod programs;
 
 use serde::Serialize;
 
+use super::libvirt::LibvirtOptions;
+
+use kvm::Opener;
 pub use programs::find_program;
 use programs::{Group, check_programs};
 
@@ -99,15 +102,21 @@ pub fn check_libvirt(uri: &str) -> Vec<Check> {
         Status::Missing => Check { status: Status::Warning, ..check },
         _ => check,
     }));
-    checks.push(kvm::check(Status::Warning));
+    let opener = if of_session(uri) { Opener::User } else { Opener::Service };
+    checks.push(kvm::check(Status::Warning, opener));
     checks
+}
+
+/// Whether it is the libvirt of this user alone, whose QEMU is this user's too.
+fn of_session(uri: &str) -> bool {
+    LibvirtOptions { uri: uri.to_owned(), ..LibvirtOptions::default() }.is_session()
 }
 
 /// Everything that the `multipass` provider needs.
 #[must_use]
 pub fn check_multipass() -> Vec<Check> {
     let mut checks = check_programs(Group::Multipass);
-    checks.push(kvm::check(Status::Missing));
+    checks.push(kvm::check(Status::Missing, Opener::User));
     checks
 }
 

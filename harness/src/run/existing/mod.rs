@@ -110,7 +110,7 @@ impl Existing {
         let names: Vec<&str> = hosts.iter().map(|host| host.name()).collect();
         let left = self.held.take_away(&names, Lasts::Life).await;
         if !left.is_empty() {
-            return Err(LifeError::Hopeless(left.join("\n")));
+            return Err(LifeError::Hopeless(left.join("\n").into()));
         }
         for host in &hosts {
             self.claim(host).await?;
@@ -125,7 +125,7 @@ impl Existing {
     }
 
     async fn claim(&self, host: &ExistingHost) -> Result<(), LifeError> {
-        let hopeless = |error: &dyn std::error::Error| LifeError::Hopeless(error.to_string());
+        let hopeless = |error: &dyn std::error::Error| LifeError::Hopeless(error.to_string().into());
         self.held.claim(host).await.map_err(|error| hopeless(&error))?;
         let removal = ["sh", "-c", NO_TRACE, "sh", TRACE_TABLE].map(str::to_owned).to_vec();
         let what = format!("table inet {TRACE_TABLE} of nftables");

@@ -7,6 +7,7 @@ use tokio::sync::Mutex;
 
 use super::{
     kept::{Keeping, read_facts, write_facts},
+    log::logged,
     outside::{FromOutside, Outside},
     tools::{MachineHost, Tools},
 };
@@ -16,6 +17,7 @@ use crate::{
     run::{
         observation::{HostFacts, LifeError},
         progress::Phase,
+        trouble::Trouble,
     },
 };
 
@@ -74,7 +76,7 @@ struct Made {
 }
 
 struct LastTry {
-    reason: String,
+    trouble: Trouble,
     may_pass: bool,
 }
 
@@ -116,7 +118,7 @@ impl Group {
             }
             Err(error) => {
                 self.take_down(tools).await;
-                let last = LastTry { reason: error.to_string(), may_pass: error.is_transport() };
+                let last = LastTry { trouble: Trouble::of(&error), may_pass: error.is_transport() };
                 *state = State::Nothing { tries, last: Some(last) };
                 Err(error)
             }
@@ -147,7 +149,7 @@ impl Group {
         let entry = self.keeping.as_ref().map_or_else(|| tools.entry(), |keeping| keeping.entry(tools))?;
         *self.held() = Some(Held { entry: Arc::clone(&entry), lease });
         let made = host.provider.create(Arc::clone(&entry), &self.wanted).await;
-        let machines = made.map_err(|error| step(Phase::Hosts)(error.into()))?;
+        let machines = logged(made.map_err(|error| step(Phase::Hosts)(error.into()))?, tools.log.as_ref());
         let hosts = prepare.prepare(machines.all()).await?;
         tell(Phase::Checkpoint);
         machines.checkpoint().await.map_err(|error| step(Phase::Checkpoint)(error.into()))?;
@@ -167,7 +169,7 @@ impl Group {
         let Some(entry) = keeping.left(tools, lease.host()).await? else { return Ok(None) };
         tell(Phase::Restore);
         *self.held() = Some(Held { entry: Arc::clone(&entry), lease });
-        let machines = host.provider.resume(Arc::clone(&entry)).await?;
+        let machines = logged(host.provider.resume(Arc::clone(&entry)).await?, tools.log.as_ref());
         let hosts = read_facts(&entry)?;
         State::made(host, &entry, machines, hosts).await.map(Some)
     }
@@ -237,13 +239,13 @@ impl State {
     fn begin(&mut self) -> Result<u32, LifeError> {
         let Self::Nothing { tries, last } = self else { return Ok(0) };
         match last {
-            Some(last) if *tries >= TRIES || !last.may_pass => return Err(LifeError::Hopeless(last.reason.clone())),
+            Some(last) if *tries >= TRIES || !last.may_pass => return Err(LifeError::Hopeless(last.trouble.clone())),
             _ => {}
         }
         *tries += 1;
         let number = *tries;
         // Holds unless this try comes to an end of its own.
-        *last = Some(LastTry { reason: "it was cut off before it ended".to_owned(), may_pass: true });
+        *last = Some(LastTry { trouble: "it was cut off before it ended".into(), may_pass: true });
         Ok(number)
     }
 

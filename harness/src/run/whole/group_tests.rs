@@ -2,6 +2,7 @@
 //! is done to them.
 
 use std::{
+    io,
     net::IpAddr,
     sync::{
         Arc, Mutex,
@@ -18,6 +19,7 @@ use super::{
     super::{
         observation::{HostFacts, LifeError},
         progress::Phase,
+        trouble::Trouble,
     },
     group::{Group, Prepare},
     kept::{Keeping, stamp},
@@ -28,7 +30,7 @@ use crate::{
     ledger::{About, Entry, Ledger, ReapError, Reaper, Record, Resource, State},
     provider::{
         Command, HostPool, Machine, MachineError, Machines, Output, Provider, ProviderError, Running, Stream, Wanted,
-        WholeMachine,
+        WholeMachine, command_log::CommandLog,
     },
 };
 
@@ -161,6 +163,7 @@ struct Preparing {
 enum Ending {
     Well,
     Drift,
+    Full,
     Never,
 }
 
@@ -168,6 +171,7 @@ enum Ending {
 impl Prepare for Preparing {
     async fn prepare(&self, machines: &[Arc<dyn WholeMachine>]) -> Result<HostFacts, LifeError> {
         self.log.lock().expect("a log").push(format!("prepare {}", machines[0].name()));
+        machines[0].run(&Command::new(["prepare"])).await?;
         match self.ending {
             Ending::Well => Ok(HostFacts { snap: Some("7964".to_owned()), ..HostFacts::default() }),
             Ending::Drift => Err(LifeError::Drift {
@@ -175,6 +179,10 @@ impl Prepare for Preparing {
                 distro: "rhel".to_owned(),
                 drift: vec!["SELinux is disabled, not enforcing".to_owned()],
             }),
+            Ending::Full => {
+                let (folder, reason) = ("/images".to_owned(), "1 MiB is free".to_owned());
+                Err(ProviderError::NoSpace { folder, reason }.into())
+            }
             Ending::Never => std::future::pending().await,
         }
     }
@@ -199,6 +207,7 @@ impl Test {
             hosts: vec![MachineHost { provider: Arc::new(provider), not_outside: Some("a test".to_owned()) }],
             pool: HostPool::new(vec!["test".to_owned()], 1).expect("a pool"),
             ledger: ledger.clone(),
+            log: None,
             about: About::new("libvirt"),
             distros: Mutex::default(),
             farewell: Mutex::default(),
@@ -210,7 +219,7 @@ impl Test {
     async fn clean(&self, ending: Ending) -> Result<usize, String> {
         let preparing = Preparing { log: Arc::clone(&self.log), ending };
         let clean = self.group.clean(&self.tools, &|_: Phase| (), &preparing).await;
-        clean.map(|clean| clean.machines.len()).map_err(|error| error.to_string())
+        clean.map(|clean| clean.machines.len()).map_err(|error| Trouble::of(&error).told())
     }
 
     /// What was done since the last look.
@@ -273,6 +282,56 @@ async fn what_cannot_pass_is_every_cluster_s_error_at_once() {
         assert!(error.ends_with("SELinux is disabled, not enforcing"), "{error}");
     }
     assert_eq!(test.done(), ["create", "prepare rhel-1", REMOVED]);
+}
+
+#[tokio::test]
+async fn every_cluster_hears_what_to_do() {
+    let test = Test::new(0);
+    for beginning in ["no space left", "its machines could not be made: no space left"] {
+        let error = test.clean(Ending::Full).await.expect_err("full");
+        assert!(error.starts_with(beginning) && error.contains("\nhelp: make room there"), "{error}");
+    }
+}
+
+/// What was written, for who asks.
+#[derive(Clone, Default)]
+struct Shared(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().expect("a list").extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn all_that_is_done_on_the_machines_is_in_the_log() {
+    let (mut test, shared) = (Test::new(0), Shared::default());
+    test.tools.log = Some(CommandLog::new(shared.clone(), |text| text.replace("hunter2", "[redacted]")));
+    let preparing = Preparing { log: Log::default(), ending: Ending::Well };
+    let clean = test.group.clean(&test.tools, &|_: Phase| (), &preparing).await.expect("machines");
+    let [machine] = clean.machines.as_slice() else { panic!("one machine") };
+    machine.run(&Command::new(["tool", "--password=hunter2"])).await.expect("runs");
+    machine.write_file("/etc/key".into(), b"hunter3", 0o600).await.expect("written");
+    machine.start(&Command::new(["serve"])).await.err().expect("idle");
+    machine.reboot(Duration::ZERO).await.expect("restarts");
+    assert_eq!(machine.address(), IpAddr::from([192, 0, 2, 1]));
+    test.group.end(&test.tools).await;
+    let written = String::from_utf8(shared.0.lock().expect("a list").clone()).expect("UTF-8");
+    let lines: Vec<serde_json::Value> = written.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let what = |line: &serde_json::Value| {
+        let kinds = ["command", "started", "written"];
+        kinds.iter().find_map(|kind| line[kind].as_str()).unwrap_or_default().to_owned()
+    };
+    let done: Vec<String> = lines.iter().map(what).collect();
+    assert_eq!(done, ["prepare", "tool --password=[redacted]", "/etc/key", "serve", "reboot"]);
+    assert!(lines.iter().all(|line| line["machine"] == "rhel-1" && line["at"].is_string()), "{written}");
+    assert!(lines[3]["failure"].to_string().contains("idle") && lines[4]["status"] == 0, "{written}");
+    assert!(!written.contains("hunter"), "{written}");
 }
 
 #[tokio::test]

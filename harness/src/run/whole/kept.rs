@@ -33,7 +33,7 @@ impl Keeping {
     /// For the machines of this cluster; none where the recipe asks for no such thing.
     pub(super) fn of(recipe: &WholeRecipe, plan: &ClusterPlan, key: &Key, wanted: &[Wanted]) -> Option<Self> {
         let lock = recipe.reuse.clone()?;
-        let recipe = WholeRecipe { reuse: None, ..recipe.clone() };
+        let recipe = WholeRecipe { reuse: None, log: None, ..recipe.clone() };
         // Whatever decides what the machines are like when they are prepared.
         let all = format!("{} {recipe:?} {key:?} {wanted:?} {:?}", env!("CARGO_PKG_VERSION"), plan.machines);
         let name = format!("kept-{}", hex::of(&Sha256::digest(all)[..8])).parse().expect("letters, digits and hyphens");

@@ -4,6 +4,7 @@ mod group;
 #[cfg(test)]
 mod group_tests;
 mod kept;
+mod log;
 mod outside;
 mod prepare;
 mod recipe;
@@ -12,7 +13,7 @@ mod subscription;
 mod tools;
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -54,6 +55,16 @@ pub enum Owner {
 pub struct Whole {
     recipe: WholeRecipe,
     stock: Stock,
+    facts: HostsFacts,
+}
+
+/// What the hosts of machines said of themselves.
+#[derive(Default)]
+struct HostsFacts {
+    /// What somebody should know who waits for machines, one line each.
+    notices: Vec<String>,
+    /// What makes the machines and its version, host by host.
+    versions: Vec<BTreeMap<String, String>>,
 }
 
 enum Stock {
@@ -90,10 +101,13 @@ impl Whole {
     /// Asks the provider whether it can make machines; nothing is made yet.
     pub(super) async fn start(recipe: WholeRecipe, owner: Owner) -> Result<Self, MakerError> {
         let mut hosts = recipe.provider.connect();
+        let mut facts = HostsFacts::default();
         for host in &hosts {
-            for notice in host.provider.check().await? {
-                tracing::warn!("{notice}");
-            }
+            facts.notices.extend(host.provider.check().await?);
+            facts.versions.push(host.provider.versions().await?);
+        }
+        for notice in &facts.notices {
+            tracing::warn!("{notice}");
         }
         let stock = match owner {
             Owner::Run => {
@@ -101,7 +115,8 @@ impl Whole {
                 let ledger = Ledger::open()?;
                 let (distros, farewell) = (Mutex::default(), Mutex::default());
                 let pool = recipe.provider.pool()?;
-                let tools = Box::new(Tools { hosts, pool, ledger, about, distros, farewell });
+                let log = recipe.log.as_deref().map(log::open).transpose()?;
+                let tools = Box::new(Tools { hosts, pool, log, ledger, about, distros, farewell });
                 Stock::Groups { tools, groups: Mutex::default() }
             }
             Owner::Lab(entry, plan) => {
@@ -110,7 +125,23 @@ impl Whole {
                 Stock::Residents(Box::new(Residents::new(host, entry, &recipe, &plan)))
             }
         };
-        Ok(Self { recipe, stock })
+        Ok(Self { recipe, stock, facts })
+    }
+
+    /// What somebody should know who waits for machines, one line each.
+    pub(super) fn notices(&self) -> &[String] {
+        &self.facts.notices
+    }
+
+    /// The version of a program that makes the machines; several where the hosts differ.
+    pub(super) fn version(&self, program: &str) -> Option<String> {
+        let mut known: Vec<&str> = Vec::new();
+        for version in self.facts.versions.iter().filter_map(|host| host.get(program)) {
+            if !known.contains(&version.as_str()) {
+                known.push(version);
+            }
+        }
+        (!known.is_empty()).then(|| known.join(" and "))
     }
 
     pub(super) const fn kind(&self) -> ProviderKind {
@@ -167,6 +198,7 @@ impl Whole {
             conditions(&*cluster, plan, When::BeforeCluster).await?;
         }
         let mut hosts = clean.hosts;
+        hosts.processor = clean.machines.first().and_then(|machine| machine.processor()).map(str::to_owned);
         hosts.absent = clean.not_outside.map(|reason| (Vantage::Outside, reason)).into_iter().collect();
         hosts.out_of_reach = clean.from_outside.out_of_reach;
         Ok(Installed { cluster, machines: clean.machines, hosts })

@@ -1,6 +1,10 @@
 //! From fresh machines to an installed cluster: packages, policy, MicroK8s.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use futures_util::future::{join_all, try_join_all};
@@ -11,7 +15,7 @@ use super::{
     subscription::{Subscription, registered, unregister},
 };
 use crate::{
-    catalog::scenario::When,
+    catalog::{distro::Distro, scenario::When},
     cluster::{
         Cluster as _,
         microk8s::{Limits, Member, MicroK8s, MicroK8sOptions},
@@ -82,15 +86,26 @@ impl<T: Fn(Phase) + Sync> Preparation<'_, T> {
         let mut cluster = cluster(recipe, plan, machines, None);
         tell(Phase::Policy);
         let facts = policy(&cluster, plan, machines).await.map_err(|error| failed(Phase::Policy, error))?;
+        // Conditions may have changed what the policy made of them.
+        let before = hosts::firewall_drift(&cluster, plan).await.map_err(|error| failed(Phase::Policy, error))?;
         tell(Phase::Cluster);
         let started = match cluster.start().await {
             Ok(()) => cluster.disconnect().await,
             Err(error) => Err(error),
         };
         started.map_err(|error| failed(Phase::Cluster, error))?;
-        let image = plan.machines.first().and_then(|distro| recipe.images.get(&distro.id));
-        let snap = cluster.installed().map(|snap| snap.revision.clone());
-        Ok(HostFacts { image: image.map(|image| image.sha256.clone()), snap, ..facts })
+        // Nothing of what let the nodes join may stay.
+        let drift = hosts::firewall_drift(&cluster, plan).await.map_err(|error| failed(Phase::Cluster, error))?;
+        if drift != before {
+            let (machine, distro) = (machines[0].name().to_owned(), plan.distro.id.clone());
+            return Err(failed(Phase::Cluster, LifeError::Drift { machine, distro, drift }));
+        }
+        let of = |distro: &Arc<Distro>| Some((distro.id.clone(), recipe.images.get(&distro.id)?.sha256.clone()));
+        let mut other_images: BTreeMap<String, String> = plan.machines.iter().filter_map(of).collect();
+        let image = other_images.remove(&plan.distro.id);
+        let revisions: BTreeSet<&str> = cluster.installed().iter().map(|snap| snap.revision.as_str()).collect();
+        let snap = (!revisions.is_empty()).then(|| revisions.into_iter().collect::<Vec<_>>().join(" and "));
+        Ok(HostFacts { image, other_images, snap, ..facts })
     }
 }
 

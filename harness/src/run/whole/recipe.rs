@@ -32,6 +32,8 @@ pub struct WholeRecipe {
     pub epel: Option<String>,
     /// Whether machines outlive the run, for a later one with this key of the lock.
     pub reuse: Option<String>,
+    /// Where every command that is run on a machine is written down; in the lab's own folder where it stays up.
+    pub log: Option<Utf8PathBuf>,
 }
 
 /// What makes whole machines.

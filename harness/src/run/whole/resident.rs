@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, ops::Range, sync::Arc};
 use tokio::sync::OnceCell;
 
 use super::{
+    log,
     outside::{FromOutside, Outside},
     recipe::WholeRecipe,
     tools::MachineHost,
@@ -12,7 +13,7 @@ use super::{
 use crate::{
     ledger::Entry,
     plan::{ClusterPlan, Plan},
-    provider::{Machines, Wanted, WholeMachine},
+    provider::{Machines, Wanted, WholeMachine, command_log::CommandLog},
     run::{observation::LifeError, progress::Phase},
 };
 
@@ -60,7 +61,9 @@ impl Residents {
     }
 
     async fn make(&self) -> Result<Made, LifeError> {
+        let log = log::open(&self.entry.folder().join(CommandLog::FILE))?;
         let machines = self.host.provider.create(Arc::clone(&self.entry), &self.wanted).await?;
+        let machines = log::logged(machines, Some(&log));
         let outside = match &self.host.not_outside {
             None => Outside::start(self.entry.folder(), &*machines).await?,
             Some(_) => None,

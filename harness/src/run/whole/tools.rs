@@ -9,7 +9,7 @@ use std::{
 use crate::{
     diagnose::evidence::{Area, Collected, Evidence, redact},
     ledger::{About, Entry, Ledger, LedgerError, State},
-    provider::{HostPool, Lease, Provider},
+    provider::{HostPool, Lease, Provider, command_log::CommandLog},
     run::maker::Farewell,
 };
 
@@ -27,6 +27,8 @@ pub(super) struct Tools {
     pub(super) hosts: Vec<MachineHost>,
     /// How many machines each of them has; of the same hosts in the same order.
     pub(super) pool: HostPool,
+    /// The log of all that is done on the machines, where one is kept.
+    pub(super) log: Option<Arc<CommandLog>>,
     pub(super) ledger: Ledger,
     pub(super) about: About,
     /// The distro of machines by their names.
