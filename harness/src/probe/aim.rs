@@ -200,6 +200,7 @@ mod tests {
             http: HttpRequest { path: "/".to_owned(), host: None },
             repeat: 1,
             expect: Expect::Ok(ExpectedSource::Any),
+            place: (0, 0).into(),
         };
         assert!(aim(&spec, &addresses(false), 0, 1000).is_ok());
         let refused = aim(&spec, &addresses(true), 0, 1000).expect_err("nothing is behind it");

@@ -27,8 +27,8 @@ mod tests {
                  1 (a) b) S 0 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 {ticks} 9 10 11\n"
             )
         };
-        assert_eq!(booted(&stat(2)).map(|time| time.as_second()), Some(1_700_000_000));
-        assert_eq!(booted(&stat(12_345)).map(|time| time.as_second()), Some(1_700_000_123));
+        assert_eq!(booted(&stat(2)).map(jiff::Timestamp::as_second), Some(1_700_000_000));
+        assert_eq!(booted(&stat(12_345)).map(jiff::Timestamp::as_second), Some(1_700_000_123));
         assert_eq!(booted("btime 1700000000\n"), None);
     }
 }

@@ -41,8 +41,8 @@ impl Machines for MultipassLab {
 
     async fn checkpoint(&self) -> Result<(), ProviderError> {
         try_join_all(self.machines.iter().map(|machine| async {
-            let Instance { multipass, instance, .. } = machine.instance();
-            multipass.snapshot(instance, SNAPSHOT).await?;
+            let Instance { multipass, id, .. } = machine.instance();
+            multipass.snapshot(id, SNAPSHOT).await?;
             is_back(machine).await
         }))
         .await
@@ -56,8 +56,8 @@ impl Machines for MultipassLab {
 
     async fn restore(&self) -> Result<(), ProviderError> {
         try_join_all(self.machines.iter().map(|machine| async {
-            let Instance { multipass, instance, .. } = machine.instance();
-            multipass.restore(instance, SNAPSHOT).await?;
+            let Instance { multipass, id, .. } = machine.instance();
+            multipass.restore(id, SNAPSHOT).await?;
             machine.returned().await;
             is_back(machine).await
         }))
@@ -67,8 +67,8 @@ impl Machines for MultipassLab {
 
     async fn park(&self) -> Result<(), ProviderError> {
         try_join_all(self.machines.iter().map(|machine| async {
-            let Instance { multipass, instance, .. } = machine.instance();
-            multipass.stop(instance).await
+            let Instance { multipass, id, .. } = machine.instance();
+            multipass.stop(id).await
         }))
         .await?;
         Ok(())
@@ -77,11 +77,11 @@ impl Machines for MultipassLab {
 
 /// A machine whose address is another one now is not the one that the cluster knows.
 async fn is_back(machine: &MultipassMachine) -> Result<(), ProviderError> {
-    let Instance { multipass, instance, .. } = machine.instance();
-    let (before, after) = (machine.address(), multipass.address(instance).await?);
+    let Instance { multipass, id, .. } = machine.instance();
+    let (before, after) = (machine.address(), multipass.address(id).await?);
     if before == after {
         return Ok(());
     }
-    let (name, before, after) = (instance.clone(), before.to_string(), after.to_string());
+    let (name, before, after) = (id.clone(), before.to_string(), after.to_string());
     Err(MultipassError::Moved { name, before, after }.into())
 }

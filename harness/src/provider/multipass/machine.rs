@@ -56,7 +56,7 @@ pub(super) struct Instance {
     /// As a machine of the lab.
     pub name: String,
     /// In Multipass.
-    pub instance: String,
+    pub id: String,
 }
 
 /// An instance as a machine.
@@ -68,8 +68,8 @@ pub struct MultipassMachine {
 }
 
 impl MultipassMachine {
-    pub(super) fn new(multipass: Multipass, name: String, instance: String, address: IpAddr) -> Self {
-        Self { instance: Instance { multipass, name, instance }, address, pipe: Mutex::new(false) }
+    pub(super) fn new(multipass: Multipass, name: String, id: String, address: IpAddr) -> Self {
+        Self { instance: Instance { multipass, name, id }, address, pipe: Mutex::new(false) }
     }
 
     pub(super) const fn instance(&self) -> &Instance {
@@ -108,7 +108,7 @@ impl Machine for MultipassMachine {
     async fn write_file(&self, path: &Utf8Path, content: &[u8], mode: u32) -> Result<(), MachineError> {
         let between = format!("/tmp/pathlab-{}", token());
         let limit = Duration::from_secs(60 + content.len() as u64 / SLOWEST_TRANSFER);
-        let to = format!("{}:{between}", self.instance.instance);
+        let to = format!("{}:{between}", self.instance.id);
         let sent = self.instance.multipass.call(&["transfer", "-", &to], content, limit).await;
         sent.map_err(|error| self.file(path, error.to_string()))?;
         let place = ["sh", "-ec", PLACE, "sh", &between, path.as_str(), &format!("{mode:o}")];
@@ -136,7 +136,7 @@ impl Machine for MultipassMachine {
             return Err(self.file(socket, "its path holds a quote"));
         }
         let line = format!("exec sudo -n {PIPE} pipe --socket '{socket}'");
-        let mut program = self.instance.multipass.program(&exec(&self.instance.instance, &line));
+        let mut program = self.instance.multipass.program(&exec(&self.instance.id, &line));
         program.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = program.spawn().map_err(|error| self.file(socket, format!("multipass: {error}")))?;
         match (child.stdout.take(), child.stdin.take()) {
@@ -157,13 +157,13 @@ impl WholeMachine for MultipassMachine {
     }
 
     async fn reboot(&self, limit: Duration) -> Result<(), MachineError> {
-        let Instance { multipass, name, instance } = &self.instance;
+        let Instance { multipass, name, id } = &self.instance;
         let lost =
             |error: super::MultipassError| MachineError::Lost { machine: name.clone(), reason: error.to_string() };
         let seconds = limit.as_secs().to_string();
         // Stopping has no limit of its own.
-        multipass.call(&["restart", instance, "--timeout", &seconds], &[], 2 * limit).await.map_err(lost)?;
-        multipass.wait_for(instance, &InstanceState::Running, limit).await.map_err(lost)
+        multipass.call(&["restart", id, "--timeout", &seconds], &[], 2 * limit).await.map_err(lost)?;
+        multipass.wait_for(id, &InstanceState::Running, limit).await.map_err(lost)
     }
 
     /// Multipass shows no console.

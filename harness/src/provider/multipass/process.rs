@@ -58,7 +58,7 @@ impl Process {
         }
         let token = token();
         let (line, mut input) = run_as_root(user, &command.argv, &token, limit);
-        let mut program = instance.multipass.program(&exec(&instance.instance, &line));
+        let mut program = instance.multipass.program(&exec(&instance.id, &line));
         program.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = program.spawn().map_err(|error| whose.not_started(format!("multipass: {error}")))?;
         let (Some(mut stdin), Some(stdout), Some(stderr)) =
@@ -161,7 +161,7 @@ impl Drop for Process {
 async fn kill(instance: &Instance, process: u32) {
     let line = kill_as_root(process);
     // A program that ended by itself cannot be killed, and that is as well.
-    drop(instance.multipass.ended(&exec(&instance.instance, &line), &[], KILLING).await);
+    drop(instance.multipass.ended(&exec(&instance.id, &line), &[], KILLING).await);
 }
 
 #[async_trait]

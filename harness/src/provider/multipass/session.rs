@@ -16,7 +16,7 @@ const BUFFER: usize = 64 << 10;
 /// Starts the program, as root.
 pub(super) fn start(instance: &Instance, user: &str, session: &Session) -> Box<dyn Stream> {
     let line = session_line(user, session);
-    let mut program = instance.multipass.bare(&exec(&instance.instance, &line));
+    let mut program = instance.multipass.bare(&exec(&instance.id, &line));
     program.stdin(Stdio::piped());
     let (ours, mut theirs) = tokio::io::duplex(BUFFER);
     let terminal = session.terminal;
