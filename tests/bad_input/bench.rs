@@ -63,6 +63,15 @@ spec:
   template:
     metadata: { labels: { app: zeus } }
     spec: { containers: [{ name: echo, image: pathlab/agent:1, ports: [{ containerPort: 8080 }] }] }
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: { name: zeus }
+spec:
+  rules:
+    - http:
+        paths:
+          - { path: /setup, pathType: Prefix, backend: { service: { name: zeus, port: { number: 80 } } } }
 ";
 
 /// A fresh folder with a home (`vm-images`, `scenarios/good`), an empty working directory and an empty

@@ -53,7 +53,9 @@ pub async fn machines_live_as_declared_and_return_to_their_checkpoint() -> Resul
     println!("cold start {made:?}, return to the checkpoint {cold:?}");
     attached_by_another_process(&lab).await?;
     restart(rhel, ubuntu).await?;
+    machines.park().await?;
     drop(machines);
+    resumed_by_a_later_run(&lab).await?;
     lab.end().await?;
     let by_hand = by_hand(accelerator)?;
     let ratio = made.as_secs_f64() / by_hand.as_secs_f64();
@@ -240,6 +242,19 @@ async fn attached_by_another_process(lab: &Lab) -> Result<(), Failed> {
         ensure(said.trim() == machine.name(), || said.clone())?;
     }
     Ok(())
+}
+
+/// Machines that one run has stopped are at their checkpoint for the next, agents included.
+async fn resumed_by_a_later_run(lab: &Lab) -> Result<(), Failed> {
+    for name in ["rhel", "ubuntu"] {
+        let state = sh(&format!("virsh domstate pathlab-life-{name}"))?;
+        ensure(state.trim() == "shut off", || format!("{name} is {state}"))?;
+    }
+    let started = Instant::now();
+    let machines = lab.libvirt.resume(Arc::clone(&lab.entry)).await?;
+    println!("resumed: {:?}", started.elapsed());
+    let [rhel, ubuntu] = machines.all() else { return Err("two machines".into()) };
+    paths(rhel, ubuntu, Outcome::Rejected).await
 }
 
 /// The policy is what the machine starts with.

@@ -178,10 +178,11 @@ impl Group {
     pub(super) async fn end(&self, tools: &Tools) {
         let nothing = State::Nothing { tries: 0, last: None };
         let state = std::mem::replace(&mut *self.state.lock().await, nothing);
-        match (&self.keeping, state) {
-            (Some(keeping), State::Made(made)) => self.keep(keeping, made, tools).await,
-            _ => self.take_down(tools).await,
+        if let (Some(keeping), State::Made(made)) = (&self.keeping, state) {
+            return self.keep(keeping, made, tools).await;
         }
+        // Whatever there was of them has let go of the lab by now.
+        self.take_down(tools).await;
     }
 
     async fn keep(&self, keeping: &Keeping, made: Box<Made>, tools: &Tools) {
