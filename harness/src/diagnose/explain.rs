@@ -62,8 +62,8 @@ static NEXT_PORT: AtomicU16 = AtomicU16::new(0);
 /// Explains failing cases of one cluster. `machines` are in the order that the contexts' indices refer to. The
 /// explanations are in the order of the cases. Does nothing at all when there are none.
 ///
-/// Where a trace had holes or could not be made, what stayed unknown is tried again with fewer cases at a time. A case
-/// of many exchanges, or of one with any of several pods, that passes is tried again until it fails.
+/// What stayed unknown is tried again with fewer cases at a time, in the end alone, since one may be in another's way; once
+/// more where the trace had holes or could not be made. A case of many exchanges, or of one with any of several pods, that passes is tried again until it fails.
 ///
 /// # Errors
 /// When a machine is lost or its counters cannot be read. A machine without nft is no error: causes then rest on
@@ -90,7 +90,7 @@ pub async fn explain(
             }
             found[*case] = Some(explanation);
         }
-        if traced.machines.iter().any(|machine| machine.gap.is_some()) {
+        if batch.cases.len() > 1 || traced.machines.iter().any(|machine| machine.gap.is_some()) {
             waiting.extend(batch.smaller(&unknown));
         }
         if !passed.is_empty() {

@@ -27,9 +27,11 @@ impl ClusterPlan {
         })
     }
 
-    /// A scenario whose hosts differ from their distro's own policy says nothing where none of them does.
+    /// A scenario whose hosts differ from their distro's own policy says nothing of other distros' hosts where none does.
+    /// Of its own distros, those that do not differ are there to be compared with.
     fn without_point(&self) -> Option<String> {
-        if self.scenario.conditions.is_empty() || self.conditions().next().is_some() {
+        let own = self.scenario.distros.iter().any(|distro| distro.id == self.distro.id);
+        if own || self.scenario.conditions.is_empty() || self.conditions().next().is_some() {
             return None;
         }
         let mut hosts: Vec<String> = self.scenario.conditions.iter().filter_map(Condition::hosts).collect();
@@ -86,6 +88,9 @@ mod tests {
             cluster(reload.clone(), "ubuntu").not_carried(ProviderKind::Netns).as_deref(),
             Some("what it is about is not on ubuntu-22.04: its conditions are for hosts with firewalld")
         );
+        let mut compared = reload.clone();
+        compared.distros.push(Arc::clone(catalog().distros().named("ubuntu").expect("there")));
+        assert_eq!(cluster(compared, "ubuntu").not_carried(ProviderKind::Netns), None);
         let mut one = reload;
         one.conditions[0].applies_to = Some(AppliesTo::Firewall(FirewallKind::Ufw));
         let one = cluster(one, "ubuntu");

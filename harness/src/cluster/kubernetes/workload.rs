@@ -45,6 +45,7 @@ const BACKEND_SOCKET: &str = "/run/agent-backend.sock";
 impl Kubernetes {
     pub(super) async fn deploy_all(&mut self) -> Result<(), KubernetesError> {
         let manifests = self.scenario.manifests.clone();
+        self.apply(&[own::dns_service(IpAddr::V4(DNS_SERVICE_IP))]).await?;
         self.apply(&manifests).await?;
         self.observe().await?;
         let dns = self.dns();

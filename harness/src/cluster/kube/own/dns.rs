@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Program, container, deployment, files, manifest, pod_spec};
 use crate::catalog::scenario::Manifest;
@@ -24,28 +24,40 @@ pub struct Dns<'a> {
     pub cluster_ip: IpAddr,
 }
 
+/// The service alone: its address must be its own before the API server gives it to somebody else's.
+#[must_use]
+pub fn dns_service(cluster_ip: IpAddr) -> Manifest {
+    manifest("dns-service.yaml", &[service(cluster_ip)])
+}
+
 /// A DNS server with its service, as a manifest.
 #[must_use]
 pub fn dns(dns: &Dns<'_>) -> Manifest {
-    let labels = json!({"k8s-app": "kube-dns"});
+    let labels = labels();
     let port = |name: &str, protocol: &str| json!({"name": name, "containerPort": 53, "protocol": protocol});
     let ports = json!([port("dns", "UDP"), port("dns-tcp", "TCP")]);
     let volume = json!({"name": "files", "configMap": {"name": NAME}});
     let mut spec = pod_spec(dns.node, &[container(NAME, &dns.program, &ports)], &[volume]);
     // Its own names come from nobody else.
     spec["dnsPolicy"] = json!("Default");
-    let service_port =
-        |name: &str, protocol: &str| json!({"name": name, "port": 53, "targetPort": name, "protocol": protocol});
-    let service = json!({
+    let deployment = deployment(NAMESPACE, NAME, &labels, &dns.program, &spec);
+    manifest("dns.yaml", &[files(NAMESPACE, NAME, &dns.program), deployment, service(dns.cluster_ip)])
+}
+
+fn service(cluster_ip: IpAddr) -> Value {
+    let port = |name: &str, protocol: &str| json!({"name": name, "port": 53, "targetPort": name, "protocol": protocol});
+    json!({
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": {"name": "kube-dns", "namespace": NAMESPACE, "labels": labels},
+        "metadata": {"name": "kube-dns", "namespace": NAMESPACE, "labels": labels()},
         "spec": {
-            "clusterIP": dns.cluster_ip,
-            "selector": labels,
-            "ports": [service_port("dns", "UDP"), service_port("dns-tcp", "TCP")],
+            "clusterIP": cluster_ip,
+            "selector": labels(),
+            "ports": [port("dns", "UDP"), port("dns-tcp", "TCP")],
         },
-    });
-    let deployment = deployment(NAMESPACE, NAME, &labels, &dns.program, &spec);
-    manifest("dns.yaml", &[files(NAMESPACE, NAME, &dns.program), deployment, service])
+    })
+}
+
+fn labels() -> Value {
+    json!({"k8s-app": "kube-dns"})
 }

@@ -13,7 +13,7 @@ use camino::Utf8PathBuf;
 use serde_json::{Value, json};
 
 pub use self::{
-    dns::{Dns, dns},
+    dns::{Dns, dns, dns_service},
     ingress::{IngressNode, ingress},
     prober::{Prober, probers},
 };
