@@ -2,27 +2,23 @@
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
-use camino::Utf8PathBuf;
+use camino::Utf8Path;
 
-use crate::{
-    catalog::distro::Zone,
-    provider::{Machine, MachineError},
-};
+use super::files::Files;
+use crate::catalog::distro::Zone;
 
-/// Writes `firewalld.conf` and the changed zones.
-pub(super) async fn write_configuration(
-    machine: &dyn Machine,
+/// `firewalld.conf` and the changed zones.
+pub(super) fn configuration(
     default_zone: &str,
     conf: &BTreeMap<String, String>,
     zones: &BTreeMap<String, Zone>,
-) -> Result<(), MachineError> {
-    let folder = Utf8PathBuf::from("/etc/firewalld");
-    machine.write_file(&folder.join("firewalld.conf"), main_conf(default_zone, conf).as_bytes(), 0o644).await?;
+    files: &mut Files,
+) {
+    let folder = Utf8Path::new("/etc/firewalld");
+    files.add(&folder.join("firewalld.conf"), &main_conf(default_zone, conf));
     for (name, zone) in zones {
-        let path = folder.join("zones").join(format!("{name}.xml"));
-        machine.write_file(&path, zone_xml(name, zone).as_bytes(), 0o644).await?;
+        files.add(&folder.join(format!("zones/{name}.xml")), &zone_xml(name, zone));
     }
-    Ok(())
 }
 
 fn main_conf(default_zone: &str, conf: &BTreeMap<String, String>) -> String {

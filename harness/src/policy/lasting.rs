@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
+use super::files::Files;
 use crate::{
     catalog::distro::{Selinux, SysctlValue},
     provider::{Command, Machine, MachineError},
@@ -13,19 +14,16 @@ const SYSCTLS: &str = "/etc/sysctl.d/98-pathlab-policy.conf";
 /// Changes the mode of this boot (`$1`) and of the next ones (`$2`).
 const SELINUX: &str = r#"setenforce "$1"; sed -i "s/^SELINUX=.*/SELINUX=$2/" /etc/selinux/config"#;
 
-/// Writes the kernel settings down where the machine reads them when it starts.
-pub(super) async fn sysctls(
-    machine: &dyn Machine,
-    sysctls: &BTreeMap<String, SysctlValue>,
-) -> Result<(), MachineError> {
+/// The kernel settings, where the machine reads them when it starts.
+pub(super) fn sysctls(sysctls: &BTreeMap<String, SysctlValue>, files: &mut Files) {
     if sysctls.is_empty() {
-        return Ok(());
+        return;
     }
     let mut text = String::new();
     for (key, value) in sysctls {
         writeln!(text, "{key} = {value}").expect("a String takes everything");
     }
-    machine.write_file(SYSCTLS.into(), text.as_bytes(), 0o644).await
+    files.add(SYSCTLS.into(), &text);
 }
 
 /// Sets the SELinux mode where there is SELinux. It cannot be switched on or off in a running machine: one that has

@@ -2,6 +2,7 @@
 //!
 //! Everything is done with the distro's own programs through [`Machine`], the same way on every provider.
 
+mod files;
 mod firewalld;
 mod lasting;
 mod sysctl;
@@ -13,6 +14,7 @@ use crate::{
     provider::{Command, Machine, MachineError},
 };
 
+use self::files::Files;
 pub use self::verify::{Verified, verify};
 
 /// What kind of host a policy is applied to.
@@ -24,37 +26,55 @@ pub enum HostKind {
     Whole,
 }
 
-/// Switches firewalld on. One that ran already, as an installation leaves it, has read other files.
+/// Switches firewalld on. One that ran already, as an installation leaves it, has read other files. Nothing of the unit
+/// changes, so that systemd need not read all units again for it.
 const ENABLE_FIREWALLD: &str = "state=$(systemctl is-active firewalld) || :
-systemctl enable --now firewalld
+systemctl --no-reload enable firewalld
+systemctl start firewalld
 case $state in inactive | failed | unknown) ;; *) firewall-cmd --reload ;; esac";
 
 /// Applies a policy. Returns what of it this kind of host cannot carry, one line each.
+///
+/// Its parts have nothing to do with each other, and run at the same time.
 pub async fn apply(machine: &dyn Machine, policy: &Policy, kind: HostKind) -> Result<Vec<String>, MachineError> {
-    let mut not_covered = sysctl::apply(machine, &policy.sysctls).await?;
-    match &policy.firewall {
-        Firewall::None => {}
-        Firewall::Firewalld { default_zone, conf, zones } => {
-            firewalld::write_configuration(machine, default_zone, conf, zones).await?;
-            match kind {
-                HostKind::Namespace => must_run(machine, &["systemctl", "enable", "--now", "firewalld"]).await?,
-                HostKind::Whole => must_run(machine, &["sh", "-ec", ENABLE_FIREWALLD]).await?,
-            }
-        }
-        Firewall::Ufw { enabled, rules } => {
-            if *enabled {
-                ufw::enable(machine, rules).await?;
-            }
-        }
-    }
-    if kind == HostKind::Whole {
-        lasting::sysctls(machine, &policy.sysctls).await?;
-        lasting::selinux(machine, policy.selinux).await?;
-    }
+    let (mut not_covered, (), ()) = tokio::try_join!(
+        sysctl::apply(machine, &policy.sysctls),
+        files_and_firewall(machine, policy, kind),
+        mode(machine, policy.selinux, kind),
+    )?;
     if kind == HostKind::Namespace && policy.selinux != Selinux::Disabled {
         not_covered.push(format!("SELinux {}", format!("{:?}", policy.selinux).to_lowercase()));
     }
     Ok(not_covered)
+}
+
+async fn files_and_firewall(machine: &dyn Machine, policy: &Policy, kind: HostKind) -> Result<(), MachineError> {
+    let mut files = Files::default();
+    if kind == HostKind::Whole {
+        lasting::sysctls(&policy.sysctls, &mut files);
+    }
+    match &policy.firewall {
+        Firewall::None | Firewall::Ufw { enabled: false, .. } => files.write_and_run(machine, "").await,
+        Firewall::Firewalld { default_zone, conf, zones } => {
+            firewalld::configuration(default_zone, conf, zones, &mut files);
+            let enable = match kind {
+                HostKind::Namespace => "systemctl enable --now firewalld",
+                HostKind::Whole => ENABLE_FIREWALLD,
+            };
+            files.write_and_run(machine, enable).await
+        }
+        Firewall::Ufw { enabled: true, rules } => {
+            files.write_and_run(machine, "").await?;
+            ufw::enable(machine, rules).await
+        }
+    }
+}
+
+async fn mode(machine: &dyn Machine, selinux: Selinux, kind: HostKind) -> Result<(), MachineError> {
+    match kind {
+        HostKind::Namespace => Ok(()),
+        HostKind::Whole => lasting::selinux(machine, selinux).await,
+    }
 }
 
 /// Runs a program that must succeed.

@@ -36,14 +36,21 @@ pub async fn verify(machine: &dyn Machine, policy: &Policy) -> Result<Verified, 
         Firewall::Ufw { enabled: true, .. } => ("inactive", "active"),
         Firewall::None | Firewall::Ufw { enabled: false, .. } => ("inactive", "inactive"),
     };
-    let runs = unit(machine, "is-active", "firewalld").await?;
+    let (runs, runs_ufw, mode, settings) = tokio::try_join!(
+        unit(machine, "is-active", "firewalld"),
+        ufw_status(machine),
+        selinux(machine),
+        sysctls(machine, &policy.sysctls)
+    )?;
     found.compare("firewalld", if runs == "active" { "active" } else { "inactive" }, firewalld);
-    found.compare("ufw", ufw_status(machine).await?, ufw);
+    found.compare("ufw", runs_ufw, ufw);
     if let (Firewall::Firewalld { default_zone, zones, .. }, "active") = (&policy.firewall, runs.as_str()) {
         firewalld_as_declared(machine, default_zone, zones, &mut found).await?;
     }
-    found.compare("SELinux", selinux(machine).await?, name(policy.selinux));
-    sysctls(machine, &policy.sysctls, &mut found).await?;
+    found.compare("SELinux", mode, name(policy.selinux));
+    for (key, declared) in &policy.sysctls {
+        found.compare(key, &value(&settings, key), &declared.to_string());
+    }
     Ok(found)
 }
 
@@ -72,17 +79,19 @@ async fn firewalld_as_declared(
     Ok(())
 }
 
-async fn sysctls(
-    machine: &dyn Machine,
-    declared: &BTreeMap<String, SysctlValue>,
-    found: &mut Verified,
-) -> Result<(), MachineError> {
-    for (key, value) in declared {
-        let is = machine.run(&Command::new(["sysctl", "-n", key])).await?.text();
-        let is: Vec<&str> = is.split_whitespace().collect();
-        found.compare(key, &is.join(" "), &value.to_string());
+/// One answer for all keys; a key that the machine does not have is not in it.
+async fn sysctls(machine: &dyn Machine, declared: &BTreeMap<String, SysctlValue>) -> Result<String, MachineError> {
+    if declared.is_empty() {
+        return Ok(String::new());
     }
-    Ok(())
+    let command = Command::new(["sysctl", "-e"].into_iter().chain(declared.keys().map(String::as_str)));
+    Ok(machine.run(&command).await?.text())
+}
+
+/// The value of a key in what `sysctl` printed.
+fn value(printed: &str, key: &str) -> String {
+    let is = printed.lines().find_map(|line| line.split_once('=').filter(|(name, _)| name.trim() == key));
+    is.map(|(_, value)| value.split_whitespace().collect::<Vec<_>>().join(" ")).unwrap_or_default()
 }
 
 async fn unit(machine: &dyn Machine, question: &str, unit: &str) -> Result<String, MachineError> {
