@@ -17,7 +17,7 @@ use pathlab::{
     cluster::workload::AgentSocket,
     policy::{self, HostKind},
     probe::run_batch,
-    provider::{Command, Machine, Machines, Provider, WholeMachine},
+    provider::{Command, Machine, Machines, Provider, Wanted, WholeMachine},
 };
 
 use super::{
@@ -31,19 +31,22 @@ const SOCKET: &str = "/run/pathlab/agent.sock";
 const REBOOT: Duration = Duration::from_secs(600);
 
 /// How many times as long as a boot by hand it may take until the machines are what their distros are.
-const AT_MOST: f64 = 2.5;
+const AT_MOST: f64 = 1.2;
 
 /// One life, as making it is what takes the time.
 pub async fn machines_live_as_declared_and_return_to_their_checkpoint() -> Result<(), Failed> {
     let lab = Lab::new("life")?;
+    // As every run does before it looks at images.
+    lab.libvirt.check().await?;
+    let accelerator = if lab.libvirt.try_kvm(&lab.entry).await?.is_none() { "kvm" } else { "tcg" };
+    let by_hand = boot_by_hand(accelerator)?;
     let started = Instant::now();
-    let machines = lab.libvirt.create(Arc::clone(&lab.entry), &[wanted("rhel"), wanted("ubuntu")]).await?;
+    let machines = lab.libvirt.create(Arc::clone(&lab.entry), &[proven("rhel")?, proven("ubuntu")?]).await?;
     let booted = started.elapsed();
     let [rhel, ubuntu] = machines.all() else { return Err("two machines".into()) };
     apply_policies(rhel, ubuntu).await?;
     let made = started.elapsed();
-    let accelerator = accelerator()?;
-    println!("two machines with their policies: {made:?}");
+    println!("booted by hand {by_hand:?}; booted {booted:?}, with their policies {made:?}");
 
     they_are_what_was_asked_for(rhel, ubuntu).await?;
     policies_are_read_back(rhel, ubuntu).await?;
@@ -57,14 +60,26 @@ pub async fn machines_live_as_declared_and_return_to_their_checkpoint() -> Resul
     drop(machines);
     resumed_by_a_later_run(&lab).await?;
     lab.end().await?;
-    let by_hand = by_hand(accelerator)?;
-    let ratio = made.as_secs_f64() / by_hand.as_secs_f64();
-    println!(
-        "the slower of two booted by hand: {by_hand:?}; made {made:?}, booted {booted:?}: {ratio:.2} times as long"
-    );
-    // The aim is 1.2. Minutes lie between the two, and what else the processors do meanwhile counts for one of them only (twice
-    // as long was seen beside other tests): what is let pass is more, and the number is told.
-    ensure(ratio <= AT_MOST, || format!("{made:?}, by hand {by_hand:?}: {ratio:.2} times as long"))
+    as_fast_as_by_hand(made, by_hand, accelerator)
+}
+
+/// Compares with the boot by hand of the same run. A builder's speed may change from one minute to the next: before
+/// anything is blamed, a second boot by hand tells what the builder does now.
+fn as_fast_as_by_hand(made: Duration, by_hand: Duration, accelerator: &str) -> Result<(), Failed> {
+    let ratio = |by_hand: Duration| made.as_secs_f64() / by_hand.as_secs_f64();
+    println!("{:.2} times as long as by hand", ratio(by_hand));
+    if ratio(by_hand) <= AT_MOST {
+        return Ok(());
+    }
+    let again = boot_by_hand(accelerator)?;
+    println!("by hand again {again:?}: {:.2} times as long", ratio(again));
+    ensure(ratio(again) <= AT_MOST, || format!("{made:?}, by hand {by_hand:?} and {again:?}"))
+}
+
+/// A machine of an image that must be what it is now.
+fn proven(name: &str) -> Result<Wanted, Failed> {
+    let sum = sh(&format!("sha256sum {}", image()))?;
+    Ok(Wanted { sha256: sum.split_whitespace().next().map(str::to_owned), ..wanted(name) })
 }
 
 /// firewalld as a RHEL installation has it.
@@ -250,6 +265,17 @@ async fn resumed_by_a_later_run(lab: &Lab) -> Result<(), Failed> {
         let state = sh(&format!("virsh domstate pathlab-life-{name}"))?;
         ensure(state.trim() == "shut off", || format!("{name} is {state}"))?;
     }
+    // Somebody changes a byte of what their disks start from, and puts it back.
+    let base = "/var/lib/libvirt/images/pathlab-life/base-0.qcow2";
+    let flip = format!(
+        "byte=$(tail -c 4096 {base} | head -c 1 | od -An -tu1); at=$(($(stat -c %s {base}) - 4096))
+        printf \"\\\\$(printf %03o $((byte ^ 1)))\" | dd of={base} bs=1 seek=$at conv=notrunc status=none"
+    );
+    sh(&flip)?;
+    let refused = lab.libvirt.resume(Arc::clone(&lab.entry)).await.err().map(|error| error.to_string());
+    let refused = refused.unwrap_or_else(|| "they were started".to_owned());
+    ensure(refused.contains("somebody changed it"), || refused.clone())?;
+    sh(&flip)?;
     let started = Instant::now();
     let machines = lab.libvirt.resume(Arc::clone(&lab.entry)).await?;
     println!("resumed: {:?}", started.elapsed());
@@ -272,60 +298,69 @@ async fn restart(rhel: &Arc<dyn WholeMachine>, ubuntu: &Arc<dyn WholeMachine>) -
     Ok(())
 }
 
-/// What runs the instructions of the lab's machines, with its processor, as QEMU's arguments name them.
-fn accelerator() -> Result<(&'static str, &'static str), Failed> {
-    let xml = sh("virsh dumpxml pathlab-life-rhel")?;
-    Ok(if xml.contains("<domain type='kvm'") { ("q35,accel=kvm", "host") } else { ("q35,accel=tcg", "max") })
-}
-
-/// Boots two guests with QEMU by hand, at the same time; returns how long the slower one takes until cloud-init is
-/// through, which is what the provider waits for.
-fn by_hand((machine, processor): (&str, &str)) -> Result<Duration, Failed> {
+/// Boots two guests with QEMU by hand, at the same time; returns how long it takes until both are what the provider
+/// waits for: cloud-init is through, and somebody is logged in.
+fn boot_by_hand(accelerator: &str) -> Result<Duration, Failed> {
     let folder = tempfile::tempdir()?;
     let path = folder.path().to_str().ok_or("UTF-8")?.to_owned();
     let image = image();
-    let mut guests = Vec::new();
+    sh(&format!("ssh-keygen -q -t ed25519 -N '' -f {path}/key"))?;
     let started = Instant::now();
-    for name in ["one", "two"] {
+    let mut guests = Vec::new();
+    for (name, port) in [("one", 2201), ("two", 2202)] {
         sh(&format!(
             "cd {path}; mkdir {name}; printf 'instance-id: {name}' >{name}/meta-data
             printf '#cloud-config\\nlocale: false\\nssh_genkeytypes: [ed25519]\\n' >{name}/user-data
+            printf 'ssh_authorized_keys: [%s]\\n' \"$(cat key.pub)\" >>{name}/user-data
             xorrisofs -quiet -volid cidata -joliet -rock -output {name}.iso {name} 2>/dev/null
             qemu-img create -q -f qcow2 -b {image} -F qcow2 {name}.qcow2 4G"
         ))?;
+        let network = format!("user,id=n,restrict=on,hostfwd=tcp:127.0.0.1:{port}-:22");
         let guest = Process::new("qemu-system-x86_64")
-            .args(["-machine", machine, "-cpu", processor, "-m", "1024", "-smp", "1", "-display", "none"])
+            .args(["-machine", &format!("q35,accel={accelerator}"), "-cpu", "max", "-m", "1024", "-smp", "1"])
+            .args(["-display", "none", "-vga", "none", "-monitor", "none"])
             .args(["-drive", &format!("file={path}/{name}.qcow2,if=virtio,format=qcow2,cache=unsafe")])
             .args(["-drive", &format!("file={path}/{name}.iso,if=virtio,format=raw,readonly=on")])
-            .args([
-                "-netdev",
-                "user,id=n,restrict=on",
-                "-device",
-                "virtio-net-pci,netdev=n",
-                "-device",
-                "virtio-rng-pci",
-            ])
-            .args(["-serial", &format!("file:{path}/{name}.console"), "-monitor", "none"])
+            .args(["-netdev", &network, "-device", "virtio-net-pci,netdev=n", "-device", "virtio-rng-pci"])
+            .args(["-serial", &format!("file:{path}/{name}.console")])
             .stdin(Stdio::null())
             .spawn()?;
-        guests.push(Guest(guest, format!("{path}/{name}.console")));
+        guests.push(Guest { process: guest, console: format!("{path}/{name}.console"), port });
     }
     for guest in &guests {
-        let is_through =
-            || std::fs::read(&guest.1).is_ok_and(|bytes| String::from_utf8_lossy(&bytes).contains(" finished at "));
-        while !is_through() {
-            ensure(started.elapsed() < REBOOT, || "no end of the boot by hand".to_owned())?;
-            std::thread::sleep(Duration::from_millis(200));
-        }
+        guest.wait(started, &path)?;
     }
     Ok(started.elapsed())
 }
 
-struct Guest(Child, String);
+/// A machine that was started by hand.
+struct Guest {
+    process: Child,
+    console: String,
+    port: u16,
+}
+
+impl Guest {
+    fn wait(&self, started: Instant, keys: &str) -> Result<(), Failed> {
+        let is_through = || {
+            std::fs::read(&self.console).is_ok_and(|bytes| String::from_utf8_lossy(&bytes).contains(" finished at "))
+        };
+        let login = format!(
+            "ssh -p {} -i {keys}/key -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null \
+                -o ConnectTimeout=30 debian@127.0.0.1 sudo true 2>/dev/null",
+            self.port
+        );
+        while !is_through() || sh(&login).is_err() {
+            ensure(started.elapsed() < REBOOT, || format!("no end of the boot by hand: {}", self.console))?;
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        Ok(())
+    }
+}
 
 impl Drop for Guest {
     fn drop(&mut self) {
-        drop(self.0.kill());
-        drop(self.0.wait());
+        drop(self.process.kill());
+        drop(self.process.wait());
     }
 }

@@ -135,6 +135,7 @@ fn machine_state(names: &Names, wanted: &Wanted, bases: &BTreeMap<Utf8PathBuf, S
         address: Ipv4Addr::UNSPECIFIED.into(),
         hardware: wanted.hardware,
         base: bases.get(&wanted.image).cloned().unwrap_or_default(),
+        base_sha256: wanted.sha256.as_ref().map(|sum| sum.to_ascii_lowercase()),
     }
 }
 

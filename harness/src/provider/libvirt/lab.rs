@@ -1,6 +1,6 @@
 //! The machines of one lab: found, remembered, returned to what they were.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
@@ -72,14 +72,34 @@ impl LibvirtLab {
 
     /// Starts the machines that do not run, and waits until all can be used.
     pub(super) async fn boot(&self) -> Result<(), ProviderError> {
-        try_join_all(self.machines.iter().map(|machine| async move {
+        let mut off = Vec::new();
+        for machine in &self.machines {
             if domain::state(&self.virsh, &machine.domain).await? == "shut off" {
-                self.virsh.run(&["start", &machine.domain]).await?;
+                off.push(&machine.domain);
             }
-            machine.wait_for_boot().await
-        }))
-        .await
-        .map(drop)
+        }
+        if !off.is_empty() {
+            self.check_bases().await?;
+        }
+        for domain in off {
+            self.virsh.run(&["start", domain]).await?;
+        }
+        try_join_all(self.machines.iter().map(|machine| machine.wait_for_boot())).await.map(drop)
+    }
+
+    /// Whether the images that the machines' disks start from are still what they were when they were copied here:
+    /// to be asked before machines are started that have been off since.
+    pub(super) async fn check_bases(&self) -> Result<(), ProviderError> {
+        let machines = self.state.lock().await.machines.clone();
+        let bases: BTreeMap<_, _> = machines.into_iter().filter_map(|one| Some((one.base, one.base_sha256?))).collect();
+        for (volume, expected) in bases {
+            let found = self.pool.sha256(&volume).await?;
+            if found != expected {
+                let reason = format!("its SHA-256 is {found}, not {expected}: somebody changed it; make the lab anew");
+                return Err(ProviderError::Image { path: self.pool.path(&volume), reason });
+            }
+        }
+        Ok(())
     }
 
     /// Starts all machines from the checkpoint, with fresh disks above its own.

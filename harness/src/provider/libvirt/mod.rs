@@ -82,6 +82,7 @@ impl Provider for Libvirt {
         self.check().await?;
         let state = LabState::read(&lab)?;
         let lab = LibvirtLab::new(lab, self.virsh.clone(), &self.options, state);
+        lab.check_bases().await?;
         lab.restore().await?;
         Ok(Box::new(lab))
     }

@@ -12,6 +12,9 @@ use crate::provider::{ProviderError, Wanted, ssh::KeyPair};
 /// Programs that write ISO images with the same arguments.
 const WRITERS: [&str; 4] = ["xorrisofs", "genisoimage", "mkisofs", "xorriso"];
 
+/// What a machine's console says when cloud-init has done everything.
+pub(super) const LAST_WORDS: &str = "pathlab: this boot is through";
+
 /// What a machine is told about itself.
 pub(super) struct Seed<'a> {
     /// The machine.
@@ -54,6 +57,7 @@ impl Seed<'_> {
             "ssh_keys": { "ed25519_private": self.host.private(), "ed25519_public": self.host.public() },
             "ssh": { "emit_keys_to_console": false },
             "no_ssh_fingerprints": true,
+            "final_message": LAST_WORDS,
             "users": [{
                 "name": self.wanted.user,
                 "gecos": "Pathlab",

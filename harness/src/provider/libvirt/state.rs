@@ -41,6 +41,9 @@ pub(super) struct MachineState {
     pub hardware: Hardware,
     /// Volume that its first disk starts from.
     pub base: String,
+    /// SHA-256 that this volume must have.
+    #[serde(default)]
+    pub base_sha256: Option<String>,
 }
 
 impl LabState {

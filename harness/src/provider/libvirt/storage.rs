@@ -5,13 +5,14 @@
 
 use askama::Template;
 use camino::{Utf8Path, Utf8PathBuf};
+use sha2::{Digest as _, Sha256};
 
 use super::{
     names::Names,
     options::LibvirtOptions,
     virsh::{Virsh, is_absent, taken},
 };
-use crate::provider::ProviderError;
+use crate::{hex, provider::ProviderError};
 
 /// The storage pool of a lab.
 #[derive(Clone, Debug)]
@@ -82,10 +83,24 @@ impl Pool {
         Ok(())
     }
 
-    /// Copies a volume to a file here.
+    /// Copies a volume to a file here, all that is in it now.
     pub(super) async fn download(&self, volume: &str, file: &Utf8Path) -> Result<(), ProviderError> {
-        self.refresh().await?;
-        self.virsh.run(&["vol-download", "--pool", &self.name, volume, file.as_str()]).await.map(drop)
+        let download = ["vol-download", "--pool", &self.name, volume, file.as_str()];
+        match self.virsh.run(&download).await {
+            Err(error) if is_absent(&error) => {
+                self.refresh().await?;
+                self.virsh.run(&download).await.map(drop)
+            }
+            downloaded => downloaded.map(drop),
+        }
+    }
+
+    /// SHA-256 of what is in a volume, in hexadecimal.
+    pub(super) async fn sha256(&self, volume: &str) -> Result<String, ProviderError> {
+        let mut hasher = Sha256::new();
+        let download = ["vol-download", "--pool", &self.name, volume, "/dev/stdout"];
+        self.virsh.read_long(&download, |bytes| hasher.update(bytes)).await?;
+        Ok(hex::of(hasher.finalize()))
     }
 
     /// Looks at the folder again: libvirt knows what it made itself, not what QEMU wrote.

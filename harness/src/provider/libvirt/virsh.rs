@@ -3,7 +3,11 @@
 use std::{io, process::Stdio, time::Duration};
 
 use nix::sys::{prctl, signal::Signal};
-use tokio::{io::AsyncWriteExt as _, process::Command, time::timeout};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    process::{Child, Command},
+    time::timeout,
+};
 
 use crate::provider::ProviderError;
 
@@ -48,8 +52,36 @@ impl Virsh {
         self.within(argv, stdin, LONG).await
     }
 
-    async fn within(&self, argv: &[&str], stdin: &[u8], limit: Duration) -> Result<String, ProviderError> {
-        let shown = format!("virsh --connect {} {}", self.uri, argv.join(" "));
+    /// Runs a command that prints much; `seen` gets it piece by piece.
+    pub(super) async fn read_long(&self, argv: &[&str], mut seen: impl FnMut(&[u8])) -> Result<(), ProviderError> {
+        let shown = self.shown(argv);
+        let mut child = self.spawn(argv)?;
+        let failed = || ProviderError::file("failed to read from virsh");
+        let printed = child.stdout.take();
+        let read = async {
+            let (Some(mut printed), mut piece) = (printed, vec![0; 1 << 20]) else { return Ok::<_, ProviderError>(()) };
+            loop {
+                match printed.read(&mut piece).await.map_err(failed())? {
+                    0 => return Ok(()),
+                    length => seen(&piece[..length]),
+                }
+            }
+        };
+        let ended = timeout(LONG, async { tokio::join!(read, child.wait_with_output()) }).await;
+        let Ok((read, output)) = ended else { return Err(ProviderError::TimedOut { command: shown, limit: LONG }) };
+        read?;
+        let output = output.map_err(failed())?;
+        if output.status.success() {
+            return Ok(());
+        }
+        Err(self.failed(shown, &String::from_utf8_lossy(&output.stderr)))
+    }
+
+    fn shown(&self, argv: &[&str]) -> String {
+        format!("virsh --connect {} {}", self.uri, argv.join(" "))
+    }
+
+    fn spawn(&self, argv: &[&str]) -> Result<Child, ProviderError> {
         let mut command = Command::new("virsh");
         command.args(["--quiet", "--connect", &self.uri]).args(argv).env("LC_ALL", "C");
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
@@ -58,7 +90,12 @@ impl Virsh {
         unsafe {
             command.pre_exec(|| prctl::set_pdeathsig(Signal::SIGKILL).map_err(io::Error::from));
         }
-        let mut child = command.spawn().map_err(not_started)?;
+        command.spawn().map_err(not_started)
+    }
+
+    async fn within(&self, argv: &[&str], stdin: &[u8], limit: Duration) -> Result<String, ProviderError> {
+        let shown = self.shown(argv);
+        let mut child = self.spawn(argv)?;
         let input = child.stdin.take();
         let fed = async {
             if let Some(mut input) = input {
