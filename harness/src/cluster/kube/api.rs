@@ -25,6 +25,7 @@ pub struct KubeApi {
     pub(super) client: Client,
     pub(super) version: ServerVersion,
     pub(super) kinds: Arc<Kinds>,
+    pub(super) answer: Duration,
 }
 
 /// What the server says that it is.
@@ -66,7 +67,14 @@ impl KubeApi {
             return Err(KubeError::Missing(format!("the cluster is {version}; 1.{OLDEST_MINOR} or later is needed")));
         }
         let kinds = Arc::new(Kinds::new(client.clone(), version.clone()));
-        Ok(Self { client, version, kinds })
+        Ok(Self { client, version, kinds, answer: ANSWER })
+    }
+
+    /// The same for a server that may take so long for one answer.
+    #[must_use]
+    pub const fn answering_within(mut self, answer: Duration) -> Self {
+        self.answer = answer;
+        self
     }
 
     /// The client, for what this module has no word for.

@@ -14,7 +14,7 @@ use super::{
     document::{self, Object},
     error::{KubeError, is_absent, said},
     kinds::Kind,
-    patience::{ANSWER, may_pass},
+    patience::may_pass,
     protocol,
 };
 use crate::{
@@ -62,12 +62,12 @@ impl KubeApi {
     async fn apply_one(&self, object: &Object) -> Result<AppliedObject, KubeError> {
         let end = Instant::now() + MENDING;
         loop {
-            let error = match timeout(ANSWER, self.try_apply(object)).await {
+            let error = match timeout(self.answer, self.try_apply(object)).await {
                 Ok(Ok(done)) => return Ok(done),
                 Ok(Err(error)) => error,
                 Err(_) => {
                     let what = format!("apply {} {}", object.kind, object.name);
-                    return Err(KubeError::Request { what, reason: format!("no answer within {ANSWER:?}") });
+                    return Err(KubeError::Request { what, reason: format!("no answer within {:?}", self.answer) });
                 }
             };
             if Instant::now() >= end || !mends(&error) {

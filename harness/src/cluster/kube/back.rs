@@ -10,7 +10,6 @@ use tokio::time::{Instant, sleep};
 use super::{
     api::{KubeApi, PAUSE},
     error::KubeError,
-    patience::patiently,
     pods::is_ready,
 };
 
@@ -21,7 +20,7 @@ impl KubeApi {
         let end = Instant::now() + limit;
         loop {
             let params = ListParams::default().fields(&format!("spec.nodeName={}", node.to_lowercase()));
-            let all = patiently(format!("list the pods of node {node}"), || pods.list(&params)).await?.items;
+            let all = self.patiently(format!("list the pods of node {node}"), || pods.list(&params)).await?.items;
             let Some(old) = all.iter().find(|pod| is_old(pod, since)) else { return Ok(()) };
             if Instant::now() >= end {
                 let name = old.metadata.name.as_deref().unwrap_or_default();

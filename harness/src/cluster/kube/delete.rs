@@ -9,7 +9,6 @@ use super::{
     api::{KubeApi, PAUSE},
     applied::{Applied, AppliedObject},
     error::{KubeError, code, is_absent},
-    patience::patiently,
 };
 
 impl KubeApi {
@@ -49,7 +48,7 @@ impl KubeApi {
         let params =
             params.preconditions(kube::api::Preconditions { uid: Some(object.uid.clone()), resource_version: None });
         let all = self.object_api(object);
-        let deleted = patiently(format!("delete {object}"), || async {
+        let deleted = self.patiently(format!("delete {object}"), || async {
             match all.delete(&object.name, &params).await {
                 Ok(_) => Ok(true),
                 // 409: the id is another's.
@@ -63,7 +62,7 @@ impl KubeApi {
     async fn gone(&self, object: &AppliedObject, end: Instant, limit: Duration) -> Result<(), KubeError> {
         loop {
             let all = self.object_api(object);
-            let found = patiently(format!("look at {object}"), || all.get_opt(&object.name)).await?;
+            let found = self.patiently(format!("look at {object}"), || all.get_opt(&object.name)).await?;
             let Some(found) = found.filter(|found| found.metadata.uid.as_ref() == Some(&object.uid)) else {
                 return Ok(());
             };

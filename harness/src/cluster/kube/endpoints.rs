@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use kube::api::ListParams;
 use serde_json::Value;
 
-use super::{api::KubeApi, error::KubeError, patience::patiently};
+use super::{api::KubeApi, error::KubeError};
 
 /// Newest first: `Endpoints` go by and by, slices come with 1.21.
 const SLICE_VERSIONS: [&str; 2] = ["discovery.k8s.io/v1", "discovery.k8s.io/v1beta1"];
@@ -35,14 +35,14 @@ impl KubeApi {
         if let Some(kind) = self.kinds.first(&SLICE_VERSIONS, "EndpointSlice").await? {
             let own = ListParams::default().labels(&format!("kubernetes.io/service-name={service}"));
             let slices = self.dynamic(&kind, Some(namespace));
-            let slices = patiently(what, || slices.list(&own)).await?;
+            let slices = self.patiently(what, || slices.list(&own)).await?;
             return Ok(slices.items.iter().flat_map(|slice| of_slice(&slice.data)).collect());
         }
         let Some(kind) = self.kinds.find("v1", "Endpoints").await? else {
             return Err(KubeError::Missing(self.kinds.absent("v1", "Endpoints").await));
         };
         let all = self.dynamic(&kind, Some(namespace));
-        let found = patiently(what, || all.get_opt(service)).await?;
+        let found = self.patiently(what, || all.get_opt(service)).await?;
         Ok(found.map(|found| of_endpoints(&found.data)).unwrap_or_default())
     }
 }

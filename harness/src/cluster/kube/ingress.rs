@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use k8s_openapi::api::core::v1::{Container, ContainerPort, Pod, Service};
 use kube::{Api, api::ListParams};
 
-use super::{api::KubeApi, error::KubeError, patience::patiently, services::number};
+use super::{api::KubeApi, error::KubeError, services::number};
 
 /// Labels by which controllers are known: of MicroK8s up to 1.34, of ingress-nginx, of Traefik.
 const LABELS: [(&str, &str); 3] = [
@@ -36,7 +36,7 @@ impl KubeApi {
     pub(super) async fn ingress_controllers(&self) -> Result<Vec<Controller>, KubeError> {
         let pods: Api<Pod> = Api::all(self.client.clone());
         let params = ListParams::default();
-        let all = patiently("look for ingress controllers", || pods.list(&params)).await?.items;
+        let all = self.patiently("look for ingress controllers", || pods.list(&params)).await?.items;
         let mut found: Vec<Controller> = all.into_iter().filter_map(controller).collect();
         let namespaces: Vec<String> = found.iter().filter_map(|one| one.pod.metadata.namespace.clone()).collect();
         let mut services = Vec::new();

@@ -9,7 +9,6 @@ use tokio::time::{Instant, sleep};
 use super::{
     api::{KubeApi, PAUSE},
     error::KubeError,
-    patience::patiently,
 };
 use crate::{cluster::workload::NodeAddress, model::IpFamily};
 
@@ -32,7 +31,7 @@ impl KubeApi {
     pub(super) async fn nodes(&self) -> Result<Vec<Node>, KubeError> {
         let nodes: Api<Node> = Api::all(self.client.clone());
         let params = ListParams::default();
-        Ok(patiently("list the nodes", || nodes.list(&params)).await?.items)
+        Ok(self.patiently("list the nodes", || nodes.list(&params)).await?.items)
     }
 }
 

@@ -5,28 +5,37 @@ use std::{fmt::Display, future::Future, time::Duration};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{
-    api::PAUSE,
+    api::{KubeApi, PAUSE},
     error::{KubeError, said},
 };
 
 /// How long a server may be away before that is an error.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How long one answer may take.
+/// How long one answer may take, of a server on a real processor.
 pub(super) const ANSWER: Duration = Duration::from_secs(30);
 
-/// Asks until there is an answer. `what` completes "failed to …".
-pub(super) async fn patiently<T, F>(what: impl Display, ask: impl Fn() -> F) -> Result<T, KubeError>
+impl KubeApi {
+    /// Asks until there is an answer. `what` completes "failed to …".
+    pub(super) async fn patiently<T, F>(&self, what: impl Display, ask: impl Fn() -> F) -> Result<T, KubeError>
+    where
+        F: Future<Output = Result<T, kube::Error>>,
+    {
+        patiently(self.answer, what, ask).await
+    }
+}
+
+async fn patiently<T, F>(limit: Duration, what: impl Display, ask: impl Fn() -> F) -> Result<T, KubeError>
 where
     F: Future<Output = Result<T, kube::Error>>,
 {
     let end = Instant::now() + PATIENCE;
     loop {
         let failed = |reason| KubeError::Request { what: what.to_string(), reason };
-        let error = match timeout(ANSWER, ask()).await {
+        let error = match timeout(limit, ask()).await {
             Ok(Ok(answer)) => return Ok(answer),
             Ok(Err(error)) => error,
-            Err(_) => return Err(failed(format!("no answer within {ANSWER:?}"))),
+            Err(_) => return Err(failed(format!("no answer within {limit:?}"))),
         };
         if Instant::now() >= end || !may_pass(&error) {
             return Err(failed(said(&error)));
@@ -50,7 +59,7 @@ mod tests {
 
     use kube::core::Status;
 
-    use super::patiently;
+    use super::{ANSWER, patiently};
 
     fn error(code: u16) -> kube::Error {
         kube::Error::Api(Status::failure("no", "").with_code(code).boxed())
@@ -59,7 +68,7 @@ mod tests {
     #[tokio::test]
     async fn a_server_that_comes_back_is_asked_again() {
         let asked = AtomicU32::new(0);
-        let answer = patiently("ask", || async {
+        let answer = patiently(ANSWER, "ask", || async {
             if asked.fetch_add(1, Ordering::Relaxed) == 0 { Err(error(503)) } else { Ok(7) }
         });
         assert_eq!((answer.await.expect("the second answer"), asked.load(Ordering::Relaxed)), (7, 2));
@@ -68,7 +77,7 @@ mod tests {
     #[tokio::test]
     async fn no_is_an_answer() {
         let asked = AtomicU32::new(0);
-        let answer = patiently("read the stars", || async {
+        let answer = patiently(ANSWER, "read the stars", || async {
             asked.fetch_add(1, Ordering::Relaxed);
             Err::<(), _>(error(403))
         });

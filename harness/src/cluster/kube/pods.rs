@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::{api::apps::v1::ReplicaSet, api::core::v1::Pod, apimachinery::pkg::apis::meta::v1::OwnerReference};
 use kube::{Api, api::ListParams};
 
-use super::{api::KubeApi, applied::AppliedObject, error::KubeError, patience::patiently};
+use super::{api::KubeApi, applied::AppliedObject, error::KubeError};
 
 /// The pods of a namespace.
 pub(super) struct Pods {
@@ -20,9 +20,9 @@ impl KubeApi {
         let (pods, sets): (Api<Pod>, Api<ReplicaSet>) =
             (Api::namespaced(self.client.clone(), namespace), Api::namespaced(self.client.clone(), namespace));
         let params = ListParams::default();
-        let all = patiently(format!("list the pods of namespace {namespace}"), || pods.list(&params)).await?.items;
+        let all = self.patiently(format!("list the pods of namespace {namespace}"), || pods.list(&params)).await?.items;
         let what = format!("list the ReplicaSets of namespace {namespace}");
-        let sets = patiently(what, || sets.list(&params)).await?.items;
+        let sets = self.patiently(what, || sets.list(&params)).await?.items;
         let owned = sets.into_iter().filter_map(|set| {
             let owner = controller(set.metadata.owner_references.as_deref()?)?;
             Some((set.metadata.uid?, owner.uid.clone()))

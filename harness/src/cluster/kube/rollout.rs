@@ -11,7 +11,6 @@ use super::{
     api::{KubeApi, PAUSE},
     applied::{Applied, AppliedObject},
     error::KubeError,
-    patience::patiently,
     pods::is_ready,
     progress::{AWAITED, Progress, progress},
     reason::{self, Reason, Reasons},
@@ -65,7 +64,7 @@ impl KubeApi {
 
     async fn progress_of(&self, object: &AppliedObject) -> Result<Progress, KubeError> {
         let all = self.object_api(object);
-        let found = patiently(format!("look at {object}"), || all.get_opt(&object.name)).await?;
+        let found = self.patiently(format!("look at {object}"), || all.get_opt(&object.name)).await?;
         let Some(found) = found.filter(|found| found.metadata.uid.as_ref() == Some(&object.uid)) else {
             return Ok(Progress::Failed("somebody deleted it".to_owned()));
         };

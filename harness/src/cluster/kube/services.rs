@@ -8,7 +8,7 @@ use k8s_openapi::{
 };
 use kube::{Api, api::ListParams};
 
-use super::{api::KubeApi, endpoints::Endpoint, error::KubeError, patience::patiently};
+use super::{api::KubeApi, endpoints::Endpoint, error::KubeError};
 use crate::{
     cluster::workload::{ServiceAddress, ServicePort},
     model::IpFamily,
@@ -21,7 +21,7 @@ impl KubeApi {
     /// A service; none when it does not exist.
     pub(super) async fn service(&self, namespace: &str, name: &str) -> Result<Option<Service>, KubeError> {
         let services: Api<Service> = Api::namespaced(self.client.clone(), namespace);
-        patiently(format!("read service {namespace}/{name}"), || services.get_opt(name)).await
+        self.patiently(format!("read service {namespace}/{name}"), || services.get_opt(name)).await
     }
 
     /// All services of a namespace.
@@ -29,7 +29,7 @@ impl KubeApi {
         let services: Api<Service> = Api::namespaced(self.client.clone(), namespace);
         let params = ListParams::default();
         let what = format!("list the services of namespace {namespace}");
-        Ok(patiently(what, || services.list(&params)).await?.items)
+        Ok(self.patiently(what, || services.list(&params)).await?.items)
     }
 }
 

@@ -7,6 +7,8 @@ use std::time::Duration;
 pub struct Limits {
     /// One question, such as `snap list`.
     pub question: Duration,
+    /// One answer of the cluster's API.
+    pub answer: Duration,
     /// Installing packages.
     pub packages: Duration,
     /// Until snapd has seeded.
@@ -31,6 +33,7 @@ impl Limits {
     #[must_use]
     pub fn patient(self, patience: u32) -> Self {
         Self {
+            answer: self.answer * patience,
             seeding: self.seeding * patience,
             ready: self.ready * patience,
             addon: self.addon * patience,
@@ -45,6 +48,7 @@ impl Default for Limits {
         let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
         Self {
             question: minutes(1),
+            answer: Duration::from_secs(30),
             packages: minutes(10),
             seeding: minutes(5),
             install: minutes(20),

@@ -15,6 +15,7 @@ use super::{
     join::{Role, join, nodes},
     kubeconfig::{API_PORT, kubeconfig},
     launch_config::LaunchConfig,
+    limits::Limits,
     members::{Member, MicroK8sOptions},
     node::Node,
     ready::{enable, ready},
@@ -103,7 +104,8 @@ impl MicroK8s {
         let config = kubeconfig(self.node(0)).await?;
         let dial = Arc::new(MachineDial { machine: Arc::clone(machine), socket: API_SOCKET.into() });
         let access = KubeAccess::from_kubeconfig(config.expose(), dial).await?;
-        Ok(KubeApi::connect(access, self.options.limits.ready).await?)
+        let Limits { ready, answer, .. } = self.options.limits;
+        Ok(KubeApi::connect(access, ready).await?.answering_within(answer))
     }
 
     /// Starts an agent of a machine, for as long as the cluster lives, and waits until it listens.
