@@ -13,18 +13,17 @@ use super::error::MicroK8sError;
 use crate::cluster::kube::{Applied, AppliedObject, KubeApi, KubeError};
 
 /// Waits until the workloads of an addon's namespace are rolled out. That they are not in time is no error: what keeps
-/// them from it may be what the scenario is about.
-pub(super) async fn wait_for_pods(api: &KubeApi, namespace: &str, limit: Duration) -> Result<(), MicroK8sError> {
+/// them from it may be what the scenario is about. Returns whether there are any.
+pub(super) async fn wait_for_pods(api: &KubeApi, namespace: &str, limit: Duration) -> Result<bool, MicroK8sError> {
     let mut objects = workloads::<DaemonSet>(api, namespace, "daemonsets").await?;
     objects.extend(workloads::<Deployment>(api, namespace, "deployments").await?);
+    let any = !objects.is_empty();
     match api.rolled_out(&Applied { objects }, limit).await {
-        Err(KubeError::Machine(error)) => Err(KubeError::Machine(error).into()),
-        Err(error) => {
-            tracing::warn!("namespace {namespace}: {error}");
-            Ok(())
-        }
-        Ok(()) => Ok(()),
+        Err(KubeError::Machine(error)) => return Err(KubeError::Machine(error).into()),
+        Err(error) => tracing::warn!("namespace {namespace}: {error}"),
+        Ok(()) => {}
     }
+    Ok(any)
 }
 
 async fn workloads<K>(api: &KubeApi, namespace: &str, plural: &str) -> Result<Vec<AppliedObject>, MicroK8sError>

@@ -12,7 +12,6 @@ use kube::{Api, api::ListParams};
 use tokio::time::sleep;
 
 use super::{
-    Addon,
     added::Added,
     additions::{Additions as _, Noted},
     addon_pods::wait_for_pods,
@@ -45,6 +44,22 @@ const INGRESS: &str = "ingress";
 /// seconds at the most (`--sync-rate-limit`, 0.3 a second).
 const INGRESS_LAG: Duration = Duration::from_secs(4);
 
+/// Whether there are ingress controllers, whoever enabled them.
+#[derive(Clone, Copy)]
+enum Ingress {
+    Runs,
+    None,
+}
+
+impl Ingress {
+    /// Lets the ingress controllers notice which pods there are: nothing tells when they have.
+    async fn follows(self) {
+        if let Self::Runs = self {
+            sleep(INGRESS_LAG).await;
+        }
+    }
+}
+
 impl MicroK8s {
     pub(super) async fn deploy_all(&mut self) -> Result<(), MicroK8sError> {
         let manifests = self.scenario.manifests.clone();
@@ -52,39 +67,33 @@ impl MicroK8s {
         self.read_back().await?;
         let probers = self.probers();
         self.apply(&[own::probers(&probers)]).await?;
-        self.ingress_up().await?;
+        let ingress = self.ingress_up().await?;
         self.read_back().await?;
         for index in 0..self.members.len() {
             self.node_agent(index).await?;
         }
-        self.ingress_follows().await;
+        ingress.follows().await;
         self.aim(&probers).await
     }
 
     /// After what a condition or remedy has done: waits for rollouts, and reads back what they changed.
     pub(super) async fn look_again(&mut self) -> Result<(), MicroK8sError> {
         self.api()?.rolled_out(&self.applied, self.options.limits.ready).await?;
-        self.ingress_up().await?;
+        let ingress = self.ingress_up().await?;
         let before = self.workload.addresses.clone();
         self.read_back().await?;
         if self.workload.addresses == before {
             return Ok(());
         }
-        self.ingress_follows().await;
+        ingress.follows().await;
         let probers = self.probers();
         self.aim(&probers).await
     }
 
-    /// Lets the ingress controllers notice which pods there are: nothing tells when they have.
-    async fn ingress_follows(&self) {
-        if self.options.addons.contains(&Addon::Ingress) {
-            sleep(INGRESS_LAG).await;
-        }
-    }
-
     /// Waits for the ingress controllers, where there are any.
-    async fn ingress_up(&self) -> Result<(), MicroK8sError> {
-        wait_for_pods(self.api()?, INGRESS, self.options.limits.addon).await
+    async fn ingress_up(&self) -> Result<Ingress, MicroK8sError> {
+        let there = wait_for_pods(self.api()?, INGRESS, self.options.limits.addon).await?;
+        Ok(if there { Ingress::Runs } else { Ingress::None })
     }
 
     /// After a restart of its machines: nothing that was started there for the harness runs any more, and what the API
@@ -99,12 +108,12 @@ impl MicroK8s {
             self.api()?.restarted_on(node, since, limit).await?;
         }
         self.api()?.rolled_out(&self.applied, limit).await?;
-        self.ingress_up().await?;
+        let ingress = self.ingress_up().await?;
         self.read_back().await?;
         for index in 0..self.members.len() {
             self.node_agent(index).await?;
         }
-        self.ingress_follows().await;
+        ingress.follows().await;
         let probers = self.probers();
         self.aim(&probers).await
     }
