@@ -7,8 +7,12 @@
 mod found;
 #[path = "../microk8s_over_ssh/host.rs"]
 mod host;
+#[expect(dead_code, reason = "tests here end by panics")]
+#[path = "../tiers/inside.rs"]
+mod inside;
 mod killed;
 mod lab;
+mod present;
 mod refused;
 mod seed;
 #[expect(dead_code, reason = "not all of the bundle is asked for here")]
@@ -17,11 +21,7 @@ mod stand_in;
 #[path = "../tiers/mod.rs"]
 mod tiers;
 
-use std::{
-    future::Future,
-    path::Path,
-    process::{Command, ExitCode},
-};
+use std::{future::Future, path::Path, process::ExitCode};
 
 use self::{stand_in::Bundle, tiers::Tier};
 
@@ -35,7 +35,7 @@ fn main() -> ExitCode {
     let lacking = lacking();
     let listing = std::env::args().any(|word| word == "--list");
     if lacking.is_none() && !listing && std::env::var_os(INSIDE).is_none() {
-        return inside();
+        return host::enter("microk8s_over_ssh/enter.sh");
     }
     let whole = lacking.clone().or_else(Bundle::lacking);
     tiers::run(vec![
@@ -43,31 +43,9 @@ fn main() -> ExitCode {
         Tier {
             name: "kubernetes",
             lacking: whole,
-            trials: [seed::trials(), killed::trials()].into_iter().flatten().collect(),
+            trials: [seed::trials(), present::trials(), killed::trials()].into_iter().flatten().collect(),
         },
     ])
-}
-
-/// Runs this program again in namespaces and control groups of its own.
-fn inside() -> ExitCode {
-    let enter = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/microk8s_over_ssh/enter.sh");
-    let group = match host::ControlGroup::new() {
-        Ok(group) => group,
-        Err(error) => {
-            eprintln!("no control group: {error}");
-            return ExitCode::FAILURE;
-        }
-    };
-    // All of it ends with this program, however that ends.
-    let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "KILL", "unshare", "-nmpf", "--mount-proc", "--kill-child"]);
-    command.args(["--propagation", "private", "sh", enter, &group.name]);
-    let status = command.args(std::env::args_os()).status();
-    drop(group);
-    match status {
-        Ok(status) if status.success() => ExitCode::SUCCESS,
-        _ => ExitCode::FAILURE,
-    }
 }
 
 /// Why the tests cannot run here.

@@ -25,8 +25,9 @@ pub fn os_release(id: &str) -> String {
 
 fn hosts_that_cannot_be_used_are_told_and_left_alone() {
     run(async {
-        let host = Host::start(Lan::new(2), "customer", 11).await;
-        let lab = Lab::new("refused", &[&host]);
+        let lan = Lan::new(2);
+        let (host, twin) = tokio::join!(Host::start(lan, "customer", 11), Host::start(lan, "twin", 12));
+        let lab = Lab::new("refused", &[&host, &twin]);
         host.sh("echo 'maynot:x:4712:4712::/:/bin/bash' >>/etc/passwd; echo 'maynot:*:19000::::::' >>/etc/shadow")
             .await;
         let before = Found::of(&host).await;
@@ -37,6 +38,11 @@ fn hosts_that_cannot_be_used_are_told_and_left_alone() {
         lab.run(&debian).said(3, &["customer is not run by systemd"]);
         host.sh("mkdir -p /run/systemd/system").await;
         lab.run(&debian).said(2, &["customer has no MicroK8s, and nothing was told to be installed", "`--install`"]);
+
+        // Another machine of the same name.
+        twin.sh("mkdir -p /run/systemd/system; hostname customer").await;
+        let both = [&debian[..], &["--host", "debian-12=twin", "--yes", "--install"]].concat();
+        lab.run(&both).said(2, &["customer and twin are both called customer", "`hostnamectl hostname NAME`"]);
 
         let may_not = ["debian-12", "--host", "debian-12=maynot@customer", "--yes", "--install"];
         lab.run(&may_not).said(3, &["maynot cannot become root without a password", "nothing was changed"]);

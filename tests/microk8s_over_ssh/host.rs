@@ -2,7 +2,7 @@
 
 use std::{
     net::{IpAddr, Ipv4Addr},
-    process::{Child, Command as Process, Stdio},
+    process::{Child, Command as Process, ExitCode, Stdio},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -59,6 +59,17 @@ impl Drop for ControlGroup {
              done
              echo \"control groups are left: $left\" >&2";
         drop(Process::new("sh").args(["-c", line, &self.name]).status());
+    }
+}
+
+/// Runs this program again by a script of `tests`, in namespaces and control groups of its own.
+pub fn enter(script: &str) -> ExitCode {
+    match ControlGroup::new() {
+        Ok(group) => crate::inside::enter(script, &[group.name.clone().into()], &[]),
+        Err(error) => {
+            eprintln!("no control group: {error}");
+            ExitCode::FAILURE
+        }
     }
 }
 

@@ -9,6 +9,9 @@
 
 mod found;
 mod host;
+#[expect(dead_code, reason = "tests here end by panics")]
+#[path = "../tiers/inside.rs"]
+mod inside;
 mod probes;
 mod seed;
 mod several;
@@ -18,10 +21,7 @@ mod stand_in;
 #[path = "../tiers/mod.rs"]
 mod tiers;
 
-use std::{
-    future::Future,
-    process::{Command, ExitCode},
-};
+use std::{future::Future, process::ExitCode};
 
 use self::{stand_in::Bundle, tiers::Tier};
 
@@ -35,36 +35,10 @@ fn main() -> ExitCode {
     let lacking = lacking();
     let listing = std::env::args().any(|word| word == "--list");
     if lacking.is_none() && !listing && std::env::var_os(INSIDE).is_none() {
-        return inside();
+        return host::enter("microk8s_over_ssh/enter.sh");
     }
     let trials = [seed::trials(), several::trials()].into_iter().flatten().collect();
     tiers::run(vec![Tier { name: "kubernetes", lacking, trials }])
-}
-
-/// Runs this program again in namespaces and control groups of its own.
-fn inside() -> ExitCode {
-    let enter = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/microk8s_over_ssh/enter.sh");
-    let group = match host::ControlGroup::new() {
-        Ok(group) => group,
-        Err(error) => {
-            eprintln!("no control group: {error}");
-            return ExitCode::FAILURE;
-        }
-    };
-    // All of it ends with this program, however that ends.
-    let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "KILL", "unshare", "-nmpf", "--mount-proc", "--kill-child"]);
-    command.args(["--propagation", "private", "sh", enter, &group.name]).args(std::env::args_os());
-    // Hosts of one test have the names and addresses of another's.
-    if !std::env::args().any(|word| word.starts_with("--test-threads")) {
-        command.arg("--test-threads=1");
-    }
-    let status = command.status();
-    drop(group);
-    match status {
-        Ok(status) if status.success() => ExitCode::SUCCESS,
-        _ => ExitCode::FAILURE,
-    }
 }
 
 /// Why the tests cannot run here.

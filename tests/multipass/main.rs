@@ -23,7 +23,7 @@ mod tiers;
 
 use std::{path::Path, process::ExitCode};
 
-use self::{host::ControlGroup, stand_in::Bundle, tiers::Tier};
+use self::{stand_in::Bundle, tiers::Tier};
 
 /// Set in the namespaces, to the name of their control group.
 const INSIDE: &str = "PATHLAB_OVER_SSH_INSIDE";
@@ -35,7 +35,7 @@ fn main() -> ExitCode {
     let lacking = lacking();
     let listing = std::env::args().any(|word| word == "--list");
     if lacking.is_none() && !listing && std::env::var_os(INSIDE).is_none() {
-        return enter();
+        return host::enter("multipass/enter.sh");
     }
     let whole = lacking.clone().or_else(Bundle::lacking);
     tiers::run(vec![
@@ -46,17 +46,6 @@ fn main() -> ExitCode {
             trials: [seed::trials(), stays::trials()].into_iter().flatten().collect(),
         },
     ])
-}
-
-/// Runs this program again in namespaces and control groups of its own.
-fn enter() -> ExitCode {
-    match ControlGroup::new() {
-        Ok(group) => inside::enter("multipass/enter.sh", &[group.name.clone().into()], &[]),
-        Err(error) => {
-            eprintln!("no control group: {error}");
-            ExitCode::FAILURE
-        }
-    }
 }
 
 /// Why the tests cannot run here.

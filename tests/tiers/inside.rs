@@ -31,12 +31,16 @@ pub fn run(test: impl Future<Output = Result<(), Failed>>) -> Result<(), Failed>
 }
 
 /// Runs this program again by a script of `tests` (`enter.sh [WORD…] PROGRAM [ARGUMENT…]`), the first process of network,
-/// mount and PID namespaces. All of it ends with this program, however that ends.
+/// mount and PID namespaces. All of it ends with this program, however that ends. Tests that share namespaces run one after
+/// the other, as their hosts have the same names and addresses.
 pub fn enter(script: &str, words: &[OsString], variables: &[(&str, OsString)]) -> ExitCode {
     let script = format!("{}/../tests/{script}", env!("CARGO_MANIFEST_DIR"));
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL", "unshare", "-nmpf", "--mount-proc", "--kill-child"]);
     command.args(["--propagation", "private", "sh", &script]).args(words).args(std::env::args_os());
+    if !std::env::args().any(|word| word.starts_with("--test-threads")) {
+        command.arg("--test-threads=1");
+    }
     command.envs(variables.iter().map(|(name, value)| (*name, value)));
     match command.status() {
         Ok(status) if status.success() => ExitCode::SUCCESS,

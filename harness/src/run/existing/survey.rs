@@ -75,6 +75,17 @@ pub enum SurveyError {
         /// Its host name.
         hostname: String,
     },
+    /// Two machines of one name.
+    #[error("{first} and {second} are both called {hostname}")]
+    #[diagnostic(help("hosts are told apart by their host names: give one another, with `hostnamectl hostname NAME`"))]
+    Namesakes {
+        /// The one.
+        first: Destination,
+        /// The other.
+        second: Destination,
+        /// Their host name.
+        hostname: String,
+    },
     /// Nothing to run on.
     #[error("{destination} has no MicroK8s, and nothing was told to be installed")]
     #[diagnostic(help("`--install` installs it for the run, and removes it afterwards"))]
@@ -111,7 +122,11 @@ impl SurveyError {
     pub const fn is_input(&self) -> bool {
         match self {
             Self::Host(error) => matches!(error, ExistingError::Another { .. } | ExistingError::Configuration(_)),
-            Self::NoHost { .. } | Self::Twice { .. } | Self::NoMicroK8s { .. } | Self::Nodes { .. } => true,
+            Self::NoHost { .. }
+            | Self::Twice { .. }
+            | Self::Namesakes { .. }
+            | Self::NoMicroK8s { .. }
+            | Self::Nodes { .. } => true,
             Self::Machine(_) | Self::MicroK8s(_) | Self::Log(_) | Self::Unusable { .. } => false,
         }
     }
@@ -163,14 +178,15 @@ impl Survey {
     fn each_once(&self) -> Result<(), SurveyError> {
         let all: Vec<&Arc<ExistingHost>> = self.hosts.iter().map(|one| &one.host).chain(&self.outside).collect();
         for (at, second) in all.iter().enumerate() {
-            let same = |first: &&&Arc<ExistingHost>| {
-                first.facts().hostname == second.facts().hostname && first.facts().address == second.facts().address
-            };
+            let same = |first: &&&Arc<ExistingHost>| first.facts().hostname == second.facts().hostname;
             if let Some(first) = all[..at].iter().find(same) {
-                return Err(SurveyError::Twice {
-                    first: first.destination().clone(),
-                    second: second.destination().clone(),
-                    hostname: second.facts().hostname.clone(),
+                let is_one = first.facts().address == second.facts().address;
+                let (first, second) = (first.destination().clone(), second.destination().clone());
+                let hostname = all[at].facts().hostname.clone();
+                return Err(if is_one {
+                    SurveyError::Twice { first, second, hostname }
+                } else {
+                    SurveyError::Namesakes { first, second, hostname }
                 });
             }
         }
