@@ -6,6 +6,8 @@
 //! `PATHLAB_REQUIRE` names the tier; elsewhere they are ignored, with that reason.
 
 mod command_line;
+#[path = "../tiers/inside.rs"]
+mod inside;
 #[path = "../libvirt/lab.rs"]
 #[expect(dead_code, reason = "shared with the tests of the provider")]
 mod lab;
@@ -17,23 +19,17 @@ mod stand_in;
 #[path = "../tiers/mod.rs"]
 mod tiers;
 
-use std::{
-    future::Future,
-    process::{Command, ExitCode},
-};
+use std::process::{Command, ExitCode};
 
 use camino::Utf8Path;
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::Arguments;
 
-use self::{stand_in::Bundle, tiers::Tier};
+use self::{inside::ensure, stand_in::Bundle, tiers::Tier};
 
 const TIER: &str = "guest";
 
 /// Set in the namespaces.
 const INSIDE: &str = "PATHLAB_LIBVIRT_INSIDE";
-
-/// Where the bundle and the image with it are, in the namespaces.
-const FOLDER: &str = "PATHLAB_GUEST_FOLDER";
 
 fn main() -> ExitCode {
     if let Some(code) = stand_in::role() {
@@ -42,24 +38,20 @@ fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let lacking = lacking();
     if lacking.is_none() && !arguments.list && std::env::var_os(INSIDE).is_none() {
-        return inside();
+        return enter();
     }
-    let trials = vec![
-        Trial::test("the_seed_over_ssh", || run(life::the_seed_over_ssh())),
-        Trial::test("lab_run_shows_the_seed_and_what_a_remedy_does", || {
-            command_line::lab_run_shows_the_seed_and_what_a_remedy_does()
-        }),
-    ];
+    let mut tests = async_tests![life::the_seed_over_ssh];
+    tests.push((
+        "lab_run_shows_the_seed_and_what_a_remedy_does",
+        command_line::lab_run_shows_the_seed_and_what_a_remedy_does,
+    ));
+    tests.push(("a_lab_stays_up_until_it_is_taken_down", command_line::a_lab_stays_up_until_it_is_taken_down));
+    let trials = inside::trials(tests);
     tiers::run(vec![Tier { name: TIER, lacking, trials }])
 }
 
-fn run(test: impl Future<Output = Result<(), Failed>>) -> Result<(), Failed> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    runtime.block_on(test)
-}
-
 /// Runs this program again in namespaces of its own; what needs package sources comes before.
-fn inside() -> ExitCode {
+fn enter() -> ExitCode {
     let Ok(folder) = tempfile::Builder::new().prefix("pathlab-libvirt-").tempdir() else { return ExitCode::FAILURE };
     let image = match image(folder.path()) {
         Ok(image) => image,
@@ -68,14 +60,7 @@ fn inside() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let enter = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/libvirt/enter.sh");
-    let mut command = Command::new("unshare");
-    command.args(["-nmpf", "--mount-proc", "--kill-child", "--propagation", "private", "sh", enter]);
-    command.arg(folder.path()).args(std::env::args_os()).env(lab::IMAGE, image).env(FOLDER, folder.path());
-    match command.status() {
-        Ok(status) if status.success() => ExitCode::SUCCESS,
-        _ => ExitCode::FAILURE,
-    }
+    inside::enter("libvirt/enter.sh", &[folder.path().into()], &[(lab::IMAGE, image.into())])
 }
 
 /// The image of debian-12 with the stand-ins in it.
@@ -83,6 +68,8 @@ fn image(folder: &std::path::Path) -> Result<std::path::PathBuf, String> {
     let folder = Utf8Path::from_path(folder).ok_or("UTF-8")?;
     let base = lab::built_image()?;
     let bundle = Bundle::make(&folder.join("bundle")).map_err(|error| error.to_string())?;
+    // A remedy that ends in a reload of firewalld must not cost the ingress its port for good.
+    bundle.keep_ingress_port().map_err(|error| error.to_string())?;
     let image = folder.join("stand-ins.qcow2");
     bundle.install_into_image(&base, &image).map_err(|error| error.to_string())?;
     // QEMU runs as another user.
@@ -99,9 +86,4 @@ fn lacking() -> Option<String> {
     let programs = ["libvirtd", "virsh", "qemu-system-x86_64", "qemu-img", "xorrisofs", "ssh", "unshare", "debugfs"];
     let missing = programs.into_iter().find(|name| pathlab::provider::needs::find_program(name).is_none());
     Bundle::lacking().or_else(|| missing.map(|program| format!("there is no {program}")))
-}
-
-/// A test's expectation that does not hold.
-fn ensure(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), Failed> {
-    if holds { Ok(()) } else { Err(otherwise().into()) }
 }

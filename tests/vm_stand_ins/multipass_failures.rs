@@ -73,6 +73,11 @@ fn every_failure_of_every_command_is_told() {
                 assert!(told.contains(said) && told.contains(command) | told.contains("daemon"), "{command}: {told}");
             }
         }
+        // Where nobody gets in any more, `info` fails; the instance can be stopped and returned all the same.
+        fs_err::write(fails.join("info"), "exit 2 info failed: ssh connection failed\n").expect("ordered");
+        multipass.restore(&host.name, "first").await.expect("restored");
+        multipass.stop(&host.name).await.expect("stopped");
+        fs_err::remove_file(fails.join("info")).expect("nobody asked");
         host.multipass.start(&host.name).await.expect("it runs again");
         for (order, said) in [
             ("exit 1 Unknown option", "multipass did not take its arguments"),
