@@ -35,13 +35,13 @@ case $state in inactive | failed | unknown) ;; *) firewall-cmd --reload ;; esac"
 
 /// Applies a policy. Returns what of it this kind of host cannot carry, one line each.
 ///
-/// Its parts have nothing to do with each other, and run at the same time.
+/// Firewalls bring kernel settings of their own, so that those that are declared come after them.
 pub async fn apply(machine: &dyn Machine, policy: &Policy, kind: HostKind) -> Result<Vec<String>, MachineError> {
-    let (mut not_covered, (), ()) = tokio::try_join!(
-        sysctl::apply(machine, &policy.sysctls),
-        files_and_firewall(machine, policy, kind),
-        mode(machine, policy.selinux, kind),
-    )?;
+    let network = async {
+        files_and_firewall(machine, policy, kind).await?;
+        sysctl::apply(machine, &policy.sysctls).await
+    };
+    let (mut not_covered, ()) = tokio::try_join!(network, mode(machine, policy.selinux, kind))?;
     if kind == HostKind::Namespace && policy.selinux != Selinux::Disabled {
         not_covered.push(format!("SELinux {}", format!("{:?}", policy.selinux).to_lowercase()));
     }

@@ -51,7 +51,7 @@ pub enum ProviderError {
     },
     /// The disk is full, or would be.
     #[error("no space left for the machines in {folder}: {reason}")]
-    #[diagnostic(help("make room there, or name another folder with `--libvirt-storage DIR`"))]
+    #[diagnostic(help("make room there; libvirt's machines may be in another folder: `--libvirt-storage DIR`"))]
     NoSpace {
         /// Where.
         folder: String,
@@ -65,6 +65,15 @@ pub enum ProviderError {
         /// Which.
         path: Utf8PathBuf,
         /// Why.
+        reason: String,
+    },
+    /// A lab's own copy of an image.
+    #[error("the lab's copy of an image, {path}, is another one: {reason}")]
+    #[diagnostic(help("its machines cannot be trusted any more: end the lab with `lab down`, and make it anew"))]
+    Copy {
+        /// Where it is, on the machines' host.
+        path: Utf8PathBuf,
+        /// What is wrong.
         reason: String,
     },
     /// A machine did not come up.

@@ -10,7 +10,7 @@ use tokio::time::sleep;
 use super::{
     names::{NAMESPACE, Names},
     options::LibvirtOptions,
-    virsh::Virsh,
+    virsh::{Virsh, is_absent},
 };
 use crate::{
     ledger::{Entry, Resource},
@@ -149,9 +149,11 @@ pub(super) async fn trial(virsh: &Virsh, lab: &Entry) -> Result<Option<String>, 
         Err(ProviderError::Command { reason, .. }) => reason.rsplit("internal error: ").next().map(str::to_owned),
         Err(error) => return Err(error),
     };
-    // A machine that did not start, or ended by itself, is gone already.
-    drop(virsh.run(&["destroy", &name]).await);
-    lab.removed(&resource)?;
+    // A machine that did not start, or ended by itself, is gone already; one that goes on stays known.
+    match virsh.run(&["destroy", &name]).await {
+        Err(error) if !is_absent(&error) => tracing::warn!("the trial of KVM goes on: {error}"),
+        _ => lab.removed(&resource)?,
+    }
     Ok(reason)
 }
 

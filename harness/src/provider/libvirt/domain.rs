@@ -83,14 +83,23 @@ pub(super) async fn remove(virsh: &Virsh, name: &str, id: &str) -> Result<bool, 
         Err(error) if is_absent(&error) => return Ok(true),
         other => other.map(drop)?,
     }
-    let metadata = virsh.run(&["metadata", name, "--uri", NAMESPACE]).await.unwrap_or_default();
+    let metadata = match virsh.run(&["metadata", name, "--uri", NAMESPACE]).await {
+        Ok(metadata) => metadata,
+        Err(error) if is_absent(&error) => return Ok(true),
+        // A domain of somebody else's has nothing of ours.
+        Err(ProviderError::Command { reason, .. }) if reason.contains("not present") => String::new(),
+        Err(error) => return Err(error),
+    };
     if !['"', '\''].iter().any(|quote| metadata.contains(&format!("id={quote}{id}{quote}"))) {
         return Ok(false);
     }
-    match pull_the_plug(virsh, name).await {
-        // It may have ended meanwhile; one that was never defined is gone with that.
-        Err(error) if is_absent(&error) => return Ok(true),
-        _ => {}
+    if let Err(error) = pull_the_plug(virsh, name).await {
+        // It may have ended meanwhile; one that was never defined is gone with that. One that goes on stays known.
+        match state(virsh, name).await {
+            Err(error) if is_absent(&error) => return Ok(true),
+            Ok(state) if state == "shut off" => {}
+            _ => return Err(error),
+        }
     }
     match virsh.run(&["undefine", name, "--managed-save", "--nvram"]).await {
         Err(error) if !is_absent(&error) => Err(error),

@@ -10,6 +10,7 @@ use super::{
     domain,
     machine::LibvirtMachine,
     names::{self, Names},
+    network,
     options::LibvirtOptions,
     state::{LabState, MachineState, key_files},
     storage::Pool,
@@ -70,6 +71,13 @@ impl LibvirtLab {
         Self { lab, virsh, names, pool, own_network, state: Mutex::new(state), machines, whole }
     }
 
+    /// Starts what the machines need: none of it starts with libvirt's host.
+    pub(super) async fn wake(&self) -> Result<(), ProviderError> {
+        self.pool.wake().await?;
+        let shared = self.state.lock().await.network == self.names.shared();
+        if shared { network::wake(&self.virsh, &self.names).await } else { Ok(()) }
+    }
+
     /// Starts the machines that do not run, and waits until all can be used.
     pub(super) async fn boot(&self) -> Result<(), ProviderError> {
         let mut off = Vec::new();
@@ -95,8 +103,8 @@ impl LibvirtLab {
         for (volume, expected) in bases {
             let found = self.pool.sha256(&volume).await?;
             if found != expected {
-                let reason = format!("its SHA-256 is {found}, not {expected}: somebody changed it; make the lab anew");
-                return Err(ProviderError::Image { path: self.pool.path(&volume), reason });
+                let reason = format!("its SHA-256 is {found}, not {expected}: somebody changed it");
+                return Err(ProviderError::Copy { path: self.pool.path(&volume), reason });
             }
         }
         Ok(())

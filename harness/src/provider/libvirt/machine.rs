@@ -49,9 +49,9 @@ impl LibvirtMachine {
         let limit = BOOT * self.accelerator.patience();
         let booted = async {
             let started = Instant::now();
-            drop(timeout(limit, self.until_it_is_quiet()).await);
-            let left = limit.saturating_sub(started.elapsed());
-            self.ssh.wait_until_up(None, left).await?;
+            // A console that never falls silent must leave time enough.
+            drop(timeout(limit / 2, self.until_it_is_quiet()).await);
+            self.ssh.wait_until_up(None, limit.saturating_sub(started.elapsed())).await?;
             let settled = Command::new(["sh", "-c", SETTLED]).limit(limit.saturating_sub(started.elapsed()));
             self.ssh.run(&settled).await?.success(self.name(), &settled).map(drop)
         };
@@ -69,6 +69,8 @@ impl LibvirtMachine {
     /// Waits until the machine is through with its boot, as far as its console tells. A login is work for a processor
     /// that has enough to do at that time, and an emulated one boots a fifth slower beside it.
     async fn until_it_is_quiet(&self) {
+        // Elsewhere every look is a login of its own.
+        let look = if self.virsh.uri().contains("+ssh") { LOOK * 5 } else { LOOK };
         let silence = SILENCE * self.accelerator.patience();
         let (mut heard, mut last) = (0, Instant::now());
         while last.elapsed() < silence {
@@ -79,7 +81,7 @@ impl LibvirtMachine {
             if console.len() != heard {
                 (heard, last) = (console.len(), Instant::now());
             }
-            sleep(LOOK).await;
+            sleep(look).await;
         }
     }
 

@@ -74,6 +74,7 @@ impl Provider for Libvirt {
         self.check().await?;
         let state = LabState::read(&lab)?;
         let lab = LibvirtLab::new(lab, self.virsh.clone(), &self.options, state);
+        lab.wake().await?;
         lab.boot().await?;
         Ok(Box::new(lab))
     }
@@ -82,6 +83,7 @@ impl Provider for Libvirt {
         self.check().await?;
         let state = LabState::read(&lab)?;
         let lab = LibvirtLab::new(lab, self.virsh.clone(), &self.options, state);
+        lab.wake().await?;
         lab.check_bases().await?;
         lab.restore().await?;
         Ok(Box::new(lab))

@@ -8,7 +8,7 @@ use super::{
     names::{self, NETWORKS, Names},
     options::LibvirtOptions,
     state::MachineState,
-    virsh::{Virsh, is_absent, taken},
+    virsh::{Virsh, is_absent, is_active, taken},
 };
 use crate::provider::ProviderError;
 
@@ -115,6 +115,14 @@ pub(super) async fn leased(virsh: &Virsh, domain: &str) -> Result<Option<Ipv4Add
     Ok(None)
 }
 
+/// Starts the lab's own network unless it is started: it is not after a restart of libvirt's host.
+pub(super) async fn wake(virsh: &Virsh, names: &Names) -> Result<(), ProviderError> {
+    match virsh.run(&["net-start", &names.shared()]).await {
+        Err(error) if !is_active(&error) => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// Removes the lab's own network; says false when it is somebody else's.
 pub(super) async fn remove(virsh: &Virsh, names: &Names) -> Result<bool, ProviderError> {
     let name = names.shared();
@@ -124,8 +132,13 @@ pub(super) async fn remove(virsh: &Virsh, names: &Names) -> Result<bool, Provide
         Err(error) if is_absent(&error) => return Ok(true),
         Err(error) => return Err(error),
     }
-    // One that was not started cannot be ended.
-    drop(virsh.run(&["net-destroy", &name]).await);
+    if let Err(error) = virsh.run(&["net-destroy", &name]).await {
+        // One that was not started cannot be ended.
+        let info = virsh.run(&["net-info", &name]).await?;
+        if info.lines().any(|line| line.starts_with("Active:") && line.ends_with("yes")) {
+            return Err(error);
+        }
+    }
     virsh.run(&["net-undefine", &name]).await?;
     Ok(true)
 }

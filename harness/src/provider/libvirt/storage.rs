@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use super::{
     names::Names,
     options::LibvirtOptions,
-    virsh::{Virsh, is_absent, taken},
+    virsh::{Virsh, is_absent, is_active, taken},
 };
 use crate::{hex, provider::ProviderError};
 
@@ -58,6 +58,14 @@ impl Pool {
         self.virsh.feed(&["pool-define", "/dev/stdin"], xml.as_bytes()).await.map_err(|error| self.explained(error))?;
         self.virsh.run(&["pool-build", &self.name]).await.map_err(|error| self.explained(error))?;
         self.virsh.run(&["pool-start", &self.name]).await.map(drop)
+    }
+
+    /// Starts it unless it is started: it is not after a restart of libvirt's host.
+    pub(super) async fn wake(&self) -> Result<(), ProviderError> {
+        match self.virsh.run(&["pool-start", &self.name]).await {
+            Err(error) if !is_active(&error) => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// Fails unless so many bytes are free.

@@ -158,6 +158,11 @@ pub(super) fn is_absent(error: &ProviderError) -> bool {
     matches!(error, ProviderError::Command { reason, .. } if words.iter().any(|word| reason.contains(word)))
 }
 
+/// Whether libvirt says that it was started before.
+pub(super) fn is_active(error: &ProviderError) -> bool {
+    matches!(error, ProviderError::Command { reason, .. } if reason.contains("already active"))
+}
+
 /// Whether libvirt says that somebody else has the name, and how.
 pub(super) fn taken(error: &ProviderError) -> Option<&str> {
     match error {
