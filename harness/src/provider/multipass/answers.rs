@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeMap, net::IpAddr};
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::state::InstanceState;
 
@@ -23,7 +23,7 @@ pub struct InstanceInfo {
     #[serde(default)]
     pub release: String,
     /// Its addresses; none when it does not run. Those of its own bridges are among them, after the first.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "addresses")]
     pub ipv4: Vec<IpAddr>,
     /// How many snapshots it has: a number as a string.
     #[serde(default)]
@@ -62,6 +62,11 @@ struct List {
 #[derive(Deserialize)]
 struct Snapshots {
     info: BTreeMap<String, BTreeMap<String, serde_json::Value>>,
+}
+
+/// Where the daemon knows no address it says `N/A`.
+fn addresses<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<IpAddr>, D::Error> {
+    Ok(Vec::<String>::deserialize(from)?.iter().filter_map(|text| text.parse().ok()).collect())
 }
 
 /// What `info NAME` says.

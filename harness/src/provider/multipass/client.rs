@@ -142,9 +142,9 @@ impl Multipass {
         Ok(versions)
     }
 
-    /// All instances.
+    /// All instances. None of them is asked for its addresses.
     pub async fn list(&self) -> Result<Vec<ListedInstance>, MultipassError> {
-        self.ask(&["list", "--format", "json"], answers::list).await
+        self.ask(&["list", "--no-ipv4", "--format", "json"], answers::list).await
     }
 
     /// What is known of an instance; none when there is none of that name.

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -26,16 +26,21 @@ const BOOT: Duration = Duration::from_secs(600);
 #[derive(Clone, Debug)]
 pub struct MultipassProvider {
     multipass: Multipass,
-    /// Launches that have not ended, by their instances. The daemon goes on with one whose command was killed, and knows
-    /// nothing of the instance for a while: whoever removes it waits for the end of its launch first.
-    under_way: Arc<Mutex<HashMap<String, oneshot::Receiver<()>>>>,
+}
+
+/// Launches of this process that have not ended, by their instances. The daemon goes on with one whose command was
+/// killed, and knows nothing of the instance for a while: whoever removes it waits for the end of its launch first.
+static UNDER_WAY: LazyLock<Mutex<HashMap<String, oneshot::Receiver<()>>>> = LazyLock::new(Mutex::default);
+
+fn under_way() -> MutexGuard<'static, HashMap<String, oneshot::Receiver<()>>> {
+    UNDER_WAY.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl MultipassProvider {
     /// Through this command.
     #[must_use]
     pub fn new(multipass: Multipass) -> Self {
-        Self { multipass, under_way: Arc::default() }
+        Self { multipass }
     }
 
     async fn make(&self, lab: &Entry, one: &Wanted, lent: &Lent) -> Result<MultipassMachine, ProviderError> {
@@ -60,7 +65,7 @@ impl MultipassProvider {
     /// Launches an instance; that goes on to its end when nobody waits for it any more.
     async fn launch(&self, spec: LaunchSpec) -> Result<MultipassMachine, ProviderError> {
         let (ended, wait) = oneshot::channel();
-        self.under_way().insert(spec.instance.clone(), wait);
+        under_way().insert(spec.instance.clone(), wait);
         let multipass = self.multipass.clone();
         let launched = tokio::spawn(async move {
             let launched = multipass.launch(&spec).await;
@@ -87,16 +92,12 @@ impl MultipassProvider {
     }
 
     async fn remove(&self, instance: &str) -> Result<(), MultipassError> {
-        let launch = self.under_way().remove(instance);
+        let launch = under_way().remove(instance);
         if let Some(launch) = launch {
             // It ends by being dropped, and that is no news.
             drop(launch.await);
         }
         self.multipass.delete(instance).await
-    }
-
-    fn under_way(&self) -> std::sync::MutexGuard<'_, HashMap<String, oneshot::Receiver<()>>> {
-        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -49,22 +49,28 @@ impl Multipass {
 
     /// Removes an instance with its snapshots; one that is not there is removed already.
     pub async fn delete(&self, name: &str) -> Result<(), MultipassError> {
-        if self.info(name).await?.is_none() {
+        if self.listed(name).await?.is_none() {
             return Ok(());
         }
         let limit = self.limits().change;
         self.call(&["delete", "--purge", name], &[], limit).await?;
-        match self.info(name).await? {
+        match self.listed(name).await? {
             None => Ok(()),
-            Some(info) => {
+            Some(state) => {
                 let (name, wanted) = (name.to_owned(), "gone".to_owned());
-                Err(MultipassError::State { name, state: info.state.to_string(), wanted, limit })
+                Err(MultipassError::State { name, state: state.to_string(), wanted, limit })
             }
         }
     }
 
     async fn state(&self, name: &str) -> Result<InstanceState, MultipassError> {
-        Ok(self.info(name).await?.map_or(InstanceState::Deleted, |info| info.state))
+        Ok(self.listed(name).await?.unwrap_or(InstanceState::Deleted))
+    }
+
+    /// The state of an instance; none when there is none of that name. `info` is not asked: it runs programs in an
+    /// instance that runs, and fails where nobody gets in any more (canonical/multipass#1474).
+    async fn listed(&self, name: &str) -> Result<Option<InstanceState>, MultipassError> {
+        Ok(self.list().await?.into_iter().find(|one| one.name == name).map(|one| one.state))
     }
 
     /// Waits until an instance is in a state; passing states are waited through, others end the wait at once.
