@@ -92,7 +92,7 @@ impl Group {
     /// asks hears why there are none.
     pub(super) async fn clean(
         &self,
-        tools: &Tools,
+        tools: &Arc<Tools>,
         tell: &(impl Fn(Phase) + Sync),
         prepare: &dyn Prepare,
     ) -> Result<Clean, LifeError> {
@@ -127,7 +127,7 @@ impl Group {
 
     async fn make(
         &self,
-        tools: &Tools,
+        tools: &Arc<Tools>,
         tell: &(impl Fn(Phase) + Sync),
         prepare: &dyn Prepare,
     ) -> Result<State, LifeError> {
@@ -161,7 +161,7 @@ impl Group {
     async fn make_from_kept(
         &self,
         keeping: &Keeping,
-        tools: &Tools,
+        tools: &Arc<Tools>,
         tell: &(impl Fn(Phase) + Sync),
     ) -> Result<Option<State>, LifeError> {
         let lease = tools.pool.acquire(self.wanted.len()).await?;
@@ -175,7 +175,7 @@ impl Group {
     }
 
     /// Ends the machines, or keeps them for a later run.
-    pub(super) async fn end(&self, tools: &Tools) {
+    pub(super) async fn end(&self, tools: &Arc<Tools>) {
         let nothing = State::Nothing { tries: 0, last: None };
         let state = std::mem::replace(&mut *self.state.lock().await, nothing);
         if let (Some(keeping), State::Made(made)) = (&self.keeping, state) {
@@ -185,7 +185,7 @@ impl Group {
         self.take_down(tools).await;
     }
 
-    async fn keep(&self, keeping: &Keeping, made: Box<Made>, tools: &Tools) {
+    async fn keep(&self, keeping: &Keeping, made: Box<Made>, tools: &Arc<Tools>) {
         let mine = self.held().as_ref().map(|held| Arc::clone(&held.entry)).filter(|entry| keeping.is_of(entry));
         let Some(entry) = mine else {
             drop(made);
@@ -208,10 +208,10 @@ impl Group {
         }
     }
 
-    async fn take_down(&self, tools: &Tools) {
+    async fn take_down(&self, tools: &Arc<Tools>) {
         let held = self.held().take();
         if let Some(Held { entry, lease }) = held {
-            tools.take_down(entry, &lease).await;
+            tools.take_down(entry, lease).await;
         }
     }
 

@@ -87,6 +87,7 @@ impl Provider for Scripted {
 #[async_trait]
 impl Reaper for Scripted {
     async fn reap(&self, _: &Record, resource: &Resource) -> Result<(), ReapError> {
+        tokio::time::sleep(REMOVING).await;
         self.log.lock().expect("a log").push(format!("remove {resource}"));
         Ok(())
     }
@@ -192,9 +193,14 @@ impl Prepare for Preparing {
 struct Test {
     _folder: TempDir,
     ledger: Ledger,
-    tools: Tools,
+    tools: Arc<Tools>,
     group: Group,
     log: Log,
+}
+
+/// To be changed while nobody else has them.
+fn tools(test: &mut Test) -> &mut Tools {
+    Arc::get_mut(&mut test.tools).expect("nobody has them")
 }
 
 impl Test {
@@ -203,7 +209,7 @@ impl Test {
         let root = Utf8PathBuf::from_path_buf(folder.path().join("labs")).expect("UTF-8");
         let (log, ledger) = (Log::default(), Ledger::at(root));
         let provider = Scripted { log: Arc::clone(&log), unbootable: unbootable.into() };
-        let tools = Tools {
+        let tools = Arc::new(Tools {
             hosts: vec![MachineHost { provider: Arc::new(provider), not_outside: Some("a test".to_owned()) }],
             pool: HostPool::new(vec!["test".to_owned()], 1).expect("a pool"),
             ledger: ledger.clone(),
@@ -211,7 +217,8 @@ impl Test {
             about: About::new("libvirt"),
             distros: Mutex::default(),
             farewell: Mutex::default(),
-        };
+            endings: Mutex::default(),
+        });
         let group = Group::new(vec![wanted("rhel-1")], None);
         Self { _folder: folder, ledger, tools, group, log }
     }
@@ -232,6 +239,9 @@ fn wanted(name: &str) -> Wanted {
     let (image, user) = ("/dev/null".into(), "root".to_owned());
     Wanted { name: name.to_owned(), image, sha256: None, user, family: Family::Debian, hardware: Hardware::default() }
 }
+
+/// Long enough to be cut off.
+const REMOVING: Duration = Duration::from_millis(20);
 
 const REMOVED: &str = "remove libvirt storage pool pool (test)";
 
@@ -311,7 +321,7 @@ impl io::Write for Shared {
 #[tokio::test]
 async fn all_that_is_done_on_the_machines_is_in_the_log() {
     let (mut test, shared) = (Test::new(0), Shared::default());
-    test.tools.log = Some(CommandLog::new(shared.clone(), |text| text.replace("hunter2", "[redacted]")));
+    tools(&mut test).log = Some(CommandLog::new(shared.clone(), |text| text.replace("hunter2", "[redacted]")));
     let preparing = Preparing { log: Log::default(), ending: Ending::Well };
     let clean = test.group.clean(&test.tools, &|_: Phase| (), &preparing).await.expect("machines");
     let [machine] = clean.machines.as_slice() else { panic!("one machine") };
@@ -351,6 +361,19 @@ async fn what_was_cut_off_is_removed_before_it_is_made_again() {
 }
 
 #[tokio::test]
+async fn machines_whose_end_nobody_waits_for_are_removed_all_the_same() {
+    let test = Test::new(0);
+    assert_eq!(test.clean(Ending::Well).await, Ok(1));
+    test.done();
+    tokio::time::timeout(REMOVING / 4, test.group.end(&test.tools)).await.expect_err("it takes longer");
+    assert_eq!(test.done(), [""; 0]);
+    test.tools.all_ended().await;
+    assert_eq!(test.done(), [REMOVED]);
+    assert_eq!(test.ledger.labs().expect("readable"), []);
+    assert_eq!(test.tools.farewell().faults, [""; 0]);
+}
+
+#[tokio::test]
 async fn a_later_run_under_the_same_lock_finds_the_machines_prepared() {
     let mut test = Test::new(0);
     let mut run = async |lock: &str| {
@@ -376,8 +399,8 @@ async fn machines_are_spread_over_the_hosts_and_wait_for_their_places() {
     let mut test = Test::new(0);
     let second = Log::default();
     let provider = Arc::new(Scripted { log: Arc::clone(&second), unbootable: 0.into() });
-    test.tools.hosts.push(MachineHost { provider, not_outside: Some("a test".to_owned()) });
-    test.tools.pool = HostPool::new(vec!["one".to_owned(), "two".to_owned()], 1).expect("a pool");
+    tools(&mut test).hosts.push(MachineHost { provider, not_outside: Some("a test".to_owned()) });
+    tools(&mut test).pool = HostPool::new(vec!["one".to_owned(), "two".to_owned()], 1).expect("a pool");
     let seconds = || std::mem::take(&mut *second.lock().expect("a log"));
     let preparing = Preparing { log: Log::default(), ending: Ending::Well };
     let [ubuntu, rocky] = ["ubuntu-1", "rocky-1"].map(|name| Group::new(vec![wanted(name)], None));

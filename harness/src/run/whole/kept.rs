@@ -1,18 +1,22 @@
 //! Machines of a run that a later run uses again: parked at their checkpoint, in a lab of the ledger that nobody owns.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use camino::Utf8PathBuf;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::{Key, recipe::WholeRecipe, tools::Tools};
+use super::{
+    Key,
+    recipe::{WholeProvider, WholeRecipe},
+    tools::Tools,
+};
 use crate::{
     hex,
     ledger::{About, Entry, LabName, Ledger, LedgerError, State},
     plan::ClusterPlan,
     provider::{MachineError, Wanted},
-    run::observation::HostFacts,
+    run::{observation::HostFacts, snaps::Snaps},
 };
 
 /// What is known of the prepared hosts: a file in the lab's folder.
@@ -31,11 +35,18 @@ pub(super) struct Keeping {
 
 impl Keeping {
     /// For the machines of this cluster; none where the recipe asks for no such thing.
-    pub(super) fn of(recipe: &WholeRecipe, plan: &ClusterPlan, key: &Key, wanted: &[Wanted]) -> Option<Self> {
+    pub(super) fn of(recipe: &WholeRecipe, plan: &ClusterPlan, wanted: &[Wanted]) -> Option<Self> {
         let lock = recipe.reuse.clone()?;
-        let recipe = WholeRecipe { reuse: None, log: None, ..recipe.clone() };
-        // Whatever decides what the machines are like when they are prepared.
-        let all = format!("{} {recipe:?} {key:?} {wanted:?} {:?}", env!("CARGO_PKG_VERSION"), plan.machines);
+        let hosts = match &recipe.provider {
+            WholeProvider::Libvirt(libvirt) => format!("{:?}", libvirt.hosts),
+            WholeProvider::Multipass { .. } => "multipass".to_owned(),
+        };
+        // Of which lock the machines are is compared by itself: a revision that comes from there is not one more thing.
+        let snaps = Snaps { locked: BTreeMap::new(), ..recipe.snaps.clone() };
+        let key = Key::of(&WholeRecipe { snaps, ..recipe.clone() }, plan);
+        // Whatever decides what these machines are like when they are prepared, and nothing else of the run.
+        let all =
+            format!("{} {hosts} {:?} {key:?} {wanted:?} {:?}", env!("CARGO_PKG_VERSION"), recipe.epel, plan.machines);
         let name = format!("kept-{}", hex::of(&Sha256::digest(all)[..8])).parse().expect("letters, digits and hyphens");
         Some(Self { name, lock })
     }
@@ -63,7 +74,8 @@ impl Keeping {
         let about = About::new(&tools.about.provider).details(json!({ "of": "reuse", LOCK: self.lock }));
         match tools.ledger.create(&self.name, about) {
             Err(LedgerError::Taken { .. }) => {
-                tracing::warn!("another run uses the machines that are kept: making others, which are not");
+                let lab = &self.name;
+                tracing::warn!("the lab `{lab}` is in use, or cannot be removed: making machines that are not kept");
                 tools.entry()
             }
             created => created.map(Arc::new),

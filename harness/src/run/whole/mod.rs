@@ -69,7 +69,7 @@ struct HostsFacts {
 
 enum Stock {
     /// Clusters whose machines are the same take turns on them.
-    Groups { tools: Box<Tools>, groups: Mutex<HashMap<Key, Arc<Group>>> },
+    Groups { tools: Arc<Tools>, groups: Mutex<HashMap<Key, Arc<Group>>> },
     /// Every cluster has its own.
     Residents(Box<Residents>),
 }
@@ -113,10 +113,10 @@ impl Whole {
             Owner::Run => {
                 let about = About::new(recipe.provider.kind().as_str()).details(json!({ "of": "run" }));
                 let ledger = Ledger::open()?;
-                let (distros, farewell) = (Mutex::default(), Mutex::default());
+                let (distros, farewell, endings) = (Mutex::default(), Mutex::default(), Mutex::default());
                 let pool = recipe.provider.pool()?;
                 let log = recipe.log.as_deref().map(log::open).transpose()?;
-                let tools = Box::new(Tools { hosts, pool, log, ledger, about, distros, farewell });
+                let tools = Arc::new(Tools { hosts, pool, log, ledger, about, distros, farewell, endings });
                 Stock::Groups { tools, groups: Mutex::default() }
             }
             Owner::Lab(entry, plan) => {
@@ -178,7 +178,7 @@ impl Whole {
                     let key = Key::of(recipe, plan);
                     let new = || {
                         let wanted = recipe.wanted(plan, "");
-                        let keeping = Keeping::of(recipe, plan, &key, &wanted);
+                        let keeping = Keeping::of(recipe, plan, &wanted);
                         Arc::new(Group::new(wanted, keeping))
                     };
                     Arc::clone(groups.entry(key.clone()).or_insert_with(new))
@@ -209,7 +209,9 @@ impl Whole {
         let Stock::Groups { tools, groups } = &self.stock else { return };
         let group = groups.lock().unwrap_or_else(PoisonError::into_inner).remove(&Key::of(&self.recipe, plan));
         if let Some(group) = group {
-            group.end(tools).await;
+            let its = Arc::clone(tools);
+            // Nobody else knows the group any more: it is not to be cut off half-way.
+            tools.to_its_end(async move { group.end(&its).await }).await;
         }
     }
 
@@ -218,6 +220,7 @@ impl Whole {
         let Stock::Groups { tools, groups } = self.stock else { return Farewell::default() };
         let groups = groups.into_inner().unwrap_or_else(PoisonError::into_inner);
         futures_util::future::join_all(groups.values().map(|group| group.end(&tools))).await;
+        tools.all_ended().await;
         std::mem::take(&mut *tools.farewell())
     }
 }

@@ -12,7 +12,7 @@ use futures_util::future::{join_all, try_join_all};
 use super::{
     group::Prepare,
     recipe::WholeRecipe,
-    subscription::{Subscription, registered, unregister},
+    subscription::{OnList, Subscription, registered, unregister},
 };
 use crate::{
     catalog::{distro::Distro, scenario::When},
@@ -70,12 +70,14 @@ impl<T: Fn(Phase) + Sync> Prepare for Preparation<'_, T> {
     async fn prepare(&self, machines: &[Arc<dyn WholeMachine>]) -> Result<HostFacts, LifeError> {
         let Some(subscription) = Subscription::from_environment() else { return self.install(machines).await };
         let members = || registered(machines, &self.plan.machines);
+        let on_list = OnList::new(members());
         let registering = try_join_all(members().map(|machine| subscription.register(&**machine)));
         let installed = match registering.await {
             Ok(_) => self.install(machines).await,
             Err(error) => Err(failed(Phase::Policy, error)),
         };
         join_all(members().map(|machine| unregister(&**machine))).await;
+        on_list.done();
         installed
     }
 }

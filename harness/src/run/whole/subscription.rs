@@ -49,6 +49,32 @@ impl Subscription {
     }
 }
 
+/// Machines that are registered. Where the making is cut off before they are taken out of the organisation's list, it is
+/// said which are left there: they are removed, and nobody can ask them any more.
+pub(super) struct OnList(Vec<String>);
+
+impl OnList {
+    pub(super) fn new<'a, M: Machine + ?Sized + 'a>(machines: impl Iterator<Item = &'a Arc<M>>) -> Self {
+        Self(machines.map(|machine| machine.name().to_owned()).collect())
+    }
+
+    /// They are taken out, or it was told why not.
+    pub(super) fn done(mut self) {
+        self.0.clear();
+    }
+}
+
+impl Drop for OnList {
+    fn drop(&mut self) {
+        if !self.0.is_empty() {
+            let machines = self.0.join(", ");
+            tracing::warn!(
+                "{machines}: cut off while registered with Red Hat; remove them from your account's systems"
+            );
+        }
+    }
+}
+
 /// Takes a machine out of the organisation's list. It lives on without: what it needs is installed. One that cannot be
 /// taken out is told, and spoils nothing.
 pub(super) async fn unregister(machine: &dyn Machine) {

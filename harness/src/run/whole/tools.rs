@@ -6,6 +6,8 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use tokio::{sync::oneshot, task::JoinSet};
+
 use crate::{
     diagnose::evidence::{Area, Collected, Evidence, redact},
     ledger::{About, Entry, Ledger, LedgerError, State},
@@ -34,6 +36,8 @@ pub(super) struct Tools {
     /// The distro of machines by their names.
     pub(super) distros: Mutex<BTreeMap<String, String>>,
     pub(super) farewell: Mutex<Farewell>,
+    /// What goes on to its end, whoever waits for it.
+    pub(super) endings: Mutex<JoinSet<()>>,
 }
 
 impl Tools {
@@ -50,15 +54,44 @@ impl Tools {
         }
     }
 
+    /// Does something to its end, even where whoever waits for it is cut off: then [`Self::all_ended`] waits.
+    pub(super) async fn to_its_end(&self, ending: impl Future<Output = ()> + Send + 'static) {
+        let (done, ended) = oneshot::channel::<()>();
+        self.endings().spawn(async move {
+            ending.await;
+            drop(done);
+        });
+        drop(ended.await);
+    }
+
+    /// Waits for all that was to be done to its end.
+    pub(super) async fn all_ended(&self) {
+        loop {
+            let mut endings = std::mem::take(&mut *self.endings());
+            if endings.is_empty() {
+                return;
+            }
+            while let Some(ended) = endings.join_next().await {
+                if let Err(error) = ended {
+                    self.fault(format!("machines were not ended: {error}; `lab gc` removes them"));
+                }
+            }
+        }
+    }
+
     /// Removes all that a lab of this run holds. What its consoles printed is kept for the evidence; what cannot be
     /// removed is a fault of the run, and stays in the ledger.
-    pub(super) async fn take_down(&self, entry: Arc<Entry>, host: &Lease) {
-        let lab = entry.record().name;
-        self.keep_consoles_of(&entry, host).await;
-        match Arc::into_inner(entry) {
-            Some(entry) => self.remove(entry, host.host()).await,
-            None => self.fault(format!("the machines of the lab `{lab}` are still in use; `lab gc` removes them")),
-        }
+    pub(super) async fn take_down(self: &Arc<Self>, entry: Arc<Entry>, host: Lease) {
+        let tools = Arc::clone(self);
+        self.to_its_end(async move {
+            let lab = entry.record().name;
+            tools.keep_consoles_of(&entry, &host).await;
+            match Arc::into_inner(entry) {
+                Some(entry) => tools.remove(entry, host.host()).await,
+                None => tools.fault(format!("the machines of the lab `{lab}` are still in use; `lab gc` removes them")),
+            }
+        })
+        .await;
     }
 
     /// Removes all that a lab holds.
@@ -112,6 +145,10 @@ impl Tools {
 
     pub(super) fn distros(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
         self.distros.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn endings(&self) -> MutexGuard<'_, JoinSet<()>> {
+        self.endings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn farewell(&self) -> MutexGuard<'_, Farewell> {
