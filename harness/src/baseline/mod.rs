@@ -36,6 +36,12 @@ impl Baseline {
     }
 }
 
+/// The ids of what a report says nothing of: cases that the lab broke, and remedies that it could not judge.
+pub fn unjudged(report: &Report) -> impl Iterator<Item = String> {
+    let cases = report.cases.iter().filter(|case| case.verdict == Verdict::Error).map(|case| case.id.clone());
+    cases.chain(report.remedies.iter().filter(|remedy| !is_judged(report, remedy)).map(remedy_id))
+}
+
 /// How a remedy is named in a baseline.
 fn remedy_id(remedy: &RemedyReport) -> String {
     format!("{}::{}::{}", remedy.scenario, remedy.distro, remedy.id)

@@ -14,7 +14,7 @@ use super::{
     select::Selected,
 };
 use crate::{
-    baseline::{Baseline, Scope, compare},
+    baseline::{Baseline, Scope, compare, unjudged},
     model::{
         Comparison, Verdict,
         report::{RemedyReport, Report},
@@ -55,9 +55,7 @@ pub fn run(args: &BaselineArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
     let comparison = compare(&old, &report, &everything(), file.as_str());
     let mut new = Baseline::of(&report);
     // What the lab broke says nothing: what was known of it stays.
-    let broken = report.cases.iter().filter(|case| case.verdict == Verdict::Error);
-    let kept: Vec<_> = broken.filter_map(|case| old.entries.get_key_value(&case.id)).collect();
-    new.entries.extend(kept.into_iter().map(|(id, entry)| (id.clone(), entry.clone())));
+    new.entries.extend(unjudged(&report).filter_map(|id| old.entries.get(&id).cloned().map(|entry| (id, entry))));
     write_file(file, &new.to_string()).map_err(|error| Failure::lab(ReportProblem::new(&error)))?;
     for change in &comparison.changes {
         writeln!(out, "{}: {}  {}", change.kind.meaning(), change.id, change.words())?;

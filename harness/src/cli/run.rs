@@ -199,11 +199,12 @@ pub fn run(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
     if let Some(lab) = &kept {
         eprintln!("The lab stays up as `{}`:\n{}", lab.record.name, ways_in(lab).trim_end());
     }
+    let locked = if finished.interrupted { Ok(()) } else { locking.after(&Used::of_run(&finished.report)) };
+    // Machines that stay are told of, whatever else went wrong.
+    let left = whole::left_for_later(&finished.kept, &args.lock);
     written.and(kept_all)?;
-    if !finished.interrupted {
-        locking.after(&Used::of_run(&finished.report)).map_err(Failure::lab)?;
-    }
-    whole::left_for_later(&finished.kept, &args.lock)?;
+    locked.map_err(Failure::lab)?;
+    left?;
     Ok(baseline::exit(&finished.report))
 }
 
@@ -218,6 +219,11 @@ fn pinned(args: &RunArgs, locking: &Locking, selected: &Selected) -> RunArgs {
 /// ends.
 pub(super) fn known(selected: &Selected, args: &LabArgs) -> Result<Used, Failure> {
     check_programs(selected.provider)?;
+    let used = Used::of_lab(selected.provider.as_str(), selected.cluster.as_str());
+    if selected.provider == ProviderKind::Ssh {
+        // Of hosts that exist nothing is known before they are looked at.
+        return Ok(used);
+    }
     let recipe = recipe(selected, args)?;
     let host = wait(async {
         let maker = Maker::start(&recipe, Owner::Run).await?;
@@ -226,7 +232,7 @@ pub(super) fn known(selected: &Selected, args: &LabArgs) -> Result<Used, Failure
         host
     })?;
     let host = host.map_err(|error| Failure::lab(LabError::run(error)))?;
-    let mut used = Used::of_lab(selected.provider.as_str(), selected.cluster.as_str()).on_host(&host);
+    let mut used = used.on_host(&host);
     if let Recipe::Whole(whole) = &recipe {
         let images =
             whole.images.iter().filter_map(|(distro, image)| Some((distro.clone(), image.sha256.parse().ok()?)));

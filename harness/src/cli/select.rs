@@ -116,7 +116,7 @@ pub(super) fn select_in(mut catalog: Catalog, args: &SelectionArgs) -> Result<Se
     let (plan, shard, elsewhere) = match args.shard {
         None => (whole, None, HashSet::new()),
         Some(shard) => {
-            let times = times::read(args.times.as_deref())?;
+            let times = times::read(args.times.as_deref(), args.lab.provider.as_str(), cluster.as_str())?;
             let division = Division::of(&whole, shard.count(), &times);
             let all: HashSet<String> = whole.cases().map(|case| case.id.clone()).collect();
             (division.part(&whole, shard), Some(division.report(shard)), all)

@@ -25,8 +25,9 @@ struct TimesProblem {
     source: std::io::Error,
 }
 
-/// Reads them; none where no file is named.
-pub(super) fn read(path: Option<&Utf8Path>) -> Result<Times, Failure> {
+/// Reads them; none where no file is named. A history has those of other labs as well: those of this provider and kind of
+/// cluster count.
+pub(super) fn read(path: Option<&Utf8Path>, provider: &str, cluster: &str) -> Result<Times, Failure> {
     let Some(path) = path else { return Ok(Times::new()) };
     let path = if path.is_dir() { path.join("report.json") } else { path.to_owned() };
     let problem = |source| Failure::input(TimesProblem { path: path.clone(), source });
@@ -35,7 +36,7 @@ pub(super) fn read(path: Option<&Utf8Path>) -> Result<Times, Failure> {
     if head == SQLITE {
         let broken = |error: HistoryError| Failure::input(ReportProblem::new(&error));
         let history = History::read(&path).map_err(broken)?;
-        return history.map_or_else(|| Ok(Times::new()), |history| history.times().map_err(broken));
+        return history.map_or_else(|| Ok(Times::new()), |history| history.times(provider, cluster).map_err(broken));
     }
     let report = json::read(&path).map_err(|error| Failure::input(ReportProblem::new(&error)))?;
     Ok(report.clusters.into_iter().map(|cluster| (cluster.id, cluster.duration_ms)).collect())

@@ -169,15 +169,16 @@ impl History {
         runs.into_iter().rev().map(|(id, name, started_at)| self.record(id, name, &started_at, text)).collect()
     }
 
-    /// How long each cluster took in its last runs, in milliseconds.
-    pub fn times(&self) -> Result<BTreeMap<String, u64>, HistoryError> {
+    /// How long each cluster took in its last runs with this provider and kind of cluster, in milliseconds.
+    pub fn times(&self, provider: &str, cluster: &str) -> Result<BTreeMap<String, u64>, HistoryError> {
         let read = || -> rusqlite::Result<BTreeMap<String, u64>> {
             let mut query = self.connection.prepare(
-                "SELECT name, CAST(avg(duration_ms) AS INTEGER) FROM (SELECT name, duration_ms, row_number() OVER
-                 (PARTITION BY name ORDER BY run DESC) AS age FROM clusters) WHERE age <= ?1 GROUP BY name",
+                "SELECT name, CAST(avg(duration_ms) AS INTEGER) FROM (SELECT clusters.name, duration_ms, row_number() OVER
+                 (PARTITION BY clusters.name ORDER BY run DESC) AS age FROM clusters JOIN runs ON runs.id = run
+                 WHERE provider = ?2 AND cluster = ?3) WHERE age <= ?1 GROUP BY name",
             )?;
             let row = |row: &Row<'_>| Ok((row.get(0)?, u64::try_from(row.get::<_, i64>(1)?).unwrap_or_default()));
-            query.query_map([RECENT], row)?.collect()
+            query.query_map(params![RECENT, provider, cluster], row)?.collect()
         };
         read().map_err(|source| self.sqlite(source))
     }

@@ -34,6 +34,15 @@ pub enum LabError {
         /// Its name.
         name: LabName,
     },
+    /// It is a run's, which goes on.
+    #[error("the lab `{name}` is used by a run (process {pid})")]
+    #[diagnostic(help("end that run: Ctrl-C, or `kill -INT {pid}`; its machines go with it"))]
+    InUse {
+        /// Its name.
+        name: LabName,
+        /// The run's process.
+        pid: i32,
+    },
     /// Its keeper does not answer as it should.
     #[error("the keeper of the lab `{name}` does not answer: {reason}")]
     #[diagnostic(help("`lab down {name}` ends it all the same"))]
