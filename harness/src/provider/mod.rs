@@ -10,6 +10,7 @@ mod logged_machines;
 pub mod multipass;
 pub mod needs;
 pub mod netns;
+mod send_file;
 pub mod session;
 pub mod ssh;
 mod this_host;
@@ -29,6 +30,7 @@ pub use self::{
     error::ProviderError,
     hosts::{HostPool, Lease, PoolError},
     logged_machines::LoggedMachines,
+    send_file::{SendFileError, send_file},
     this_host::ThisHost,
     wanted::Wanted,
     whole::{Machines, Provider, SocketOutside, WholeMachine},

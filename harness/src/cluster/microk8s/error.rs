@@ -6,7 +6,7 @@ use camino::Utf8PathBuf;
 
 use crate::{
     cluster::{ClusterFault, kube::KubeError},
-    provider::MachineError,
+    provider::{MachineError, SendFileError},
 };
 
 /// Why MicroK8s is not there, or does not do what it is asked.
@@ -120,6 +120,15 @@ pub enum MicroK8sError {
         /// What the import printed.
         said: String,
     },
+}
+
+impl From<SendFileError> for MicroK8sError {
+    fn from(error: SendFileError) -> Self {
+        match error {
+            SendFileError::Unreadable { path, reason } => Self::File { path, reason: reason.to_string() },
+            SendFileError::Machine(error) => Self::Machine(error),
+        }
+    }
 }
 
 impl ClusterFault for MicroK8sError {

@@ -15,7 +15,7 @@ use super::{
     snap_list::{self, InstalledSnap},
     source::Source,
 };
-use crate::provider::{Command, MachineError, Output};
+use crate::provider::{Command, MachineError, Output, send_file};
 
 /// Status with which `snap` says that it may be tried again: snapd seeds, or another change is in progress.
 const TRY_AGAIN: i32 = 10;
@@ -130,10 +130,8 @@ async fn snap_list_has(node: Node<'_>, name: &str) -> Result<bool, MicroK8sError
 }
 
 async fn copy(node: Node<'_>, file: &Utf8Path) -> Result<Utf8PathBuf, MicroK8sError> {
-    let unreadable = |error: std::io::Error| MicroK8sError::File { path: file.to_owned(), reason: error.to_string() };
-    let content = tokio::fs::read(file).await.map_err(unreadable)?;
     let to = Utf8Path::new(FILES).join(file.file_name().unwrap_or_default());
-    node.machine().write_file(&to, &content, 0o600).await?;
+    send_file(node.machine(), file, &to, 0o600).await?;
     Ok(to)
 }
 
