@@ -16,7 +16,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("baseline", &["model"]),
     ("catalog", &["hex", "model", "suggest"]),
-    ("image", &["catalog", "causes", "folders", "hex"]),
+    // Large files on their way here, whatever they are.
+    ("download", &["catalog", "causes", "hex"]),
+    ("image", &["catalog", "causes", "download", "folders", "hex"]),
     // What decided a run and is not in the repository.
     ("lock", &["image", "model", "whole_file"]),
     ("plan", &["catalog", "hex", "model", "suggest"]),

@@ -11,6 +11,7 @@ pub mod causes;
 pub mod cli;
 pub mod cluster;
 pub mod diagnose;
+pub mod download;
 pub mod events;
 pub mod folders;
 pub mod hex;

@@ -3,8 +3,11 @@
 use camino::Utf8PathBuf;
 use miette::Diagnostic;
 
-use super::{digest::Sha256Digest, qcow2::Qcow2Error, words::size};
-use crate::folders::NoFolder;
+use super::qcow2::Qcow2Error;
+use crate::{
+    download::{DownloadError, Sha256Digest},
+    folders::NoFolder,
+};
 
 /// Why an image could not be fetched, built or used.
 #[derive(Debug, thiserror::Error, Diagnostic)]
@@ -12,34 +15,10 @@ pub enum ImageError {
     /// No folder for images.
     #[error("there is no folder for images: {0}")]
     NoFolder(#[from] NoFolder),
-    /// The machine did not let us.
-    #[error("failed to {doing} {path}: {reason}")]
-    Io {
-        /// What was tried.
-        doing: &'static str,
-        /// The file or folder.
-        path: Utf8PathBuf,
-        /// Why not.
-        reason: std::io::Error,
-    },
-    /// Not enough room.
-    #[error("no room in {folder}: {} are needed, {} are free", size(*.needed), size(*.free))]
-    #[diagnostic(help("free some, or name another disk's folder in XDG_CACHE_HOME"))]
-    Room {
-        /// Where.
-        folder: Utf8PathBuf,
-        /// Bytes that are still needed.
-        needed: u64,
-        /// Bytes that are free.
-        free: u64,
-    },
-    /// The disk was full while something was written.
-    #[error("no room in {folder}: the disk is full")]
-    #[diagnostic(help("free some, or name another disk's folder in XDG_CACHE_HOME; what had arrived was removed"))]
-    Full {
-        /// Where.
-        folder: Utf8PathBuf,
-    },
+    /// A file could not be downloaded, read or written.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Download(#[from] DownloadError),
     /// Nothing was fetched or built yet.
     #[error("the image of {distro} is not here")]
     Absent {
@@ -74,17 +53,6 @@ pub enum ImageError {
         /// What is wrong.
         problem: Qcow2Error,
     },
-    /// No place gave the right file.
-    #[error("failed to download the image of {distro}\n{}", .faults.join("\n"))]
-    Download {
-        /// The distro.
-        distro: String,
-        /// What went wrong at each place.
-        faults: Vec<String>,
-        /// What to do.
-        #[help]
-        help: Option<String>,
-    },
     /// The publisher's account service did not give it.
     #[error("failed to ask Red Hat for the image of {distro}: {problem}")]
     Account {
@@ -96,9 +64,6 @@ pub enum ImageError {
         #[help]
         help: String,
     },
-    /// The program cannot download at all.
-    #[error("failed to prepare downloads: {0}")]
-    Client(String),
     /// A compressed file that cannot be unpacked.
     #[error("failed to unpack {path}: {problem}")]
     Unpack {
@@ -160,33 +125,6 @@ impl From<Mismatch> for ImageError {
 impl ImageError {
     /// What became of a file operation; a full disk is told apart.
     pub(super) fn io(doing: &'static str, path: &camino::Utf8Path, error: std::io::Error) -> Self {
-        if [std::io::ErrorKind::StorageFull, std::io::ErrorKind::QuotaExceeded].contains(&error.kind()) {
-            let folder = path.parent().unwrap_or(path).to_owned();
-            return Self::Full { folder };
-        }
-        Self::Io { doing, path: path.to_owned(), reason: plain(error) }
-    }
-}
-
-/// The error without the path that `fs_err` puts in front: the message has it already. It keeps the system's own error
-/// to itself, and quotes it behind the path.
-fn plain(error: std::io::Error) -> std::io::Error {
-    let text = error.to_string();
-    match text.rsplit_once("`: ") {
-        Some((_, reason)) if error.raw_os_error().is_none() => std::io::Error::new(error.kind(), reason),
-        _ => error,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::ImageError;
-
-    #[test]
-    fn a_path_is_told_once() {
-        let path = camino::Utf8Path::new("/dev/null/images");
-        let error = fs_err::create_dir_all(path).expect_err("no folder");
-        let text = ImageError::io("create", path, error).to_string();
-        assert_eq!(text, "failed to create /dev/null/images: Not a directory (os error 20)");
+        DownloadError::io(doing, path, error).into()
     }
 }

@@ -6,24 +6,18 @@ use camino::{Utf8Path, Utf8PathBuf};
 use reqwest::Url;
 
 use super::{
-    client,
-    digest::Sha256Digest,
-    download::download,
     error::ImageError,
-    kind::Kind,
-    part::Part,
-    place,
-    progress::Progress,
     record::{Origin, Record},
     red_hat,
     store::{BaseImage, Store, disk, how_to_get},
-    transfer::Wanted,
-    turn::Turn,
     unpack::unpack,
 };
-use crate::catalog::{
-    distro::Distro,
-    image::{Account, ImageSource},
+use crate::{
+    catalog::{
+        distro::Distro,
+        image::{Account, Compression, ImageSource},
+    },
+    download::{DownloadError, Kind, Part, Progress, Sha256Digest, Sum, Turn, Wanted, client, download, place},
 };
 
 /// How to fetch.
@@ -67,7 +61,7 @@ pub async fn fetch(
     store.create()?;
     let image = store.path(distro);
     // Waiting blocks this thread and nothing else: one image is fetched at a time.
-    let _turn = Turn::wait(&image, &distro.id, progress)?;
+    let _turn = Turn::wait(&image, &distro.id, "the image", progress)?;
     match store.checked(distro) {
         Ok(base) => return Ok(Fetched::Present(base)),
         Err(ImageError::Absent { .. }) => {}
@@ -80,18 +74,22 @@ pub async fn fetch(
     let source = source(distro, options).await?;
     let wanted = Wanted {
         client: &client::for_downloads(options.stall)?,
-        distro: &distro.id,
-        image: &image,
-        kind: Kind::expected(distro.image.compressed),
+        label: &distro.id,
+        what: &format!("the image of {}", distro.id),
+        otherwise: None,
+        file: &image,
+        sum: Sum::Sha256(source.sum),
+        kind: published_kind(distro.image.compressed),
         size: distro.image.size,
         stall: options.stall,
         progress,
     };
-    download(&wanted, &source.places, source.sum).await?;
+    download(&wanted, &source.places).await?;
     progress.end();
     finish(distro, &image, source.sum).inspect_err(|error| {
         // The sum was right, so the same bytes would come again: nothing of them is worth keeping.
-        if matches!(error, ImageError::Qcow2 { .. } | ImageError::Unpack { .. } | ImageError::Full { .. }) {
+        let full = matches!(error, ImageError::Download(DownloadError::Full { .. }));
+        if full || matches!(error, ImageError::Qcow2 { .. } | ImageError::Unpack { .. }) {
             drop(Part::remove(&image));
             drop(place::remove(&unpacked(&image)));
         }
@@ -100,13 +98,13 @@ pub async fn fetch(
 }
 
 async fn source(distro: &Distro, options: FetchOptions) -> Result<Source, ImageError> {
-    let broken = |problem: String| ImageError::Client(format!("{}: {problem}", distro.id));
+    let broken = |problem: String| DownloadError::Client(format!("{}: {problem}", distro.id));
     match distro.image.source() {
         Ok(ImageSource::Download(download)) => {
             let urls = std::iter::once(download.url).chain(download.mirrors.iter().map(String::as_str));
             let places = urls.map(|url| url.parse().map_err(|error| broken(format!("{url}: {error}"))));
             let sum = download.sha256.parse().map_err(|error| broken(format!("{}: {error}", download.sha256)))?;
-            Ok(Source { places: places.collect::<Result<_, _>>()?, sum })
+            Ok(Source { places: places.collect::<Result<_, DownloadError>>()?, sum })
         }
         Ok(ImageSource::Account { account: Account::RedHat { release }, filename }) => {
             let offer = red_hat::offer(&distro.id, release, filename, options.stall).await?;
@@ -115,7 +113,15 @@ async fn source(distro: &Distro, options: FetchOptions) -> Result<Source, ImageE
         Ok(ImageSource::Own { .. } | ImageSource::Build(_)) => {
             Err(ImageError::Absent { distro: distro.id.clone(), help: how_to_get(distro) })
         }
-        Err(problem) => Err(broken(problem.to_owned())),
+        Err(problem) => Err(broken(problem.to_owned()).into()),
+    }
+}
+
+/// What an image's published file must be.
+const fn published_kind(compressed: Option<Compression>) -> Kind {
+    match compressed {
+        Some(compression) => Kind::Compressed(compression),
+        None => Kind::Qcow2,
     }
 }
 
@@ -143,6 +149,6 @@ fn finish(distro: &Distro, image: &Utf8Path, published: Sha256Digest) -> Result<
         error => error,
     })?;
     record.write(image)?;
-    place::base(&finished, image)?;
-    Part::remove(image)
+    place::read_only(&finished, image)?;
+    Ok(Part::remove(image)?)
 }

@@ -5,34 +5,23 @@
 //! is whole and right: everything else happens in files of other names, one process at a time.
 
 mod build;
-mod client;
-mod digest;
-mod download;
 mod error;
 mod fetch;
-mod kind;
 mod own;
-mod part;
-mod place;
-mod progress;
 mod qcow2;
 mod record;
 mod red_hat;
 mod store;
-mod transfer;
-mod turn;
 mod unpack;
-mod words;
 
 pub use self::{
     build::build,
-    digest::Sha256Digest,
     error::{ImageError, Mismatch},
     fetch::{FetchOptions, Fetched, fetch},
     own::{OwnImages, variable as own_variable},
-    progress::Progress,
     qcow2::Qcow2Error,
     record::{Origin, Record},
     red_hat::{TOKEN_FILE_VARIABLE, TOKEN_VARIABLE},
     store::{BaseImage, State, Store},
 };
+pub use crate::download::{DownloadError, Progress, Sha256Digest};

@@ -8,7 +8,7 @@ use std::io::Read;
 use camino::Utf8Path;
 use fs_err as fs;
 
-use super::kind::{Kind, SAMPLE};
+use crate::download::{Kind, SAMPLE};
 
 /// Why a file is no image to boot from.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

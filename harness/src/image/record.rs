@@ -4,7 +4,8 @@ use camino::Utf8Path;
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
-use super::{digest::Sha256Digest, error::ImageError, place};
+use super::error::ImageError;
+use crate::download::{Sha256Digest, place};
 
 /// The name of the format.
 const FORMAT: &str = "pathlab-image/1";
@@ -57,6 +58,6 @@ impl Record {
         let mut text = serde_json::to_string_pretty(self)
             .map_err(|error| ImageError::io("write", &path, std::io::Error::other(error)))?;
         text.push('\n');
-        place::write(&path, text.as_bytes())
+        Ok(place::write(&path, text.as_bytes())?)
     }
 }

@@ -9,8 +9,12 @@ use fs_err as fs;
 use reqwest::{Client, RequestBuilder, Url};
 use serde::{Deserialize, de::DeserializeOwned};
 
-use super::{client, digest::Sha256Digest, error::ImageError};
-use crate::{catalog::image::is_download_url, causes};
+use super::error::ImageError;
+use crate::{
+    catalog::image::is_download_url,
+    causes,
+    download::{Sha256Digest, client},
+};
 
 /// The environment variable with the offline token.
 pub const TOKEN_VARIABLE: &str = "PATHLAB_RHSM_OFFLINE_TOKEN";

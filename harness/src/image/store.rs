@@ -5,10 +5,8 @@ use fs_err as fs;
 
 use super::{
     build,
-    digest::Sha256Digest,
     error::{ImageError, Mismatch},
     own::{OwnImages, variable},
-    part::Part,
     qcow2,
     record::{Origin, Record},
     red_hat,
@@ -18,6 +16,7 @@ use crate::{
         distro::Distro,
         image::{Image, ImageSource},
     },
+    download::{Part, Sha256Digest},
     folders,
 };
 

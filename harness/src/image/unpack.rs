@@ -9,8 +9,8 @@ use lzma_rust2::XzReader;
 use ruzstd::decoding::StreamingDecoder;
 use sha2::{Digest as _, Sha256};
 
-use super::{digest::Sha256Digest, error::ImageError};
-use crate::catalog::image::Compression;
+use super::error::ImageError;
+use crate::{catalog::image::Compression, download::Sha256Digest};
 
 /// Writes what is inside `packed` to `image` and returns its sum.
 pub(super) fn unpack(

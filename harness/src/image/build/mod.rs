@@ -11,17 +11,16 @@ use fs_err as fs;
 
 use self::{step::Step, tools::package_sources};
 use super::{
-    digest::Sha256Digest,
     error::ImageError,
-    place,
-    progress::Progress,
     record::{Origin, Record},
     store::{BaseImage, Store, disk, sum},
-    turn::{Turn, need_room},
 };
-use crate::catalog::{
-    distro::Distro,
-    image::{Build, ImageSource},
+use crate::{
+    catalog::{
+        distro::Distro,
+        image::{Build, ImageSource},
+    },
+    download::{Progress, Sha256Digest, Turn, need_room, place},
 };
 
 const INITRAMFS: &str = include_str!("initramfs.sh");
@@ -50,7 +49,7 @@ pub fn build(store: &Store, distro: &Distro, anew: bool, progress: &Progress) ->
     };
     store.create()?;
     let image = store.path(distro);
-    let _turn = Turn::wait(&image, &distro.id, progress)?;
+    let _turn = Turn::wait(&image, &distro.id, "the image", progress)?;
     if !anew {
         match store.checked(distro) {
             Ok(base) => return Ok(base),
@@ -69,7 +68,7 @@ pub fn build(store: &Store, distro: &Distro, anew: bool, progress: &Progress) ->
     let mut record = Record::new(&distro.id, Origin::Built, sum(&finished)?);
     record.packages = packages;
     record.write(&image)?;
-    place::base(&finished, &image)?;
+    place::read_only(&finished, &image)?;
     work.remove()?;
     store.checked(distro)
 }

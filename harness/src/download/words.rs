@@ -3,7 +3,7 @@
 use reqwest::Url;
 
 /// A number of bytes for people: `642 MB`.
-pub(super) fn size(bytes: u64) -> String {
+pub(crate) fn size(bytes: u64) -> String {
     const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
     if bytes < 1_000 {
         return format!("{bytes} bytes");
@@ -21,7 +21,7 @@ pub(super) fn size(bytes: u64) -> String {
 }
 
 /// A URL without what may be secret in it: user, password, query.
-pub(super) fn place(url: &Url) -> String {
+pub(crate) fn place(url: &Url) -> String {
     let port = url.port().map_or_else(String::new, |port| format!(":{port}"));
     format!("{}://{}{port}{}", url.scheme(), url.host_str().unwrap_or_default(), url.path())
 }

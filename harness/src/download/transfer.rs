@@ -6,22 +6,29 @@ use reqwest::{
 };
 
 use super::{
-    error::ImageError,
+    error::DownloadError,
     kind::Kind,
     part::Part,
     progress::Progress,
+    sum::Sum,
     turn::need_room,
     words::{place, size},
 };
 use crate::causes;
 
 /// What is asked for.
-pub(super) struct Wanted<'a> {
+pub(crate) struct Wanted<'a> {
     pub client: &'a Client,
-    /// The distro's id, for people.
-    pub distro: &'a str,
-    /// Where the finished image will be; the part is beside it.
-    pub image: &'a camino::Utf8Path,
+    /// How lines of progress begin: the distro's id, the snap's name.
+    pub label: &'a str,
+    /// What it is, in an error: `the image of rhel-9.5`.
+    pub what: &'a str,
+    /// What else the user can do when no place has it.
+    pub otherwise: Option<&'a str>,
+    /// Where the finished file will be; the part is beside it.
+    pub file: &'a camino::Utf8Path,
+    /// What its sum must be.
+    pub sum: Sum,
     /// What the file must be.
     pub kind: Kind,
     /// Bytes that it must have, when that is known.
@@ -33,23 +40,23 @@ pub(super) struct Wanted<'a> {
 
 /// Why a request did not bring the end of the file.
 #[derive(Debug)]
-pub(super) enum Stop {
+pub(crate) enum Stop {
     /// The transfer failed on its way: the same again may go well, and goes on where this one ended.
     Transport(String),
     /// The place does not have what is wanted.
     Refused(String),
     /// This machine cannot take it.
-    Here(ImageError),
+    Here(DownloadError),
 }
 
-impl From<ImageError> for Stop {
-    fn from(error: ImageError) -> Self {
+impl From<DownloadError> for Stop {
+    fn from(error: DownloadError) -> Self {
         Self::Here(error)
     }
 }
 
 /// Brings the part to its end, or as far as it goes.
-pub(super) async fn transfer(wanted: &Wanted<'_>, url: &Url, part: &mut Part) -> Result<(), Stop> {
+pub(crate) async fn transfer(wanted: &Wanted<'_>, url: &Url, part: &mut Part) -> Result<(), Stop> {
     let mut response = ask(wanted, url, part).await?;
     let status = response.status();
     let rest = response.content_length();
@@ -76,7 +83,7 @@ pub(super) async fn transfer(wanted: &Wanted<'_>, url: &Url, part: &mut Part) ->
         return Err(Stop::Refused(format!("offers {total} bytes ({kind}), expected {size_wanted}{page}")));
     }
     if let Some(rest) = rest {
-        need_room(wanted.image.parent().unwrap_or(wanted.image), rest)?;
+        need_room(wanted.file.parent().unwrap_or(wanted.file), rest)?;
     }
     announce(wanted, url, part.length(), total);
     let kind = content_type(&response);
@@ -127,7 +134,7 @@ async fn receive(
     }
 }
 
-/// Says what arrived, and that it is not an image.
+/// Says what arrived, and that it is not what was asked for.
 fn wrong_kind(wanted: &Wanted<'_>, part: &Part, content_type: &str, total: Option<u64>) -> Stop {
     let bytes = size(total.unwrap_or(part.length()));
     let login = match part.kind() {
@@ -139,12 +146,12 @@ fn wrong_kind(wanted: &Wanted<'_>, part: &Part, content_type: &str, total: Optio
 
 fn announce(wanted: &Wanted<'_>, url: &Url, done: u64, total: Option<u64>) {
     let what = match (done, total) {
-        (0, Some(total)) => format!("{}: downloading {} from {}", wanted.distro, size(total), place(url)),
-        (0, None) => format!("{}: downloading from {}", wanted.distro, place(url)),
+        (0, Some(total)) => format!("{}: downloading {} from {}", wanted.label, size(total), place(url)),
+        (0, None) => format!("{}: downloading from {}", wanted.label, place(url)),
         (done, Some(total)) => {
-            format!("{}: going on at {} of {} from {}", wanted.distro, size(done), size(total), place(url))
+            format!("{}: going on at {} of {} from {}", wanted.label, size(done), size(total), place(url))
         }
-        (done, None) => format!("{}: going on at {} from {}", wanted.distro, size(done), place(url)),
+        (done, None) => format!("{}: going on at {} from {}", wanted.label, size(done), place(url)),
     };
     wanted.progress.start(&what, done, total);
 }

@@ -15,7 +15,7 @@ pub struct Sha256Digest([u8; 32]);
 
 impl Sha256Digest {
     /// The sum of what a hasher has seen.
-    pub(super) fn of(hasher: Sha256) -> Self {
+    pub(crate) fn of(hasher: Sha256) -> Self {
         Self(hasher.finalize().into())
     }
 
@@ -26,30 +26,25 @@ impl Sha256Digest {
     }
 
     /// The sum of a file's content; `seen` is told how many bytes came by since the last time.
-    pub(super) fn of_file(path: &Utf8Path, seen: &mut dyn FnMut(u64)) -> std::io::Result<Self> {
+    pub(crate) fn of_file(path: &Utf8Path, seen: &mut dyn FnMut(u64)) -> std::io::Result<Self> {
         let mut hasher = Sha256::new();
-        feed(&mut hasher, &mut fs::File::open(path)?, seen)?;
-        Ok(Self::of(hasher))
+        let mut file = fs::File::open(path)?;
+        let mut buffer = vec![0; 1 << 20];
+        loop {
+            match file.read(&mut buffer)? {
+                0 => return Ok(Self::of(hasher)),
+                length => {
+                    hasher.update(&buffer[..length]);
+                    seen(length as u64);
+                }
+            }
+        }
     }
 
     /// The first twelve digits: enough for a name.
     #[must_use]
     pub fn short(&self) -> String {
         self.to_string()[..12].to_owned()
-    }
-}
-
-/// Feeds all that can be read to a hasher.
-pub(super) fn feed(hasher: &mut Sha256, from: &mut dyn Read, seen: &mut dyn FnMut(u64)) -> std::io::Result<()> {
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        match from.read(&mut buffer)? {
-            0 => return Ok(()),
-            length => {
-                hasher.update(&buffer[..length]);
-                seen(length as u64);
-            }
-        }
     }
 }
 

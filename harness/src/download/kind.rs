@@ -9,6 +9,8 @@ use crate::catalog::image::Compression;
 pub enum Kind {
     /// A disk image in qcow2 format.
     Qcow2,
+    /// A file system as snaps are one.
+    Squashfs,
     /// Something compressed.
     Compressed(Compression),
     /// A web page.
@@ -34,8 +36,9 @@ impl Kind {
     /// What these first bytes, [`SAMPLE`] or all of them, belong to.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
-        let magics: [(&[u8], Self); 4] = [
+        let magics: [(&[u8], Self); 5] = [
             (b"QFI\xfb", Self::Qcow2),
+            (b"hsqs", Self::Squashfs),
             (b"\xfd7zXZ\0", Self::Compressed(Compression::Xz)),
             (b"\x1f\x8b", Self::Compressed(Compression::Gz)),
             (b"\x28\xb5\x2f\xfd", Self::Compressed(Compression::Zst)),
@@ -73,21 +76,13 @@ impl Kind {
             Self::Text
         }
     }
-
-    /// What an image's published file must be.
-    #[must_use]
-    pub const fn expected(compressed: Option<Compression>) -> Self {
-        match compressed {
-            Some(compression) => Self::Compressed(compression),
-            None => Self::Qcow2,
-        }
-    }
 }
 
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Qcow2 => "a qcow2 image",
+            Self::Squashfs => "a squashfs file",
             Self::Compressed(Compression::Xz) => "a file compressed with xz",
             Self::Compressed(Compression::Gz) => "a file compressed with gzip",
             Self::Compressed(Compression::Zst) => "a file compressed with Zstandard",
@@ -110,8 +105,9 @@ mod tests {
     fn first_bytes_say_what_it_is() {
         let mut disk = vec![0; SAMPLE];
         disk[510..].copy_from_slice(&[0x55, 0xaa]);
-        let cases: [(&[u8], Kind); 11] = [
+        let cases: [(&[u8], Kind); 12] = [
             (b"QFI\xfb\0\0\0\x03", Kind::Qcow2),
+            (b"hsqs\x07\0", Kind::Squashfs),
             (b"\xfd7zXZ\0\0", Kind::Compressed(Compression::Xz)),
             (b"\x1f\x8b\x08", Kind::Compressed(Compression::Gz)),
             (b"\x28\xb5\x2f\xfd", Kind::Compressed(Compression::Zst)),

@@ -2,6 +2,14 @@
 
 use std::io::{Read as _, Write as _};
 
+use super::{
+    error::DownloadError,
+    hasher::Hasher,
+    kind::{Kind, SAMPLE},
+    place,
+    sha256::Sha256Digest,
+    sum::Sum,
+};
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 use reqwest::{
@@ -9,21 +17,15 @@ use reqwest::{
     header::{ETAG, HeaderName, LAST_MODIFIED},
 };
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
-
-use super::{
-    digest::{Sha256Digest, feed},
-    error::ImageError,
-    kind::{Kind, SAMPLE},
-    place,
-};
 
 /// The unfinished file of a download.
 #[derive(Debug)]
-pub(super) struct Part {
+pub(crate) struct Part {
     path: Utf8PathBuf,
     file: fs::File,
-    hasher: Sha256,
+    hasher: Hasher,
+    /// What it was before the first byte.
+    fresh: Hasher,
     length: u64,
     start: Vec<u8>,
     version: Option<Version>,
@@ -39,66 +41,67 @@ struct Version {
 }
 
 impl Part {
-    /// The bytes of an image that arrived so far.
-    pub(super) fn bytes(image: &Utf8Path) -> u64 {
-        fs::metadata(Self::path_of(image)).map_or(0, |file| file.len())
+    /// The bytes of a file that arrived so far.
+    pub(crate) fn bytes(file: &Utf8Path) -> u64 {
+        fs::metadata(Self::path_of(file)).map_or(0, |file| file.len())
     }
 
-    /// Where the unfinished download of an image is.
-    pub(super) fn path_of(image: &Utf8Path) -> Utf8PathBuf {
-        image.with_extension("part")
+    /// Where the unfinished download of a file is.
+    pub(crate) fn path_of(file: &Utf8Path) -> Utf8PathBuf {
+        file.with_extension("part")
     }
 
     fn version_path(path: &Utf8Path) -> Utf8PathBuf {
         path.with_extension("part.json")
     }
 
-    /// Opens what there is, nothing being an empty part, and reads it.
-    pub(super) fn open(image: &Utf8Path) -> Result<Self, ImageError> {
-        let path = Self::path_of(image);
+    /// Opens what there is, nothing being an empty part, and reads it. Its sum will be of the kind of `sum`.
+    pub(crate) fn open(file: &Utf8Path, sum: &Sum) -> Result<Self, DownloadError> {
+        let path = Self::path_of(file);
+        let fresh = Hasher::like(sum);
         let open = || {
             let mut file = fs::OpenOptions::new().read(true).append(true).create(true).open(&path)?;
             let mut start = Vec::new();
             std::io::Read::by_ref(&mut file).take(SAMPLE as u64).read_to_end(&mut start)?;
-            let (mut hasher, mut length) = (Sha256::new(), start.len() as u64);
+            let (mut hasher, mut length) = (fresh.clone(), start.len() as u64);
             hasher.update(&start);
-            feed(&mut hasher, &mut file, &mut |bytes| length += bytes)?;
+            hasher.feed(&mut file, &mut |bytes| length += bytes)?;
             Ok((file, start, hasher, length))
         };
-        let (file, start, hasher, length) = open().map_err(|error| ImageError::io("read", &path, error))?;
+        let (file, start, hasher, length) = open().map_err(|error| DownloadError::io("read", &path, error))?;
         let version = fs::read(Self::version_path(&path)).ok().and_then(|text| serde_json::from_slice(&text).ok());
-        Ok(Self { path, file, hasher, length, start, version })
+        Ok(Self { path, file, hasher, fresh, length, start, version })
     }
 
-    pub(super) fn length(&self) -> u64 {
+    pub(crate) fn length(&self) -> u64 {
         self.length
     }
 
     /// What the first bytes are.
-    pub(super) fn kind(&self) -> Kind {
+    pub(crate) fn kind(&self) -> Kind {
         Kind::of(&self.start)
     }
 
     /// Whether so much is here that the kind is known.
-    pub(super) fn has_sample(&self) -> bool {
+    pub(crate) fn has_sample(&self) -> bool {
         self.start.len() >= SAMPLE
     }
 
     /// The value for `If-Range` at a place; none when another place gave these bytes, or it said nothing.
-    pub(super) fn validator(&self, url: &Url) -> Option<&str> {
+    pub(crate) fn validator(&self, url: &Url) -> Option<&str> {
         let version = self.version.as_ref()?;
         (version.place == Sha256Digest::of_bytes(url.as_str().as_bytes())).then_some(version.validator.as_str())
     }
 
     /// Forgets the bytes: the file starts anew, with this response.
-    pub(super) fn restart(&mut self, url: &Url, response: &Response) -> Result<(), ImageError> {
+    pub(crate) fn restart(&mut self, url: &Url, response: &Response) -> Result<(), DownloadError> {
         let place = Sha256Digest::of_bytes(url.as_str().as_bytes());
         self.version = validator(response).map(|validator| Version { place, validator });
         let path = Self::version_path(&self.path);
         match &self.version {
             Some(version) => {
                 let text = serde_json::to_vec(version)
-                    .map_err(|error| ImageError::io("write", &path, std::io::Error::other(error)))?;
+                    .map_err(|error| DownloadError::io("write", &path, std::io::Error::other(error)))?;
                 place::write(&path, &text)?;
             }
             None => place::remove(&path)?,
@@ -107,16 +110,16 @@ impl Part {
     }
 
     /// Forgets the bytes.
-    pub(super) fn empty(&mut self) -> Result<(), ImageError> {
-        self.file.set_len(0).map_err(|error| ImageError::io("write", &self.path, error))?;
-        (self.hasher, self.length) = (Sha256::new(), 0);
+    pub(crate) fn empty(&mut self) -> Result<(), DownloadError> {
+        self.file.set_len(0).map_err(|error| DownloadError::io("write", &self.path, error))?;
+        (self.hasher, self.length) = (self.fresh.clone(), 0);
         self.start.clear();
         Ok(())
     }
 
     /// Adds bytes that arrived.
-    pub(super) fn add(&mut self, bytes: &[u8]) -> Result<(), ImageError> {
-        self.file.write_all(bytes).map_err(|error| ImageError::io("write", &self.path, error))?;
+    pub(crate) fn add(&mut self, bytes: &[u8]) -> Result<(), DownloadError> {
+        self.file.write_all(bytes).map_err(|error| DownloadError::io("write", &self.path, error))?;
         self.hasher.update(bytes);
         self.length += bytes.len() as u64;
         self.start.extend(bytes.iter().take(SAMPLE - self.start.len()));
@@ -124,13 +127,13 @@ impl Part {
     }
 
     /// The sum of all bytes.
-    pub(super) fn sum(&self) -> Sha256Digest {
-        Sha256Digest::of(self.hasher.clone())
+    pub(crate) fn sum(&self) -> Sum {
+        self.hasher.sum()
     }
 
-    /// Removes what arrived of an image.
-    pub(super) fn remove(image: &Utf8Path) -> Result<(), ImageError> {
-        let path = Self::path_of(image);
+    /// Removes what arrived of a file.
+    pub(crate) fn remove(file: &Utf8Path) -> Result<(), DownloadError> {
+        let path = Self::path_of(file);
         place::remove(&Self::version_path(&path))?;
         place::remove(&path)
     }

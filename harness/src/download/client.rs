@@ -4,14 +4,14 @@ use std::{sync::Once, time::Duration};
 
 use reqwest::{Client, ClientBuilder, redirect::Policy};
 
-use super::error::ImageError;
+use super::error::DownloadError;
 use crate::{catalog::image::is_download_url, causes};
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(15);
 const MOST_REDIRECTS: usize = 10;
 
 /// A client for downloads. When nothing arrives for `stall`, the transfer has failed.
-pub(super) fn for_downloads(stall: Duration) -> Result<Client, ImageError> {
+pub(crate) fn for_downloads(stall: Duration) -> Result<Client, DownloadError> {
     let redirects = Policy::custom(|attempt| {
         if attempt.previous().len() > MOST_REDIRECTS {
             attempt.error("too many redirects")
@@ -25,7 +25,7 @@ pub(super) fn for_downloads(stall: Duration) -> Result<Client, ImageError> {
 }
 
 /// A client for requests that carry secrets: it goes where it is sent and nowhere else.
-pub(super) fn for_secrets(stall: Duration) -> Result<Client, ImageError> {
+pub(crate) fn for_secrets(stall: Duration) -> Result<Client, DownloadError> {
     finish(builder(stall).redirect(Policy::none()))
 }
 
@@ -41,6 +41,6 @@ fn builder(stall: Duration) -> ClientBuilder {
         .read_timeout(stall)
 }
 
-fn finish(builder: ClientBuilder) -> Result<Client, ImageError> {
-    builder.build().map_err(|error| ImageError::Client(causes::line(&error.without_url())))
+fn finish(builder: ClientBuilder) -> Result<Client, DownloadError> {
+    builder.build().map_err(|error| DownloadError::Client(causes::line(&error.without_url())))
 }

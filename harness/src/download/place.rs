@@ -9,11 +9,11 @@ use std::{
 use camino::Utf8Path;
 use fs_err as fs;
 
-use super::error::ImageError;
+use super::error::DownloadError;
 
 /// Gives a finished file of the same folder its final name.
-fn place(finished: &Utf8Path, name: &Utf8Path) -> Result<(), ImageError> {
-    let failed = |error| ImageError::io("write", name, error);
+fn place(finished: &Utf8Path, name: &Utf8Path) -> Result<(), DownloadError> {
+    let failed = |error| DownloadError::io("write", name, error);
     fs::File::open(finished).and_then(|file| file.sync_all()).map_err(failed)?;
     fs::rename(finished, name).map_err(failed)?;
     let folder = match name.parent() {
@@ -23,18 +23,19 @@ fn place(finished: &Utf8Path, name: &Utf8Path) -> Result<(), ImageError> {
     fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
 }
 
-/// Gives a finished image its final name. It is the base of disks and never written to.
-pub(super) fn base(finished: &Utf8Path, name: &Utf8Path) -> Result<(), ImageError> {
-    let read_only = Permissions::from_mode(0o444);
-    fs::set_permissions(finished, read_only).map_err(|error| ImageError::io("write", name, error))?;
+/// Gives a finished download its final name. It is never written to again.
+pub(crate) fn read_only(finished: &Utf8Path, name: &Utf8Path) -> Result<(), DownloadError> {
+    let mode = Permissions::from_mode(0o444);
+    fs::set_permissions(finished, mode).map_err(|error| DownloadError::io("write", name, error))?;
     place(finished, name)
 }
 
 /// Writes a small file.
-pub(super) fn write(name: &Utf8Path, content: &[u8]) -> Result<(), ImageError> {
+pub(crate) fn write(name: &Utf8Path, content: &[u8]) -> Result<(), DownloadError> {
     let unfinished = name.with_file_name(format!(".{}.unfinished", name.file_name().unwrap_or_default()));
     let written = fs::File::create(&unfinished).and_then(|mut file| file.write_all(content));
-    let placed = written.map_err(|error| ImageError::io("write", name, error)).and_then(|()| place(&unfinished, name));
+    let placed =
+        written.map_err(|error| DownloadError::io("write", name, error)).and_then(|()| place(&unfinished, name));
     if placed.is_err() {
         // What is left of it helps nobody; the first error is the one to tell.
         drop(fs::remove_file(&unfinished));
@@ -43,9 +44,9 @@ pub(super) fn write(name: &Utf8Path, content: &[u8]) -> Result<(), ImageError> {
 }
 
 /// Removes a file that need not be there.
-pub(super) fn remove(path: &Utf8Path) -> Result<(), ImageError> {
+pub(crate) fn remove(path: &Utf8Path) -> Result<(), DownloadError> {
     match fs::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(ImageError::io("remove", path, error)),
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(DownloadError::io("remove", path, error)),
         _ => Ok(()),
     }
 }

@@ -5,8 +5,7 @@ use std::time::Duration;
 use reqwest::Url;
 
 use super::{
-    digest::Sha256Digest,
-    error::ImageError,
+    error::DownloadError,
     part::Part,
     transfer::{Stop, Wanted, transfer},
     words::{place, size},
@@ -16,18 +15,18 @@ use super::{
 const TRIES: u32 = 4;
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 
-/// Brings the part of an image to the file with this sum. The part stays when places fail, so that the next call goes
+/// Brings the part of a file to the one with the wanted sum. The part stays when places fail, so that the next call goes
 /// on where this one ended.
-pub(super) async fn download(wanted: &Wanted<'_>, places: &[Url], sum: Sha256Digest) -> Result<(), ImageError> {
+pub(crate) async fn download(wanted: &Wanted<'_>, places: &[Url]) -> Result<(), DownloadError> {
     let mut faults = Vec::new();
     for url in places {
-        match from_place(wanted, url, sum).await {
+        match from_place(wanted, url).await {
             Ok(()) => return Ok(()),
             Err(Stop::Here(error)) => {
                 wanted.progress.end();
                 // A full disk is freed, and of nothing nothing stays.
-                if matches!(error, ImageError::Full { .. }) || Part::bytes(wanted.image) == 0 {
-                    Part::remove(wanted.image)?;
+                if matches!(error, DownloadError::Full { .. }) || Part::bytes(wanted.file) == 0 {
+                    Part::remove(wanted.file)?;
                 }
                 return Err(error);
             }
@@ -37,37 +36,40 @@ pub(super) async fn download(wanted: &Wanted<'_>, places: &[Url], sum: Sha256Dig
             }
         }
     }
-    let arrived = Part::bytes(wanted.image);
+    let arrived = Part::bytes(wanted.file);
     if arrived == 0 {
-        Part::remove(wanted.image)?;
+        Part::remove(wanted.file)?;
     }
-    let help = (arrived > 0).then(|| format!("the same again goes on after the {} that arrived", size(arrived)));
-    Err(ImageError::Download { distro: wanted.distro.to_owned(), faults, help })
+    let again = (arrived > 0).then(|| format!("the same again goes on after the {} that arrived", size(arrived)));
+    let help: Vec<String> = again.into_iter().chain(wanted.otherwise.map(str::to_owned)).collect();
+    let help = (!help.is_empty()).then(|| help.join("\n"));
+    Err(DownloadError::Failed { what: wanted.what.to_owned(), faults, help })
 }
 
-async fn from_place(wanted: &Wanted<'_>, url: &Url, sum: Sha256Digest) -> Result<(), Stop> {
+async fn from_place(wanted: &Wanted<'_>, url: &Url) -> Result<(), Stop> {
     let (mut tries, mut pause) = (0, FIRST_PAUSE);
     loop {
         tries += 1;
-        let mut part = Part::open(wanted.image)?;
+        let mut part = Part::open(wanted.file, &wanted.sum)?;
         let old = part.length();
         match transfer(wanted, url, &mut part).await {
-            Ok(()) if part.sum() == sum => return Ok(()),
+            Ok(()) if part.sum() == wanted.sum => return Ok(()),
             // Bytes of an earlier download were part of it: perhaps those are the wrong ones.
             Ok(()) if old > 0 && tries < TRIES => {
                 wanted.progress.end();
-                let line = format!("{}: what arrived before does not fit to the rest, starting anew", wanted.distro);
+                let line = format!("{}: what arrived before does not fit to the rest, starting anew", wanted.label);
                 wanted.progress.line(&line);
                 part.empty()?;
             }
             Ok(()) => {
-                let fault = format!("sent {} with the SHA-256 {}, expected {sum}", size(part.length()), part.sum());
+                let (length, name) = (size(part.length()), wanted.sum.name());
+                let fault = format!("sent {length} with the {name} {}, expected {}", part.sum(), wanted.sum);
                 part.empty()?;
                 return Err(Stop::Refused(fault));
             }
             Err(Stop::Transport(fault)) if tries < TRIES => {
                 wanted.progress.end();
-                wanted.progress.line(&format!("{}: {}: {fault}; trying again", wanted.distro, place(url)));
+                wanted.progress.line(&format!("{}: {}: {fault}; trying again", wanted.label, place(url)));
                 tokio::time::sleep(pause).await;
                 pause *= 2;
             }

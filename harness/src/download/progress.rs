@@ -46,7 +46,7 @@ impl Progress {
     }
 
     /// Something that takes a while starts, of which `done` is done already.
-    pub(super) fn start(&self, what: &str, done: u64, total: Option<u64>) {
+    pub(crate) fn start(&self, what: &str, done: u64, total: Option<u64>) {
         if let Some(bar) = &self.bar {
             bar.reset();
             bar.set_draw_target(indicatif::ProgressDrawTarget::stderr());
@@ -64,7 +64,7 @@ impl Progress {
     }
 
     /// This many bytes more are done.
-    pub(super) fn add(&self, bytes: u64) {
+    pub(crate) fn add(&self, bytes: u64) {
         if let Some(bar) = &self.bar {
             bar.inc(bytes);
             return;
@@ -81,7 +81,7 @@ impl Progress {
     }
 
     /// It ended.
-    pub(super) fn end(&self) {
+    pub(crate) fn end(&self) {
         if let Some(bar) = &self.bar {
             bar.disable_steady_tick();
             bar.finish_and_clear();
