@@ -19,6 +19,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Large files on their way here, whatever they are.
     ("download", &["catalog", "causes", "hex"]),
     ("image", &["catalog", "causes", "download", "folders", "hex"]),
+    ("snap_store", &["catalog", "causes", "download", "folders"]),
     // What decided a run and is not in the repository.
     ("lock", &["image", "model", "whole_file"]),
     ("plan", &["catalog", "hex", "model", "suggest"]),
@@ -60,8 +61,27 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "baseline", "catalog", "causes", "cluster", "diagnose", "events", "history", "image", "lab", "ledger",
-            "lock", "model", "plan", "provider", "report", "run", "runtime", "schema", "suggest",
+            "baseline",
+            "catalog",
+            "causes",
+            "cluster",
+            "diagnose",
+            "download",
+            "events",
+            "history",
+            "image",
+            "lab",
+            "ledger",
+            "lock",
+            "model",
+            "plan",
+            "provider",
+            "report",
+            "run",
+            "runtime",
+            "schema",
+            "snap_store",
+            "suggest",
         ],
     ),
 ];

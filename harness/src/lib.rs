@@ -29,6 +29,7 @@ pub mod report;
 pub mod run;
 pub mod runtime;
 pub mod schema;
+pub mod snap_store;
 pub mod suggest;
 pub mod verdict;
 pub mod whole_file;

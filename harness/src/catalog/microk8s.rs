@@ -1,6 +1,8 @@
 //! The MicroK8s that a scenario wants, where its cluster is one: channel and addons.
 
-use std::{net::IpAddr, str::FromStr};
+use std::{fmt, net::IpAddr, str::FromStr};
+
+use serde::{Deserialize, Serialize};
 
 /// The MicroK8s that a scenario wants.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -9,6 +11,16 @@ pub struct MicroK8sChoice {
     pub channel: Option<String>,
     /// Addons that must be enabled, in order.
     pub addons: Vec<Addon>,
+}
+
+/// One MicroK8s of the store.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Release {
+    /// The newest of a channel.
+    Channel(String),
+    /// One revision, whichever channels it is in.
+    Revision(u32),
 }
 
 /// An addon of MicroK8s's own repository (`core`).
@@ -65,6 +77,15 @@ impl Addon {
         match self {
             Self::Metallb(first, last) => format!("metallb:{first}-{last}"),
             other => other.name().to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for Release {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Channel(channel) => f.write_str(channel),
+            Self::Revision(revision) => write!(f, "revision {revision}"),
         }
     }
 }
