@@ -95,7 +95,7 @@ impl Server {
         format!("http://{}{path}", self.address)
     }
 
-    /// From now on, a path is answered so.
+    /// From now on, a path is answered so; with a space and a text behind it, where the request's body has that text.
     pub fn answer(&self, path: &str, replies: impl IntoIterator<Item = Reply>) {
         self.replies.lock().expect("no panic").insert(path.to_owned(), replies.into_iter().collect());
     }
@@ -118,10 +118,13 @@ fn serve(mut stream: TcpStream, replies: &Mutex<Replies>, requests: &Mutex<Vec<R
     let range =
         request.headers.get("range").and_then(|range| range.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok());
     let if_range = request.headers.get("if-range").cloned();
+    let body = request.body.clone();
     requests.lock().expect("no panic").push(request);
     let reply = {
         let mut replies = replies.lock().expect("no panic");
-        match replies.get_mut(path) {
+        let is_asked = |key: &&String| key.split_once(' ').is_some_and(|(of, part)| of == path && body.contains(part));
+        let key = replies.keys().find(is_asked).cloned().unwrap_or_else(|| path.to_owned());
+        match replies.get_mut(&key) {
             Some(left) if left.len() > 1 => left.remove(0),
             Some(left) => left[0].clone(),
             None => Reply::status(404),

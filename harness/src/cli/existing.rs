@@ -75,6 +75,10 @@ enum ExistingArgumentError {
     /// A lab that would stay.
     #[error("nothing stays up on hosts that exist: `--keep` does not go together with `--provider ssh`")]
     Keep,
+    /// Snaps for nobody.
+    #[error("nothing is installed on hosts that exist without `--install`, and `--download-snaps` is for what is")]
+    #[diagnostic(help("add `--install`, or leave `--download-snaps` out"))]
+    NothingInstalled,
     /// Scenarios that want one MicroK8s each.
     #[error("the scenarios want MicroK8s {first} and {second} on the same hosts of {distro}")]
     #[diagnostic(help("run them one by one, or name one channel for all: `--channel`"))]
@@ -110,6 +114,9 @@ pub(super) fn selection(args: &RunArgs) -> Result<SelectionArgs, Failure> {
     }
     if args.keep.is_some() {
         return Err(Failure::input(ExistingArgumentError::Keep));
+    }
+    if selection.lab.whole.download_snaps && !existing.install {
+        return Err(Failure::input(ExistingArgumentError::NothingInstalled));
     }
     if selection.distros.is_empty() {
         let mut seen = BTreeSet::new();

@@ -7,7 +7,10 @@ use clap::{ArgAction, Args};
 use serde::{Deserialize, Serialize};
 
 use super::args::{OwnImageArg, cluster, provider};
-use crate::model::{ClusterKind, ProviderKind};
+use crate::{
+    catalog::microk8s::Release,
+    model::{ClusterKind, ProviderKind},
+};
 
 /// What a lab is made of.
 #[derive(Clone, Debug, Args, Serialize, Deserialize)]
@@ -69,6 +72,9 @@ pub struct WholeArgs {
     /// writes them; may be repeated.
     #[arg(long = "snap", value_name = "FILE", num_args = 1.., conflicts_with_all = ["channel", "revision"])]
     pub snaps: Vec<Utf8PathBuf>,
+    /// MicroK8s, its base and snapd are downloaded once, by this host, and copied to all machines.
+    #[arg(long, conflicts_with = "snaps")]
+    pub download_snaps: bool,
     /// File or URL of the package that brings EPEL, where a machine's repositories do not know it (RHEL).
     #[arg(long, value_name = "PACKAGE", env = "PATHLAB_EPEL", hide_env_values = true)]
     pub epel: Option<String>,
@@ -76,6 +82,19 @@ pub struct WholeArgs {
     #[arg(skip)]
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub locked_revisions: BTreeMap<String, u32>,
+    /// What `--download-snaps` has brought here. No argument: the store says what it is.
+    #[arg(skip)]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub downloaded: Vec<DownloadedSnaps>,
+}
+
+/// One MicroK8s that was downloaded, with its base and snapd.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DownloadedSnaps {
+    /// Which one was asked for.
+    pub release: Release,
+    /// The snaps' files; each has its assertions beside it.
+    pub files: Vec<Utf8PathBuf>,
 }
 
 impl LabArgs {
@@ -99,7 +118,8 @@ impl LabArgs {
         ];
         let given = one.into_iter().filter_map(|(option, value)| Some((option, value?)));
         let pairs = given.chain(whole.pairs(wants));
-        pairs.flat_map(|(option, value)| [option.to_owned(), value]).collect()
+        let flags = whole.download_snaps.then(|| "--download-snaps".to_owned());
+        pairs.flat_map(|(option, value)| [option.to_owned(), value]).chain(flags).collect()
     }
 
     /// The same with paths that hold in every folder.
@@ -125,7 +145,7 @@ impl WholeArgs {
     /// What the environment may name is for whoever needs it.
     #[must_use]
     pub fn misplaced(&self, provider: ProviderKind) -> Option<(&'static str, &'static [ProviderKind])> {
-        let all: [(&str, &[ProviderKind], bool); 10] = [
+        let all: [(&str, &[ProviderKind], bool); 11] = [
             ("--libvirt-network", &[ProviderKind::Libvirt], self.libvirt_network.is_some()),
             ("--libvirt-storage", &[ProviderKind::Libvirt], self.libvirt_storage.is_some()),
             ("--machines-per-host", MAKERS, self.machines_per_host.is_some()),
@@ -136,12 +156,13 @@ impl WholeArgs {
             ("--channel", WHOLE, self.channel.is_some()),
             ("--revision", WHOLE, self.revision.is_some()),
             ("--snap", WHOLE, !self.snaps.is_empty()),
+            ("--download-snaps", WHOLE, self.download_snaps),
         ];
         let misplaced = all.into_iter().find(|(_, whose, given)| *given && !whose.contains(&provider));
         misplaced.map(|(argument, whose, _)| (argument, whose))
     }
 
-    /// Every argument that was given, with its value.
+    /// Every argument with a value that was given, with it.
     fn pairs(&self, wants: impl Fn(&OwnImageArg) -> bool) -> Vec<(&'static str, String)> {
         // None is left out: the names are all here.
         let Self {
@@ -157,8 +178,11 @@ impl WholeArgs {
             revision,
             snaps,
             epel,
-            // The lock file says it to whoever reads it there.
+            // It has no value.
+            download_snaps: _,
+            // The lock file says it to whoever reads it there, and the store.
             locked_revisions: _,
+            downloaded: _,
         } = self;
         let uris = libvirt_uris.iter().filter(|uri| !is_environment("PATHLAB_LIBVIRT_URI", uri));
         let mut pairs: Vec<_> = uris.map(|uri| ("--libvirt-uri", uri.clone())).collect();
@@ -188,7 +212,7 @@ fn is_environment(variable: &str, value: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::WholeArgs;
+    use super::{DownloadedSnaps, LabArgs, Release, WholeArgs};
     use crate::model::ProviderKind;
 
     #[test]
@@ -201,7 +225,26 @@ mod tests {
         assert_eq!(misplaced(ProviderKind::Multipass), None);
         let args = WholeArgs { libvirt_network: Some("default".to_owned()), ..WholeArgs::default() };
         assert!(ProviderKind::ALL.iter().all(|one| args.misplaced(*one).is_none() == (*one == ProviderKind::Libvirt)));
+        let args = WholeArgs { download_snaps: true, ..WholeArgs::default() };
+        assert_eq!(args.misplaced(ProviderKind::Netns).map(|(argument, _)| argument), Some("--download-snaps"));
+        assert!(
+            [ProviderKind::Libvirt, ProviderKind::Multipass, ProviderKind::Ssh]
+                .iter()
+                .all(|one| args.misplaced(*one).is_none())
+        );
         let args = WholeArgs { channel: Some("1.32/stable".to_owned()), ..WholeArgs::default() };
         assert!(ProviderKind::ALL.iter().all(|one| args.misplaced(*one).is_some() == (*one == ProviderKind::Netns)));
+    }
+
+    #[test]
+    fn another_machine_downloads_for_itself() {
+        let mut args = LabArgs::of(ProviderKind::Libvirt, None);
+        assert_eq!(args.words(|_| true), ["--provider", "libvirt"]);
+        args.whole.download_snaps = true;
+        let release = Release::Revision(7964);
+        args.whole.downloaded = vec![DownloadedSnaps { release, files: vec!["/cache/microk8s_7964.snap".into()] }];
+        assert_eq!(args.words(|_| true), ["--provider", "libvirt", "--download-snaps"]);
+        let kept = serde_json::to_value(&args).and_then(serde_json::from_value::<LabArgs>).expect("its own words");
+        assert_eq!(kept.whole.downloaded, args.whole.downloaded);
     }
 }

@@ -25,6 +25,7 @@ mod report_dir;
 pub mod run;
 pub mod schema;
 pub mod select;
+mod snap_downloads;
 mod table;
 mod times;
 mod told;

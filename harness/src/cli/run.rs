@@ -17,6 +17,7 @@ use super::{
     lock::Locking,
     report_dir::ReportDir,
     select::{Selected, select},
+    snap_downloads,
     wait::wait,
     whole,
 };
@@ -134,9 +135,11 @@ pub fn run(args: &RunArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
     let baseline = args.baseline.as_deref().map(baseline::read).transpose()?;
     let reuse = args.reuse.then(|| whole::reuse(selected.provider, args)).transpose()?;
     let locking = Locking::new(&args.lock)?;
-    let args = &pinned(args, &locking, &selected);
+    let mut args = pinned(args, &locking, &selected);
     check(&selected)?;
     locking.before(|| known(&selected, &args.selection.lab))?;
+    snap_downloads::download(&selected, &mut args.selection.lab.whole)?;
+    let args = &args;
     let folder = ReportDir::claim(args.report.as_deref())?;
     let dir = folder.path.clone();
     let options = RunOptions {

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use camino::Utf8PathBuf;
 use miette::Diagnostic;
 
 use super::{
@@ -101,12 +102,12 @@ pub(super) fn recipe(selected: &Selected, args: &WholeArgs) -> Result<Recipe, Fa
 
 /// Where MicroK8s comes from.
 pub(super) fn snaps(args: &WholeArgs) -> Result<Snaps, Failure> {
-    let files = match args.snaps.as_slice() {
-        [] => None,
-        files => Some(SnapFiles::find(files).map_err(|error| Failure::input(WholeError::from(error)))?),
-    };
+    let find = |files: &[Utf8PathBuf]| SnapFiles::find(files).map_err(|error| Failure::input(WholeError::from(error)));
+    let files = if args.snaps.is_empty() { None } else { Some(find(&args.snaps)?) };
+    let downloaded = args.downloaded.iter().map(|one| Ok((one.release.clone(), find(&one.files)?)));
+    let downloaded = downloaded.collect::<Result<_, Failure>>()?;
     let (channel, revision, locked) = (args.channel.clone(), args.revision, args.locked_revisions.clone());
-    Ok(Snaps { files, channel, revision, locked })
+    Ok(Snaps { files, downloaded, channel, revision, locked })
 }
 
 fn libvirt(args: &WholeArgs) -> Result<LibvirtHosts, Failure> {

@@ -12,6 +12,7 @@ use super::super::{
     lock::Locking,
     run::recipe,
     select::{Selected, select_in},
+    snap_downloads,
 };
 use crate::{
     catalog::Catalog,
@@ -90,6 +91,11 @@ impl Asked {
     /// Insists on the revisions that are locked.
     pub(in crate::cli) fn pin(&mut self, locking: &Locking, selected: &Selected) {
         locking.pin(selected, &mut self.lab.whole);
+    }
+
+    /// Downloads the snaps for all machines, where that is asked for. The lab's keeper has these files.
+    pub(in crate::cli) fn download_snaps(&mut self, selected: &Selected) -> Result<(), Failure> {
+        snap_downloads::download(selected, &mut self.lab.whole)
     }
 
     /// What makes its clusters.

@@ -73,6 +73,7 @@ pub fn run(args: &UpArgs, out: &mut dyn Write) -> Result<ExitCode, Failure> {
     asked.pin(&locking, &selected);
     check(&selected)?;
     locking.before(|| known(&selected, &args.lab))?;
+    asked.download_snaps(&selected)?;
     let started = Instant::now();
     match make(&args.name, &asked, &selected) {
         Ok(lab) => {
