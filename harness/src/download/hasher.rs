@@ -1,5 +1,7 @@
 //! A sum in the making.
 
+use std::io::{self, Read};
+
 use sha2::{Digest as _, Sha256};
 use sha3::Sha3_384;
 
@@ -40,16 +42,21 @@ impl Hasher {
     }
 
     /// Takes all that can be read; `seen` is told how many bytes came by since the last time.
-    pub(crate) fn feed(&mut self, from: &mut dyn std::io::Read, seen: &mut dyn FnMut(u64)) -> std::io::Result<()> {
-        let mut buffer = vec![0; 1 << 20];
-        loop {
-            match from.read(&mut buffer)? {
-                0 => return Ok(()),
-                length => {
-                    self.update(&buffer[..length]);
-                    seen(length as u64);
-                }
-            }
+    pub(crate) fn feed(&mut self, from: &mut dyn Read, seen: &mut dyn FnMut(u64)) -> io::Result<()> {
+        feed(from, &mut |bytes| {
+            self.update(bytes);
+            seen(bytes.len() as u64);
+        })
+    }
+}
+
+/// Hands on all that can be read, in pieces.
+pub(super) fn feed(from: &mut dyn Read, take: &mut dyn FnMut(&[u8])) -> io::Result<()> {
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        match from.read(&mut buffer)? {
+            0 => return Ok(()),
+            length => take(&buffer[..length]),
         }
     }
 }

@@ -1,12 +1,13 @@
 //! SHA-256 sums: parsed, computed, compared.
 
-use std::{fmt, io::Read, str::FromStr};
+use std::{fmt, str::FromStr};
 
 use camino::Utf8Path;
 use fs_err as fs;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use sha2::{Digest, Sha256};
 
+use super::hasher::feed;
 use crate::hex;
 
 /// The SHA-256 sum of a file.
@@ -25,20 +26,11 @@ impl Sha256Digest {
         Self(Sha256::digest(bytes).into())
     }
 
-    /// The sum of a file's content; `seen` is told how many bytes came by since the last time.
-    pub(crate) fn of_file(path: &Utf8Path, seen: &mut dyn FnMut(u64)) -> std::io::Result<Self> {
+    /// The sum of a file's content.
+    pub(crate) fn of_file(path: &Utf8Path) -> std::io::Result<Self> {
         let mut hasher = Sha256::new();
-        let mut file = fs::File::open(path)?;
-        let mut buffer = vec![0; 1 << 20];
-        loop {
-            match file.read(&mut buffer)? {
-                0 => return Ok(Self::of(hasher)),
-                length => {
-                    hasher.update(&buffer[..length]);
-                    seen(length as u64);
-                }
-            }
-        }
+        feed(&mut fs::File::open(path)?, &mut |bytes| hasher.update(bytes))?;
+        Ok(Self::of(hasher))
     }
 
     /// The first twelve digits: enough for a name.
@@ -57,16 +49,7 @@ impl FromStr for Sha256Digest {
     type Err = NoDigest;
 
     fn from_str(text: &str) -> Result<Self, NoDigest> {
-        let digits = text.as_bytes();
-        if digits.len() != 64 {
-            return Err(NoDigest);
-        }
-        let mut bytes = [0; 32];
-        for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-            let digit = |letter: u8| char::from(letter).to_digit(16).ok_or(NoDigest);
-            *byte = u8::try_from(digit(pair[0])? * 16 + digit(pair[1])?).map_err(|_| NoDigest)?;
-        }
-        Ok(Self(bytes))
+        hex::bytes(text).map(Self).ok_or(NoDigest)
     }
 }
 

@@ -63,16 +63,7 @@ impl FromStr for Sha3Digest {
     type Err = NoSha3;
 
     fn from_str(text: &str) -> Result<Self, NoSha3> {
-        let digits = text.as_bytes();
-        if digits.len() != 96 {
-            return Err(NoSha3);
-        }
-        let mut bytes = [0; 48];
-        for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-            let digit = |letter: u8| char::from(letter).to_digit(16).ok_or(NoSha3);
-            *byte = u8::try_from(digit(pair[0])? * 16 + digit(pair[1])?).map_err(|_| NoSha3)?;
-        }
-        Ok(Self(bytes))
+        hex::bytes(text).map(Self).ok_or(NoSha3)
     }
 }
 

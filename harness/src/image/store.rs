@@ -175,7 +175,7 @@ fn base(distro: &Distro, path: Utf8PathBuf, sha256: Sha256Digest, disk_bytes: u6
 
 /// The sum of an image's file.
 pub(super) fn sum(path: &Utf8Path) -> Result<Sha256Digest, ImageError> {
-    Sha256Digest::of_file(path, &mut |_| ()).map_err(|error| ImageError::io("read", path, error))
+    Sha256Digest::of_file(path).map_err(|error| ImageError::io("read", path, error))
 }
 
 /// The size of an image's disk, if it is an image that stands alone.
