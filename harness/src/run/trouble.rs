@@ -70,7 +70,7 @@ mod tests {
         let full = || ProviderError::NoSpace { folder: "/images".to_owned(), reason: "1 MiB is free".to_owned() };
         let step = LifeError::Step { step: Phase::Hosts, source: Box::new(full().into()) };
         let reason = "making hosts failed: no space left for the machines in /images: 1 MiB is free";
-        let help = "make room there, or name another folder with `--libvirt-storage DIR`";
+        let help = "make room there; libvirt's machines may be in another folder: `--libvirt-storage DIR`";
         let trouble = Trouble::of(&step);
         assert_eq!(trouble.told(), format!("{reason}\nhelp: {help}"));
         let hopeless = LifeError::Hopeless(trouble);

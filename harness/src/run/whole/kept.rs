@@ -41,8 +41,9 @@ impl Keeping {
             WholeProvider::Libvirt(libvirt) => format!("{:?}", libvirt.hosts),
             WholeProvider::Multipass { .. } => "multipass".to_owned(),
         };
-        // Of which lock the machines are is compared by itself: a revision that comes from there is not one more thing.
-        let snaps = Snaps { locked: BTreeMap::new(), ..recipe.snaps.clone() };
+        // Of which lock the machines are is compared by itself: a revision that comes from there, and files of it that this
+        // host has downloaded, are not one more thing.
+        let snaps = Snaps { locked: BTreeMap::new(), downloaded: BTreeMap::new(), ..recipe.snaps.clone() };
         let key = Key::of(&WholeRecipe { snaps, ..recipe.clone() }, plan);
         // Whatever decides what these machines are like when they are prepared, and nothing else of the run.
         let all =
