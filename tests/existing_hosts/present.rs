@@ -43,8 +43,9 @@ async fn customer() -> Host {
     let rhel = catalog.distros().named("rhel").expect("there");
     policy::apply(&*host.machine, &rhel.policy, HostKind::Whole).await.expect("applied");
     host.sh(&os_release(&rhel.id)).await;
-    host.sh("snap install microk8s --classic --channel=1.32/stable; microk8s status --wait-ready").await;
-    host.sh("microk8s enable dns; microk8s enable ingress; microk8s status --wait-ready").await;
+    host.sh("snap install microk8s --classic --channel=1.32/stable").await;
+    host.sh("until microk8s status --format yaml --wait-ready | grep -q 'running: True'; do sleep 1; done").await;
+    host.sh("microk8s enable dns; microk8s enable ingress").await;
     host
 }
 

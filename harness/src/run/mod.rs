@@ -99,6 +99,7 @@ pub struct Finished {
 /// Runs a plan; all that the maker made has ended when this returns.
 pub async fn run(plan: &Plan, maker: Maker, options: &RunOptions) -> Result<Finished, MakerError> {
     let (started_at, started) = (Timestamp::now(), Instant::now());
+    let interrupted = interrupt();
     options.events.emit(Event::start(&options.id, plan.clusters.len(), plan.cases().count()));
     let host = maker.host().await?;
     let (provider, cluster) = (maker.provider(), maker.cluster());
@@ -109,7 +110,7 @@ pub async fn run(plan: &Plan, maker: Maker, options: &RunOptions) -> Result<Fini
     let lives = Lives::new(plan, options, &surroundings, &progress);
     let end = tokio::select! {
         () = lives.all() => End::Whole,
-        () = interrupt() => End::Interrupted,
+        () = interrupted => End::Interrupted,
         () = over(options.run_limit) => End::TimeOver,
     };
     progress.finish();
@@ -176,11 +177,18 @@ async fn over(limit: Option<Duration>) {
 
 /// Ends when somebody wants the run to end: Ctrl-C, a terminal that closes, a service manager. Whoever asks a second
 /// time does not want to wait for the clean-up: then the signal ends the program at once, and the kernel the lab.
-pub async fn interrupt() {
-    use nix::sys::signal::{SigHandler, Signal, signal as dispose};
+///
+/// Signals are noticed from the call on, not only once somebody waits.
+pub fn interrupt() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
     let signals = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
-    let waiting = signals.into_iter().filter_map(|kind| signal(kind).ok()).map(|mut signal| {
+    let waiting: Vec<_> = signals.into_iter().filter_map(|kind| signal(kind).ok()).collect();
+    first_of(waiting)
+}
+
+async fn first_of(signals: Vec<tokio::signal::unix::Signal>) {
+    use nix::sys::signal::{SigHandler, Signal, signal as dispose};
+    let waiting = signals.into_iter().map(|mut signal| {
         Box::pin(async move {
             signal.recv().await;
         })

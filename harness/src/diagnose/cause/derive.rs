@@ -69,7 +69,10 @@ fn of_leg<'a>(evidence: &CaseEvidence<'a>, flow: &Flow<'a>) -> Option<Finding<'a
     if flow.seen.is_empty() {
         return routing::never_came(evidence, flow);
     }
-    found.or_else(|| routing::lost(evidence, flow)).or_else(|| link::broken(evidence, flow))
+    found
+        .or_else(|| routing::lost(evidence, flow))
+        .or_else(|| link::broken(evidence, flow))
+        .or_else(|| link::swallowed_by_tunnel(evidence, flow))
 }
 
 /// A cause found on another leg than the client's is told from the client's side.

@@ -29,6 +29,24 @@ pub(super) fn broken<'a>(evidence: &CaseEvidence<'a>, flow: &Flow<'a>) -> Option
         .or_else(|| mtu::unanswered(evidence, flow))
 }
 
+/// It left by a tunnel for a machine where nothing of it came out of the tunnel, and nobody answered: what remains when
+/// packets of others, to the same backend, stand where its own are looked for.
+pub(super) fn swallowed_by_tunnel<'a>(evidence: &CaseEvidence<'a>, flow: &Flow<'a>) -> Option<Finding<'a>> {
+    if flow.way(Way::Reply).next().is_some() {
+        return None;
+    }
+    flow.forward().filter(|seen| seen.passage.end == End::Sent).find_map(|seen| {
+        let oif = seen.passage.last.oif.as_deref()?;
+        if !tunnel::is_tunnel(evidence, seen.machine, oif) {
+            return None;
+        }
+        let to = owner_of(evidence, tunnel::gateway(evidence, seen)?)?;
+        let out = |iif: &str| tunnel::is_tunnel(evidence, to, iif);
+        let came_out = flow.forward().any(|one| one.machine == to && one.passage.first.iif.as_deref().is_some_and(out));
+        (!came_out).then(|| tunnel::lost(evidence, flow, seen, to))
+    })
+}
+
 fn towards_backend<'a>(evidence: &CaseEvidence<'a>, flow: &Flow<'a>) -> Option<Finding<'a>> {
     let answered = flow.way(Way::Reply).next().is_some();
     let sent: Vec<&Seen<'a>> = flow.forward().filter(|seen| seen.passage.end == End::Sent).collect();

@@ -77,7 +77,7 @@ fn never_arrived<'a>(evidence: &CaseEvidence<'a>, outer: &Seen<'a>, to: usize) -
 }
 
 /// Where a machine sends what it puts into a tunnel.
-fn gateway(evidence: &CaseEvidence<'_>, inner: &Seen<'_>) -> Option<IpAddr> {
+pub(super) fn gateway(evidence: &CaseEvidence<'_>, inner: &Seen<'_>) -> Option<IpAddr> {
     match evidence.machines[inner.machine].state.route(inner.passage.last.daddr?)? {
         RouteAnswer::Route(route) => route.via,
         RouteAnswer::None(_) => None,
