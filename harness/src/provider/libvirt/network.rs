@@ -8,7 +8,7 @@ use super::{
     names::{self, NETWORKS, Names},
     options::LibvirtOptions,
     state::MachineState,
-    virsh::{Virsh, is_absent, is_active, taken},
+    virsh::{Virsh, is_absent, taken},
 };
 use crate::provider::ProviderError;
 
@@ -117,10 +117,7 @@ pub(super) async fn leased(virsh: &Virsh, domain: &str) -> Result<Option<Ipv4Add
 
 /// Starts the lab's own network unless it is started: it is not after a restart of libvirt's host.
 pub(super) async fn wake(virsh: &Virsh, names: &Names) -> Result<(), ProviderError> {
-    match virsh.run(&["net-start", &names.shared()]).await {
-        Err(error) if !is_active(&error) => Err(error),
-        _ => Ok(()),
-    }
+    virsh.start(&["net-start", &names.shared()]).await
 }
 
 /// Removes the lab's own network; says false when it is somebody else's.

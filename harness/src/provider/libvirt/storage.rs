@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use super::{
     names::Names,
     options::LibvirtOptions,
-    virsh::{Virsh, is_absent, is_active, taken},
+    virsh::{Virsh, is_absent, taken},
 };
 use crate::{hex, provider::ProviderError};
 
@@ -62,10 +62,7 @@ impl Pool {
 
     /// Starts it unless it is started: it is not after a restart of libvirt's host.
     pub(super) async fn wake(&self) -> Result<(), ProviderError> {
-        match self.virsh.run(&["pool-start", &self.name]).await {
-            Err(error) if !is_active(&error) => Err(error),
-            _ => Ok(()),
-        }
+        self.virsh.start(&["pool-start", &self.name]).await
     }
 
     /// Fails unless so many bytes are free.

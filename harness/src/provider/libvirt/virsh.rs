@@ -17,6 +17,9 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// How long it may take for moving an image or a machine's memory.
 const LONG: Duration = Duration::from_secs(1200);
 
+/// How much of what it prints is read at a time.
+const PIECE: usize = 64 << 10;
+
 /// `virsh` for one connection.
 #[derive(Clone, Debug)]
 pub(super) struct Virsh {
@@ -52,33 +55,59 @@ impl Virsh {
         self.within(argv, stdin, LONG).await
     }
 
+    /// Runs a command that starts something; that it was started before is no error.
+    pub(super) async fn start(&self, argv: &[&str]) -> Result<(), ProviderError> {
+        match self.run(argv).await {
+            Err(ProviderError::Command { reason, .. }) if reason.contains("already active") => Ok(()),
+            started => started.map(drop),
+        }
+    }
+
     /// Runs a command that prints much; `seen` gets it piece by piece.
-    pub(super) async fn read_long(&self, argv: &[&str], mut seen: impl FnMut(&[u8])) -> Result<(), ProviderError> {
-        let shown = self.shown(argv);
+    pub(super) async fn read_long(&self, argv: &[&str], seen: impl FnMut(&[u8])) -> Result<(), ProviderError> {
+        self.converse(argv, b"", LONG, seen).await
+    }
+
+    async fn within(&self, argv: &[&str], stdin: &[u8], limit: Duration) -> Result<String, ProviderError> {
+        let mut printed = Vec::new();
+        self.converse(argv, stdin, limit, |bytes| printed.extend_from_slice(bytes)).await?;
+        Ok(String::from_utf8_lossy(&printed).into_owned())
+    }
+
+    async fn converse(
+        &self,
+        argv: &[&str],
+        stdin: &[u8],
+        limit: Duration,
+        mut seen: impl FnMut(&[u8]),
+    ) -> Result<(), ProviderError> {
+        let shown = format!("virsh --connect {} {}", self.uri, argv.join(" "));
         let mut child = self.spawn(argv)?;
-        let failed = || ProviderError::file("failed to read from virsh");
-        let printed = child.stdout.take();
+        let (input, printed) = (child.stdin.take(), child.stdout.take());
+        let fed = async {
+            if let Some(mut input) = input {
+                // It reads no more than it needs.
+                drop(input.write_all(stdin).await);
+            }
+        };
         let read = async {
-            let (Some(mut printed), mut piece) = (printed, vec![0; 1 << 20]) else { return Ok::<_, ProviderError>(()) };
+            let Some(mut printed) = printed else { return Ok(()) };
+            let mut piece = vec![0; PIECE];
             loop {
-                match printed.read(&mut piece).await.map_err(failed())? {
-                    0 => return Ok(()),
+                match printed.read(&mut piece).await? {
+                    0 => return Ok::<_, io::Error>(()),
                     length => seen(&piece[..length]),
                 }
             }
         };
-        let ended = timeout(LONG, async { tokio::join!(read, child.wait_with_output()) }).await;
-        let Ok((read, output)) = ended else { return Err(ProviderError::TimedOut { command: shown, limit: LONG }) };
-        read?;
-        let output = output.map_err(failed())?;
+        let ended = timeout(limit, async { tokio::join!(fed, read, child.wait_with_output()) }).await;
+        let Ok(((), read, output)) = ended else { return Err(ProviderError::TimedOut { command: shown, limit }) };
+        let output = read.and(output).map_err(ProviderError::file("failed to run virsh"))?;
+        tracing::debug!(command = shown, status = output.status.code());
         if output.status.success() {
             return Ok(());
         }
         Err(self.failed(shown, &String::from_utf8_lossy(&output.stderr)))
-    }
-
-    fn shown(&self, argv: &[&str]) -> String {
-        format!("virsh --connect {} {}", self.uri, argv.join(" "))
     }
 
     fn spawn(&self, argv: &[&str]) -> Result<Child, ProviderError> {
@@ -91,26 +120,6 @@ impl Virsh {
             command.pre_exec(|| prctl::set_pdeathsig(Signal::SIGKILL).map_err(io::Error::from));
         }
         command.spawn().map_err(not_started)
-    }
-
-    async fn within(&self, argv: &[&str], stdin: &[u8], limit: Duration) -> Result<String, ProviderError> {
-        let shown = self.shown(argv);
-        let mut child = self.spawn(argv)?;
-        let input = child.stdin.take();
-        let fed = async {
-            if let Some(mut input) = input {
-                // It reads no more than it needs.
-                drop(input.write_all(stdin).await);
-            }
-        };
-        let ended = timeout(limit, async { tokio::join!(fed, child.wait_with_output()).1 }).await;
-        let Ok(output) = ended else { return Err(ProviderError::TimedOut { command: shown, limit }) };
-        let output = output.map_err(ProviderError::file("failed to run virsh"))?;
-        tracing::debug!(command = shown, status = output.status.code());
-        if output.status.success() {
-            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
-        }
-        Err(self.failed(shown, &String::from_utf8_lossy(&output.stderr)))
     }
 
     fn failed(&self, command: String, stderr: &str) -> ProviderError {
@@ -156,11 +165,6 @@ fn not_started(error: io::Error) -> ProviderError {
 pub(super) fn is_absent(error: &ProviderError) -> bool {
     let words = ["not found", "failed to get domain", "failed to get network", "failed to get pool", "no domain with"];
     matches!(error, ProviderError::Command { reason, .. } if words.iter().any(|word| reason.contains(word)))
-}
-
-/// Whether libvirt says that it was started before.
-pub(super) fn is_active(error: &ProviderError) -> bool {
-    matches!(error, ProviderError::Command { reason, .. } if reason.contains("already active"))
 }
 
 /// Whether libvirt says that somebody else has the name, and how.

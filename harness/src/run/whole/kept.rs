@@ -44,7 +44,7 @@ impl Keeping {
         // Of which lock the machines are is compared by itself: a revision that comes from there, and files of it that this
         // host has downloaded, are not one more thing.
         let snaps = Snaps { locked: BTreeMap::new(), downloaded: BTreeMap::new(), ..recipe.snaps.clone() };
-        let key = Key::of(&WholeRecipe { snaps, ..recipe.clone() }, plan);
+        let key = Key::of(&snaps, plan);
         // Whatever decides what these machines are like when they are prepared, and nothing else of the run.
         let all =
             format!("{} {hosts} {:?} {key:?} {wanted:?} {:?}", env!("CARGO_PKG_VERSION"), recipe.epel, plan.machines);

@@ -35,6 +35,7 @@ use super::{
     maker::{Farewell, Installed, MakerError},
     observation::LifeError,
     progress::Phase,
+    snaps::Snaps,
 };
 use crate::{
     catalog::{microk8s::Addon, scenario::When},
@@ -85,13 +86,13 @@ struct Key {
 }
 
 impl Key {
-    fn of(recipe: &WholeRecipe, plan: &ClusterPlan) -> Self {
+    fn of(snaps: &Snaps, plan: &ClusterPlan) -> Self {
         let before = plan.scenario.conditions.iter().filter(|condition| condition.when == When::BeforeCluster);
         Self {
             distros: plan.machines.iter().map(|distro| distro.id.clone()).collect(),
             // The whole of it: on which machines, and the lines.
             conditions: before.map(|condition| format!("{condition:?}")).collect(),
-            microk8s: recipe.snaps.source(plan).to_string(),
+            microk8s: snaps.source(plan).to_string(),
             addons: plan.scenario.microk8s.addons.iter().map(Addon::argument).collect(),
         }
     }
@@ -155,7 +156,7 @@ impl Whole {
         }
         let mut queues: Vec<(Key, Vec<usize>)> = Vec::new();
         for (index, cluster) in plan.clusters.iter().enumerate() {
-            let key = Key::of(&self.recipe, cluster);
+            let key = Key::of(&self.recipe.snaps, cluster);
             match queues.iter_mut().find(|(known, _)| *known == key) {
                 Some((_, queue)) => queue.push(index),
                 None => queues.push((key, vec![index])),
@@ -175,7 +176,7 @@ impl Whole {
             Stock::Groups { tools, groups } => {
                 let group = {
                     let mut groups = groups.lock().unwrap_or_else(PoisonError::into_inner);
-                    let key = Key::of(recipe, plan);
+                    let key = Key::of(&recipe.snaps, plan);
                     let new = || {
                         let wanted = recipe.wanted(plan, "");
                         let keeping = Keeping::of(recipe, plan, &wanted);
@@ -207,7 +208,7 @@ impl Whole {
     /// Ends the machines of a group whose last cluster has ended.
     pub(super) async fn release(&self, plan: &ClusterPlan) {
         let Stock::Groups { tools, groups } = &self.stock else { return };
-        let group = groups.lock().unwrap_or_else(PoisonError::into_inner).remove(&Key::of(&self.recipe, plan));
+        let group = groups.lock().unwrap_or_else(PoisonError::into_inner).remove(&Key::of(&self.recipe.snaps, plan));
         if let Some(group) = group {
             let its = Arc::clone(tools);
             // Nobody else knows the group any more: it is not to be cut off half-way.
