@@ -77,6 +77,44 @@ async fn mode(machine: &dyn Machine, selinux: Selinux, kind: HostKind) -> Result
     }
 }
 
+/// Reloads the firewall of a policy if it runs; says whether it did. When this returns, the new rules are in force.
+///
+/// Of firewalld, systemd only sends a signal on a whole machine: until the daemon has come to it the old rules are in
+/// force, and then for a while `ReloadPolicy` (firewalld.conf(5)), which drops everything new. `firewall-cmd` waits. The
+/// units of namespace hosts are the lab's own, and theirs waits as well.
+pub async fn reload(machine: &dyn Machine, policy: &Policy, kind: HostKind) -> Result<bool, MachineError> {
+    let (unit, command): (&str, &[&str]) = match (&policy.firewall, kind) {
+        (Firewall::None, _) => return Ok(false),
+        (Firewall::Firewalld { .. }, HostKind::Whole) => ("firewalld", &["firewall-cmd", "--reload"]),
+        (Firewall::Firewalld { .. }, HostKind::Namespace) => ("firewalld", &["systemctl", "reload", "firewalld"]),
+        (Firewall::Ufw { .. }, _) => ("ufw", &["systemctl", "reload", "ufw"]),
+    };
+    if !machine.run(&Command::new(["systemctl", "is-active", "--quiet", unit])).await?.ok() {
+        return Ok(false);
+    }
+    must_run(machine, command).await.map(|()| true)
+}
+
+/// Waits while firewalld, if it is active, has rules to write. systemd says that it is started when it has its name, and
+/// that it is reloaded when it was told to; until it has done what it was told it answers nobody.
+const WRITTEN: &str = r"tries=0
+while systemctl is-active --quiet firewalld && [ $tries -lt 100 ]; do
+  state=0
+  firewall-cmd --state >/dev/null 2>&1 || state=$?
+  [ $state -eq 252 ] || break
+  tries=$((tries + 1))
+  sleep 0.2
+done";
+
+/// Waits until what somebody made a machine's firewall do (start, restart, reload) is in force.
+pub async fn settle(machine: &dyn Machine, kind: HostKind) -> Result<(), MachineError> {
+    match kind {
+        // Its units are the lab's own, and wait by themselves.
+        HostKind::Namespace => Ok(()),
+        HostKind::Whole => must_run(machine, &["sh", "-c", WRITTEN]).await,
+    }
+}
+
 /// Runs a program that must succeed.
 async fn must_run(machine: &dyn Machine, argv: &[&str]) -> Result<(), MachineError> {
     let command = Command::new(argv.iter().copied());

@@ -59,12 +59,17 @@ pub(super) async fn firewall_drift(cluster: &dyn Cluster, plan: &ClusterPlan) ->
 }
 
 /// Runs the lines of the scenario's conditions of one moment, where they are for a host.
-pub(super) async fn conditions(cluster: &dyn Cluster, plan: &ClusterPlan, when: When) -> Result<(), LifeError> {
+pub(super) async fn conditions(
+    cluster: &dyn Cluster,
+    plan: &ClusterPlan,
+    when: When,
+    kind: HostKind,
+) -> Result<(), LifeError> {
     for condition in plan.scenario.conditions.iter().filter(|condition| condition.when == when) {
         for (number, machine, distro) in machines(cluster, plan) {
             if condition.applies(number, distro) {
                 let line = |source| LifeError::Line { what: "condition", name: condition.name.clone(), source };
-                run_lines(machine, &condition.run).await.map_err(line)?;
+                run_lines(machine, &condition.run, kind).await.map_err(line)?;
             }
         }
     }
@@ -72,21 +77,26 @@ pub(super) async fn conditions(cluster: &dyn Cluster, plan: &ClusterPlan, when: 
 }
 
 /// Runs the lines of a remedy on every machine that it is for.
-pub(super) async fn apply_remedy(cluster: &dyn Cluster, plan: &ClusterPlan, remedy: &Remedy) -> Result<(), LifeError> {
+pub(super) async fn apply_remedy(
+    cluster: &dyn Cluster,
+    plan: &ClusterPlan,
+    remedy: &Remedy,
+    kind: HostKind,
+) -> Result<(), LifeError> {
     for (_, machine, distro) in machines(cluster, plan) {
         if remedy.applies(distro) {
             let line = |source| LifeError::Line { what: "remedy", name: remedy.id.clone(), source };
-            run_lines(machine, &remedy.run).await.map_err(line)?;
+            run_lines(machine, &remedy.run, kind).await.map_err(line)?;
         }
     }
     Ok(())
 }
 
-/// Runs shell lines in order; the first that fails ends them.
-pub(super) async fn run_lines(machine: &dyn Machine, lines: &[String]) -> Result<(), MachineError> {
+/// Runs shell lines in order, and waits until what they did to a firewall is in force; the first that fails ends them.
+pub(super) async fn run_lines(machine: &dyn Machine, lines: &[String], kind: HostKind) -> Result<(), MachineError> {
     for line in lines {
         let command = Command::shell(line);
         machine.run(&command).await?.success(machine.name(), &command)?;
     }
-    Ok(())
+    policy::settle(machine, kind).await
 }

@@ -17,15 +17,15 @@ use super::{
 };
 use crate::{
     catalog::{
-        distro::{Distro, Firewall},
+        distro::Distro,
         scenario::{Remedy, When},
     },
     cluster::Cluster,
     diagnose::evidence::{self, Evidence, Item},
     model::{Outcome, report::MachineReport},
     plan::ClusterPlan,
-    policy::HostKind,
-    provider::{Command, Machine, MachineError, WholeMachine},
+    policy::{self, HostKind},
+    provider::{Machine, WholeMachine},
 };
 
 /// Time limit of a probe before the proxy's re-sync, at most.
@@ -62,7 +62,9 @@ pub async fn live(
 pub struct Life {
     plan: ClusterPlan,
     cluster: Box<dyn Cluster>,
-    /// Its machines, where they are whole ones of this run's own.
+    /// What its machines are.
+    kind: HostKind,
+    /// They, where they are whole ones of this run's own.
     whole: Vec<Arc<dyn WholeMachine>>,
     seen: Observation,
     started: Instant,
@@ -82,13 +84,13 @@ impl Life {
             Made::Resumed(cluster, before) => return Ok(Self::resumed(plan, cluster, before)),
             Made::Installed(Installed { cluster, machines, hosts }) => {
                 let mut life = Self::of(plan, cluster, started);
-                (life.whole, life.seen.hosts) = (machines, hosts);
+                (life.kind, life.whole, life.seen.hosts) = (HostKind::Whole, machines, hosts);
                 life
             }
             Made::Fresh(cluster) => {
                 let mut life = Self::of(plan, cluster, started);
                 tell(Phase::Policy);
-                life.seen.hosts = hosts::apply_policy(&*life.cluster, plan, HostKind::Namespace).await?;
+                life.seen.hosts = hosts::apply_policy(&*life.cluster, plan, life.kind).await?;
                 life.cluster.connect().await?;
                 life.conditions(When::BeforeCluster).await?;
                 life
@@ -157,7 +159,7 @@ impl Life {
             node_ips: cluster.node_ips(),
             ..Observation::default()
         };
-        Self { plan: plan.clone(), cluster, whole: Vec::new(), seen, started }
+        Self { plan: plan.clone(), cluster, kind: HostKind::Namespace, whole: Vec::new(), seen, started }
     }
 
     /// Probes every case, looks for causes, and collects evidence.
@@ -191,7 +193,7 @@ impl Life {
     }
 
     async fn conditions(&self, when: When) -> Result<(), LifeError> {
-        hosts::conditions(&*self.cluster, &self.plan, when).await
+        hosts::conditions(&*self.cluster, &self.plan, when, self.kind).await
     }
 
     /// Whether everything is seen before the cluster's proxy has noticed what a condition did to its rules.
@@ -209,7 +211,7 @@ impl Life {
 
     /// Applies a remedy on every machine that it is for, then lets the cluster's proxy notice, as it would.
     async fn apply_remedy(&mut self, remedy: &Remedy) -> Result<(), LifeError> {
-        hosts::apply_remedy(&*self.cluster, &self.plan, remedy).await?;
+        hosts::apply_remedy(&*self.cluster, &self.plan, remedy, self.kind).await?;
         self.cluster.settle().await?;
         if !self.proxy_is_late() && !self.cluster.rules_intact().await? {
             let all = self.possible();
@@ -285,7 +287,7 @@ impl Life {
     async fn probe_after_reload(&mut self) -> Result<(), LifeError> {
         let mut reloaded = false;
         for (_, machine, distro) in self.machines() {
-            reloaded |= reload_firewall(machine, &distro.policy.firewall).await?;
+            reloaded |= policy::reload(machine, &distro.policy, self.kind).await?;
         }
         if reloaded {
             if !self.cluster.rules_intact().await? {
@@ -332,19 +334,4 @@ impl Life {
         }
         Ok(versions)
     }
-}
-
-/// Reloads the machine's firewall if one runs; says whether it did.
-async fn reload_firewall(machine: &dyn Machine, firewall: &Firewall) -> Result<bool, MachineError> {
-    let unit = match firewall {
-        Firewall::None => return Ok(false),
-        Firewall::Firewalld { .. } => "firewalld",
-        Firewall::Ufw { .. } => "ufw",
-    };
-    if !machine.run(&Command::new(["systemctl", "is-active", "--quiet", unit])).await?.ok() {
-        return Ok(false);
-    }
-    let reload = Command::new(["systemctl", "reload", unit]);
-    machine.run(&reload).await?.success(machine.name(), &reload)?;
-    Ok(true)
 }

@@ -42,6 +42,7 @@ use crate::{
     ledger::{About, Ledger, LedgerError},
     model::{ProviderKind, Target, Vantage},
     plan::{ClusterPlan, Plan},
+    policy::HostKind,
     provider::{Machine, WholeMachine as _, existing::ExistingHost},
 };
 
@@ -118,7 +119,7 @@ impl Existing {
         let outside = self.outside(&hosts).await?;
         let agent = outside.map(Outside::agent);
         let cluster = self.cluster(plan, &surveyed, agent);
-        hosts::conditions(&cluster, plan, When::BeforeCluster).await?;
+        hosts::conditions(&cluster, plan, When::BeforeCluster, HostKind::Whole).await?;
         let facts = self.facts(&surveyed, outside).await?;
         // None is this run's own: none is restarted.
         Ok(Installed { cluster: Box::new(cluster), machines: Vec::new(), hosts: facts })

@@ -42,6 +42,7 @@ use crate::{
     ledger::{About, Entry, Ledger},
     model::{ProviderKind, Vantage},
     plan::{ClusterPlan, Plan},
+    policy::HostKind,
 };
 
 /// Who holds the machines that are made.
@@ -196,7 +197,7 @@ impl Whole {
         };
         let cluster = Box::new(cluster(recipe, plan, &clean.machines, clean.from_outside.agent));
         if clean.restarted {
-            conditions(&*cluster, plan, When::BeforeCluster).await?;
+            conditions(&*cluster, plan, When::BeforeCluster, HostKind::Whole).await?;
         }
         let mut hosts = clean.hosts;
         hosts.processor = clean.machines.first().and_then(|machine| machine.processor()).map(str::to_owned);

@@ -124,7 +124,7 @@ async fn policy(
         lines(&**machine, &distro.prepare).await?;
     }
     let facts = hosts::apply_policy(cluster, plan, HostKind::Whole).await?;
-    hosts::conditions(cluster, plan, When::BeforeCluster).await?;
+    hosts::conditions(cluster, plan, When::BeforeCluster, HostKind::Whole).await?;
     Ok(facts)
 }
 
