@@ -21,11 +21,15 @@ use pathlab::{
 };
 
 use super::{
+    cause::a_reject_is_explained,
     ensure,
     lab::{Lab, image, sh, wanted},
 };
 
 const SOCKET: &str = "/run/pathlab/agent.sock";
+
+/// The agents' port for HTTP.
+const PORT: u16 = 8080;
 
 /// Longer than any restart here.
 const REBOOT: Duration = Duration::from_secs(600);
@@ -53,6 +57,7 @@ pub async fn machines_live_as_declared_and_return_to_their_checkpoint() -> Resul
     policies_are_read_back(rhel, ubuntu).await?;
     start_agents(&[rhel, ubuntu]).await?;
     paths(rhel, ubuntu, Outcome::Rejected).await?;
+    a_reject_is_explained(rhel, &agent(ubuntu), PORT).await?;
     let cold = checkpoint_and_return(&*machines, made).await?;
     println!("cold start {made:?}, return to the checkpoint {cold:?}");
     attached_by_another_process(&lab).await?;
@@ -156,9 +161,18 @@ async fn policies_are_read_back(rhel: &Arc<dyn WholeMachine>, ubuntu: &Arc<dyn W
     }
     let crossed = policy::verify(&*one, &rhel_policy()).await?.drift.join("; ");
     ensure(crossed.contains("http") && crossed.contains("9999/tcp"), || crossed.clone())?;
-    let reload = Command::new(["firewall-cmd", "--reload"]);
-    one.run(&reload).await?.success("rhel", &reload)?;
-    Ok(())
+    reloaded_when_it_says_so(&*one).await?;
+    ensure(!policy::reload(&*other, &ubuntu_policy(), HostKind::Whole).await?, || "ubuntu has a firewall".to_owned())
+}
+
+/// A reload makes firewalld's table anew, under another handle. It takes seconds on an emulated machine: whoever does not
+/// wait for it sees the old one.
+async fn reloaded_when_it_says_so(rhel: &dyn Machine) -> Result<(), Failed> {
+    let table = Command::shell("nft --handle list table inet firewalld | head -n 1");
+    let before = rhel.run(&table).await?.success("rhel", &table)?.text();
+    ensure(policy::reload(rhel, &rhel_policy(), HostKind::Whole).await?, || "firewalld does not run".to_owned())?;
+    let after = rhel.run(&table).await?.success("rhel", &table)?.text();
+    ensure(before.contains("# handle") && before != after, || format!("before: {before}, after: {after}"))
 }
 
 /// Copies the agent to the machines and starts it so that it outlives the connection.
@@ -170,7 +184,7 @@ async fn start_agents(machines: &[&Arc<dyn WholeMachine>]) -> Result<(), Failed>
             "--unit=lab-agent",
             "/usr/local/bin/lab-agent",
             "echo",
-            "--http=8080",
+            &format!("--http={PORT}"),
             "--stream=8081",
             &format!("--socket={SOCKET}"),
         ]);
@@ -191,12 +205,15 @@ async fn paths(rhel: &Arc<dyn WholeMachine>, ubuntu: &Arc<dyn WholeMachine>, to_
     ensure(guarded == [to_rhel; 2], || format!("ubuntu → rhel: {guarded:?}, not {to_rhel}"))
 }
 
+fn agent(machine: &Arc<dyn WholeMachine>) -> AgentSocket {
+    AgentSocket { machine: Arc::clone(machine) as _, socket: SOCKET.into(), address: machine.address() }
+}
+
 async fn probe(from: &Arc<dyn WholeMachine>, to: &Arc<dyn WholeMachine>) -> Result<Vec<Outcome>, Failed> {
-    let machine: Arc<dyn Machine> = Arc::clone(from) as _;
-    let agent = AgentSocket { machine, socket: SOCKET.into(), address: from.address() };
+    let agent = agent(from);
     let host = to.address().to_string();
     let http =
-        ProbeKind::Http { to: Endpoint { host: host.clone(), port: 8080 }, path: "/".into(), host: None, bytes: 0 };
+        ProbeKind::Http { to: Endpoint { host: host.clone(), port: PORT }, path: "/".into(), host: None, bytes: 0 };
     let tcp = ProbeKind::Tcp { to: Endpoint { host, port: 8081 }, bytes: 100 };
     let probes = [http, tcp].into_iter().zip(0..).map(|(kind, id)| Probe {
         id,

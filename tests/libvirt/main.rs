@@ -4,6 +4,7 @@
 //! Tier `libvirt`: needs root, libvirt and QEMU; the image of debian-12 is built where it is missing. Where it cannot
 //! run the tests are ignored, with the reason, and fail if `PATHLAB_REQUIRE` names the tier.
 
+mod cause;
 mod command_line;
 mod errors;
 #[path = "../tiers/inside.rs"]

@@ -41,8 +41,8 @@ pub struct Explanation {
 
 /// Cases that are traced at the same time: a trace's buffer holds the messages of a few only.
 const MOST_CASES: usize = 6;
-/// Rules of one table: the kernel takes some 300 at once from a process without rights on the host.
-const MOST_RULES: usize = 200;
+/// Rules of one table: the kernel takes some 600 at once from a process without rights on the host, fewer of IPv6's long ones.
+const MOST_RULES: usize = 300;
 /// How often a case that passes is tried at most, until it fails.
 const MOST_TRIES: usize = 40;
 /// How often for each of several pods, where chance chooses one of them: one that does not answer is missed once in

@@ -24,15 +24,16 @@ done
 cat /proc/net/netlink"#;
 
 /// Waits until the socket with the inode `$1` holds nothing unread and its nft, which writes to `$2`, has come to rest;
-/// shows all sockets. What nft has read is not written yet: at the first message it asks for the whole ruleset.
+/// shows all sockets. What nft has read is not written yet: at the first message it asks for the whole ruleset, and while it
+/// runs, waits for a processor (`R`) or for the kernel (`D`), it is not at rest.
 const DRAINED: &str = r#"state() {
   row=$(grep -E " $1 *\$" /proc/net/netlink) || return 1
   set -- $row "$2"
-  echo "$5 $(cut -d ' ' -f 14,15 "/proc/$3/stat" 2>/dev/null) $(wc -c <"${11}")"
+  echo "$5 $(cut -d ' ' -f 3,14,15 "/proc/$3/stat" 2>/dev/null) $(wc -c <"${11}")"
 }
 tries=0 before=
 while [ $tries -lt 200 ] && now=$(state "$1" "$2"); do
-  case $now in 0\ *) [ "$now" != "$before" ] || break ;; esac
+  case $now in 0\ [!RD]*) [ "$now" != "$before" ] || break ;; esac
   before=$now
   tries=$((tries + 1))
   sleep 0.04

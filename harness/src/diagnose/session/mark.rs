@@ -111,17 +111,24 @@ const ERRORS: &str = "errors";
 /// How many rules the table of these legs has.
 #[must_use]
 pub fn size(legs: &[Leg]) -> usize {
-    Rules::of(legs).count
+    let rules = Rules::of(legs);
+    rules.conditions + rules.tags.len()
 }
 
 /// The whole table as input of `nft -f`. It replaces one that a broken run left behind.
 ///
 /// Both entries go to the same chains: what nft sends to the kernel at once must fit a buffer that a process without
 /// rights on the host cannot enlarge.
+///
+/// A rule that marks does nothing else, in a chain of its own: Linux before 6.3 says nothing of a rule that marks a packet
+/// and ends its chain at once, as it looks whether a packet is marked before such a rule only.
 #[must_use]
 pub fn table(legs: &[Leg]) -> String {
     let rules = Rules::of(legs);
     let mut text = format!("table inet {TRACE_TABLE}\ndelete table inet {TRACE_TABLE}\ntable inet {TRACE_TABLE} {{\n");
+    for (number, tag) in rules.tags.iter().enumerate() {
+        let _ = writeln!(text, "chain {} {{\nmeta nftrace set 1 comment \"{tag}\"\n}}", marking(number));
+    }
     for (chain, rules) in [(TUNNELS, &rules.tunnels), (ERRORS, &rules.errors), (MARKS, &rules.marks())] {
         let _ = writeln!(text, "chain {chain} {{\n{rules}}}");
     }
@@ -145,7 +152,15 @@ struct Rules {
     tunnels: String,
     errors: String,
     others: String,
-    count: usize,
+    /// How many rules those are.
+    conditions: usize,
+    /// What they mark, each in a chain of its own.
+    tags: Vec<Tag>,
+}
+
+/// The chain that marks with the tag of this index.
+fn marking(tag: usize) -> String {
+    format!("mark_{tag}")
 }
 
 impl Rules {
@@ -154,33 +169,39 @@ impl Rules {
         let mut rules = Self::default();
         for (index, leg) in legs.iter().enumerate() {
             for (way, condition) in leg_conditions(leg) {
-                rules.add(&condition, &Tag { subject: Subject::Leg(index), way });
+                rules.add(&condition, Tag { subject: Subject::Leg(index), way });
             }
         }
         let backends: BTreeSet<(SocketAddr, Transport)> =
             legs.iter().flat_map(|leg| leg.backends.iter().map(|backend| (backend.address, leg.transport))).collect();
         for (address, transport) in backends {
             for (way, condition) in backend_conditions(address, transport) {
-                rules.add(&condition, &Tag { subject: Subject::Backend(address), way });
+                rules.add(&condition, Tag { subject: Subject::Backend(address), way });
             }
         }
         rules
     }
 
-    /// Few packets are marked: the trace's buffer is small, and the first ones say it all.
-    fn add(&mut self, condition: &str, tag: &Tag) {
-        let mark = format!("meta nftrace set 1 return comment \"{tag}\"");
-        let chain = match tag.way {
+    /// Few packets are marked: the trace's buffer is small, and the first ones say it all. No rule comes after that which
+    /// marked one.
+    fn add(&mut self, condition: &str, tag: Tag) {
+        let (way, known) = (tag.way, self.tags.iter().position(|known| *known == tag));
+        let mark = marking(known.unwrap_or(self.tags.len()));
+        if known.is_none() {
+            self.tags.push(tag);
+        }
+        let chain = match way {
             Way::TunnelForward | Way::TunnelReply => &mut self.tunnels,
             Way::Error => &mut self.errors,
             Way::Forward | Way::Reply => &mut self.others,
         };
-        if tag.way != Way::Error {
-            let _ = writeln!(chain, "{condition} meta length > {LARGE} limit rate 2/second burst 2 packets {mark}");
-            self.count += 1;
+        if way != Way::Error {
+            let _ =
+                writeln!(chain, "{condition} meta length > {LARGE} limit rate 2/second burst 2 packets goto {mark}");
+            self.conditions += 1;
         }
-        let _ = writeln!(chain, "{condition} limit rate 2/second burst 3 packets {mark}");
-        self.count += 1;
+        let _ = writeln!(chain, "{condition} limit rate 2/second burst 3 packets goto {mark}");
+        self.conditions += 1;
     }
 
     /// The chain where every packet begins.
@@ -306,7 +327,9 @@ mod tests {
             backends: vec![PodEndpoint { address: "10.1.0.12:8080".parse().expect("address"), machine: 0 }],
         };
         let text = table(std::slice::from_ref(&leg));
-        assert_eq!(text.matches("comment \"pathlab ").count(), size(&[leg]));
+        assert_eq!(text.matches(" goto mark_").count() + text.matches("comment \"pathlab ").count(), size(&[leg]));
+        // Marks, and decides nothing.
+        assert_eq!(text.matches("\nmeta nftrace set 1 comment \"pathlab leg 0 error\"\n}").count(), 1, "{text}");
         assert_eq!(text.matches("tcp sport 61001 limit ").count(), 1, "{text}");
         assert_eq!(text.matches("udp dport").count(), 1, "{text}");
         assert_eq!(text.matches("jump marks").count(), 2, "{text}");
@@ -317,7 +340,7 @@ mod tests {
         for way in Way::ALL {
             for subject in [Subject::Leg(12), Subject::Backend("10.1.0.12:8080".parse().expect("address"))] {
                 let tag = Tag { subject, way };
-                let rule = format!("tcp sport 40001 meta nftrace set 1 return comment \"{tag}\"");
+                let rule = format!("meta nftrace set 1 comment \"{tag}\"");
                 assert_eq!(Tag::of_rule(&rule), Some(tag));
             }
         }

@@ -110,8 +110,9 @@ mod tests {
 
     use super::{StepKind, Verdict, parse};
 
-    const CAPTURES: [&str; 7] = [
+    const CAPTURES: [&str; 8] = [
         include_str!("../fixtures/firewalld-reject.trace"),
+        include_str!("../fixtures/firewalld-reject-linux-6.1.trace"),
         include_str!("../fixtures/firewalld-service.trace"),
         include_str!("../fixtures/firewalld-input.trace"),
         include_str!("../fixtures/iptables-drop.trace"),

@@ -133,7 +133,7 @@ impl Passage {
                 };
             }
             // Not the rules that only lead to those that mark.
-            (StepKind::Rule { text, verdict: Verdict::Return }, _) => {
+            (StepKind::Rule { text, verdict: Verdict::Continue }, _) => {
                 self.mark.get_or_insert_with(|| text.clone());
             }
             _ => {}
@@ -230,16 +230,31 @@ mod tests {
         );
     }
 
+    /// Of a Debian 12 machine with MicroK8s: this Linux tells of a mark only where the rule does nothing else, and of a
+    /// reject after the packet that it sent.
+    #[test]
+    fn linux_6_1_tells_of_marks_and_rejects() {
+        let all = passages(&parse(include_str!("../fixtures/firewalld-reject-linux-6.1.trace")).steps);
+        let [request, error] = all.as_slice() else { panic!("{all:?}") };
+        for (passage, tag) in [(request, "pathlab leg 0 forward"), (error, "pathlab leg 0 error")] {
+            assert!(passage.mark.as_ref().is_some_and(|mark| mark.contains(tag)), "{passage:?}");
+        }
+        let End::Dropped { hook: Hook::Forward, chain, .. } = &request.end else { panic!("{:?}", request.end) };
+        assert_eq!((chain.as_str(), &error.end), ("filter_FWD_public", &End::Sent));
+    }
+
     #[test]
     fn marks_are_made_in_a_chain_that_both_entries_share() {
         let tag = "comment \"pathlab leg 0 forward\"";
         let text = format!(
-            "trace id 1 inet pathlab_trace marks packet: oif \"lo\" ip saddr 127.0.0.1 ip daddr 127.0.0.1\n\
-             trace id 1 inet pathlab_trace marks rule tcp dport 9 meta nftrace set 1 return {tag} (verdict return)\n\
+            "trace id 1 inet pathlab_trace mark_0 packet: oif \"lo\" ip saddr 127.0.0.1 ip daddr 127.0.0.1\n\
+             trace id 1 inet pathlab_trace mark_0 rule meta nftrace set 1 {tag} (verdict continue)\n\
+             trace id 1 inet pathlab_trace mark_0 verdict continue\n\
              trace id 1 inet pathlab_trace output_start policy accept\n\
              trace id 2 inet pathlab_trace prerouting_start packet: iif \"lo\" ip saddr 127.0.0.1 ip daddr 127.0.0.1\n\
              trace id 2 inet pathlab_trace prerouting_start rule jump marks (verdict jump marks)\n\
-             trace id 2 inet pathlab_trace marks rule tcp dport 9 meta nftrace set 1 return {tag} (verdict return)\n\
+             trace id 2 inet pathlab_trace marks rule tcp dport 9 goto mark_0 (verdict goto mark_0)\n\
+             trace id 2 inet pathlab_trace mark_0 rule meta nftrace set 1 {tag} (verdict continue)\n\
              trace id 2 inet pathlab_trace prerouting_start policy accept\n"
         );
         let all = passages(&parse(&text).steps);
