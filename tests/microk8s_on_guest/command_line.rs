@@ -58,6 +58,18 @@ impl User {
         self.lab(&all)
     }
 
+    /// What a test of theirs comes to. Nothing may be left; of half an hour that failed what was seen stays.
+    fn try_out(test: impl FnOnce(&Self) -> Result<(), Failed>) -> Result<(), Failed> {
+        let user = Self::new()?;
+        match test(&user) {
+            Ok(()) => user.nothing_left(),
+            Err(failed) => {
+                println!("what was seen is in {}", user.folder.keep().display());
+                Err(failed)
+            }
+        }
+    }
+
     fn nothing_left(self) -> Result<(), Failed> {
         nothing_left(&self.before)?;
         let labs = self.home.join(".local/state/pathlab/labs").read_dir_utf8()?.count();
@@ -77,7 +89,10 @@ fn ended(output: &Output, status: i32, words: &str) -> Result<(), Failed> {
 }
 
 pub fn lab_run_shows_the_seed_and_what_a_remedy_does() -> Result<(), Failed> {
-    let user = User::new()?;
+    User::try_out(lab_run)
+}
+
+fn lab_run(user: &User) -> Result<(), Failed> {
     let (report, events) = (user.home.join("report"), user.home.join("events"));
     let mut run = vec!["run", "rhel", "ubuntu", "--remedy", "trusted-source", "--no-history"];
     run.extend(["--report", report.as_str(), "--events", events.as_str()]);
@@ -86,12 +101,14 @@ pub fn lab_run_shows_the_seed_and_what_a_remedy_does() -> Result<(), Failed> {
     as_installed(&report, "rhel-9.5", &BROKEN)?;
     as_installed(&report, "ubuntu-22.04", &[])?;
     with_remedy(&report)?;
-    phases(&fs::read_to_string(events)?)?;
-    user.nothing_left()
+    phases(&fs::read_to_string(events)?)
 }
 
 pub fn a_lab_stays_up_until_it_is_taken_down() -> Result<(), Failed> {
-    let user = User::new()?;
+    User::try_out(lab_stays)
+}
+
+fn lab_stays(user: &User) -> Result<(), Failed> {
     ended(&user.lab_on_guests(&["rhel"], &["up", "vm1", "rhel"])?, 0, "The lab `vm1` is up")?;
     ended(&user.lab(&["status", "vm1"])?, 0, "libvirt")?;
     ended(&user.lab(&["exec", "vm1", "rhel-9-5-1", "--", "hostname"])?, 0, "rhel-9-5-1")?;
@@ -99,8 +116,7 @@ pub fn a_lab_stays_up_until_it_is_taken_down() -> Result<(), Failed> {
     // The guests' own MicroK8s, asked in the way of whoever looks for what is wrong.
     let nodes = ["exec", "vm1", "rhel-9-5-1", "--", "microk8s", "kubectl", "get", "nodes"];
     ended(&user.lab(&nodes)?, 0, "node/rhel-9-5-1")?;
-    ended(&user.lab(&["down", "vm1"])?, 0, "vm1")?;
-    user.nothing_left()
+    ended(&user.lab(&["down", "vm1"])?, 0, "vm1")
 }
 
 fn cases<'a>(report: &'a Value, start: &'a str) -> impl Iterator<Item = (&'a str, &'a Value)> {
