@@ -120,8 +120,9 @@ pub fn size(legs: &[Leg]) -> usize {
 /// Both entries go to the same chains: what nft sends to the kernel at once must fit a buffer that a process without
 /// rights on the host cannot enlarge.
 ///
-/// A rule that marks does nothing else, in a chain of its own: Linux before 6.3 says nothing of a rule that marks a packet
-/// and ends its chain at once, as it looks whether a packet is marked before such a rule only.
+/// A rule that marks does nothing else, in a chain of its own: Linux 6.1 for one says nothing of a rule that marks a packet
+/// and returns, as it looks before such a rule whether the packet is marked, and not again after it
+/// (`__nft_trace_verdict` in `net/netfilter/nf_tables_core.c`).
 #[must_use]
 pub fn table(legs: &[Leg]) -> String {
     let rules = Rules::of(legs);
