@@ -83,6 +83,10 @@ fn a_microk8s_that_was_there_stays_and_so_does_a_remedy() {
         assert_eq!(report["distros"][0]["machine"]["snap"], "7964");
         assert!(!lab.commands().contains("snap install"), "{}", lab.commands());
         lab.lab(&["gc"]).said(0, &["Nothing is left of any lab that is gone."]);
+
+        // Once more, now that the remedy is there: the known issue is gone.
+        lab.run(&["--host", "rhel=customer", "--yes"]).said(1, &["2 fixed"]);
+        same(&before, &host.sh(THEIRS).await);
     });
 }
 

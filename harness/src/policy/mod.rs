@@ -98,12 +98,17 @@ pub async fn reload(machine: &dyn Machine, policy: &Policy, kind: HostKind) -> R
 /// Waits while firewalld, if it is active, has rules to write. systemd says that it is started when it has its name, and
 /// that it is reloaded when it was told to; until it has done what it was told it answers nobody. Its answers are 0,
 /// running, and 251, running with rules that failed (firewall-cmd(1)); all else, as that nobody answered in time, is none.
+/// Without one the wait fails: of a firewall on its way nothing can be said.
 const WRITTEN: &str = r"tries=0
-while systemctl is-active --quiet firewalld && [ $tries -lt 100 ]; do
+while systemctl is-active --quiet firewalld; do
   state=0
   firewall-cmd --state >/dev/null 2>&1 || state=$?
-  case $state in 0 | 251) break ;; esac
+  case $state in 0 | 251) exit ;; esac
   tries=$((tries + 1))
+  if [ $tries -ge 100 ]; then
+    echo 'firewalld is active, and does not say that it runs' >&2
+    exit 1
+  fi
   sleep 0.2
 done";
 

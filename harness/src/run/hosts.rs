@@ -93,7 +93,7 @@ pub(super) async fn apply_remedy(
 }
 
 /// Runs shell lines in order, and waits until what they did to a firewall is in force; the first that fails ends them.
-pub(super) async fn run_lines(machine: &dyn Machine, lines: &[String], kind: HostKind) -> Result<(), MachineError> {
+async fn run_lines(machine: &dyn Machine, lines: &[String], kind: HostKind) -> Result<(), MachineError> {
     for line in lines {
         let command = Command::shell(line);
         machine.run(&command).await?.success(machine.name(), &command)?;

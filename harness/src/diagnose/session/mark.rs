@@ -186,11 +186,12 @@ impl Rules {
     /// Few packets are marked: the trace's buffer is small, and the first ones say it all. No rule comes after that which
     /// marked one.
     fn add(&mut self, condition: &str, tag: Tag) {
-        let (way, known) = (tag.way, self.tags.iter().position(|known| *known == tag));
-        let mark = marking(known.unwrap_or(self.tags.len()));
-        if known.is_none() {
+        let way = tag.way;
+        let known = self.tags.iter().position(|known| *known == tag);
+        let mark = marking(known.unwrap_or_else(|| {
             self.tags.push(tag);
-        }
+            self.tags.len() - 1
+        }));
         let chain = match way {
             Way::TunnelForward | Way::TunnelReply => &mut self.tunnels,
             Way::Error => &mut self.errors,
