@@ -97,6 +97,14 @@ impl Lab {
     pub fn commands(&self) -> String {
         fs::read_to_string(self.newest().join("commands.jsonl")).unwrap_or_default()
     }
+
+    /// Whether a machine was told something, by the log of commands.
+    pub fn told(&self, machine: &str, part: &str) -> bool {
+        // The last line may be half written.
+        let lines = self.commands();
+        let mut lines = lines.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        lines.any(|line| line["machine"] == machine && line.to_string().contains(part))
+    }
 }
 
 impl Ended {

@@ -112,8 +112,7 @@ fn commands(lab: &Lab) {
         ("ubuntu", "microk8s enable ingress"),
         ("outside", "lab-agent serve"),
     ] {
-        let is = |line: &&Value| line["machine"] == machine && line.to_string().contains(part);
-        assert!(lines.iter().any(|line| is(&line)), "{machine} was never told to `{part}`");
+        assert!(lab.told(machine, part), "{machine} was never told to `{part}`");
     }
     assert!(lines.iter().all(|line| line["at"].is_string() && line["milliseconds"].is_number()), "{text}");
     let ended = lines.iter().filter(|line| line.get("command").is_some());
