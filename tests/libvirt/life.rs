@@ -155,12 +155,15 @@ async fn policies_are_read_back(rhel: &Arc<dyn WholeMachine>, ubuntu: &Arc<dyn W
     let crossed = policy::verify(&*one, &enforcing).await?.drift;
     ensure(crossed == ["SELinux is disabled, not enforcing"], || format!("{crossed:?}"))?;
     // What somebody changes meanwhile is found.
-    for change in ["--add-port=9999/tcp", "--add-service=http"] {
-        let open = Command::new(["firewall-cmd", change]);
+    let changes = ["--add-port=9999/tcp", "--add-service=http", "--zone=trusted --add-source=10.1.0.0/16"];
+    for change in changes {
+        let open = Command::new(["firewall-cmd"].into_iter().chain(change.split(' ')));
         one.run(&open).await?.success("rhel", &open)?;
     }
     let crossed = policy::verify(&*one, &rhel_policy()).await?.drift.join("; ");
-    ensure(crossed.contains("http") && crossed.contains("9999/tcp"), || crossed.clone())?;
+    for part in ["http", "9999/tcp", "zone trusted: sources is 10.1.0.0/16, not nothing"] {
+        ensure(crossed.contains(part), || crossed.clone())?;
+    }
     reloaded_when_it_says_so(&*one).await?;
     ensure(!policy::reload(&*other, &ubuntu_policy(), HostKind::Whole).await?, || "ubuntu has a firewall".to_owned())
 }

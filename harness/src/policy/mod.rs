@@ -8,6 +8,7 @@ mod lasting;
 mod sysctl;
 mod ufw;
 mod verify;
+mod zones;
 
 use crate::{
     catalog::distro::{Firewall, Policy, Selinux},

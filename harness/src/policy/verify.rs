@@ -2,10 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::zones::{self, Listing};
 use crate::{
     catalog::distro::{Firewall, Policy, Selinux, SysctlValue, Zone},
     provider::{Command, Machine, MachineError},
 };
+
+/// What `firewall-cmd` ends with when it does not know an option: policies came with firewalld 0.9.
+const UNKNOWN_OPTION: i32 = 2;
 
 /// What a machine's policy was found to be.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,7 +24,13 @@ impl Verified {
     fn compare(&mut self, what: &str, is: &str, declared: &str) {
         if is == declared {
             self.holds.push(format!("{what} is {is}"));
-        } else {
+        }
+        self.expect(what, is, declared);
+    }
+
+    /// Says nothing of what is as it should be.
+    fn expect(&mut self, what: &str, is: &str, declared: &str) {
+        if is != declared {
             let is = if is.is_empty() { "nothing" } else { is };
             let declared = if declared.is_empty() { "nothing" } else { declared };
             self.drift.push(format!("{what} is {is}, not {declared}"));
@@ -54,29 +64,57 @@ pub async fn verify(machine: &dyn Machine, policy: &Policy) -> Result<Verified, 
     Ok(found)
 }
 
+/// All of what lets packets through or keeps them: a zone or policy that somebody added counts as much as one that was
+/// changed.
 async fn firewalld_as_declared(
     machine: &dyn Machine,
     default_zone: &str,
-    zones: &BTreeMap<String, Zone>,
+    declared: &BTreeMap<String, Zone>,
     found: &mut Verified,
 ) -> Result<(), MachineError> {
     found.compare("firewalld at boot", &unit(machine, "is-enabled", "firewalld").await?, "enabled");
     let zone = firewall_cmd(machine, &["--get-default-zone"]).await?;
     found.compare("firewalld's default zone", zone.trim(), default_zone);
-    for (name, zone) in zones {
-        let is = firewall_cmd(machine, &["--zone", name, "--list-all"]).await?;
-        let is =
-            |key: &str| is.lines().find_map(|line| line.trim().strip_prefix(key)?.strip_prefix(": ")).unwrap_or("");
-        let lists = [("services", &zone.services), ("ports", &zone.ports), ("sources", &zone.sources)];
-        for (key, declared) in lists {
-            let declared: Vec<&str> = declared.iter().map(String::as_str).collect();
-            found.compare(&format!("zone {name}: {key}"), &sorted(is(key).split_whitespace()), &sorted(declared));
-        }
-        for (key, declared) in [("forward", zone.forward), ("masquerade", zone.masquerade)] {
-            found.compare(&format!("zone {name}: {key}"), is(key), if declared { "yes" } else { "no" });
+    let printed = firewall_cmd(machine, &["--list-all-zones"]).await?;
+    let listed = zones::zones(&printed);
+    for (name, zone) in declared {
+        zone_as_declared(name, zone, &listed.get(name.as_str()).cloned().unwrap_or_default(), found);
+    }
+    for (name, listing) in listed.iter().filter(|(name, _)| !declared.contains_key(**name)) {
+        // A zone is in force where it has one of these; interfaces are in the default zone unless somebody says where.
+        let in_force = if *name == default_zone { &["sources"][..] } else { &["interfaces", "sources"] };
+        for key in in_force {
+            found.expect(&format!("zone {name}: {key}"), &sorted(listing.get(key)), "");
         }
     }
+    found.expect("firewalld's policies", &policies(machine).await?, "");
     Ok(())
+}
+
+fn zone_as_declared(name: &str, zone: &Zone, is: &Listing<'_>, found: &mut Verified) {
+    for (key, declared) in [("services", &zone.services), ("ports", &zone.ports), ("sources", &zone.sources)] {
+        let declared: Vec<&str> = declared.iter().map(String::as_str).collect();
+        found.compare(&format!("zone {name}: {key}"), &sorted(is.get(key)), &sorted(&declared));
+    }
+    for (key, declared) in [("forward", zone.forward), ("masquerade", zone.masquerade)] {
+        found.compare(&format!("zone {name}: {key}"), &sorted(is.get(key)), if declared { "yes" } else { "no" });
+    }
+    found.expect(&format!("zone {name}: target"), &sorted(is.get("target")), "default");
+    for key in ["protocols", "forward-ports", "source-ports", "icmp-blocks", "rich rules"] {
+        found.expect(&format!("zone {name}: {key}"), &sorted(is.get(key)), "");
+    }
+}
+
+/// Policies in force that are not of firewalld's package.
+async fn policies(machine: &dyn Machine) -> Result<String, MachineError> {
+    let active = machine.run(&Command::new(["firewall-cmd", "--get-active-policies"])).await?;
+    if active.status == UNKNOWN_OPTION {
+        return Ok(String::new());
+    }
+    let packaged = machine.run(&Command::shell("ls /usr/lib/firewalld/policies 2>/dev/null || :")).await?.text();
+    let packaged: BTreeSet<&str> = packaged.split_whitespace().filter_map(|file| file.strip_suffix(".xml")).collect();
+    let active = active.text();
+    Ok(sorted(&zones::names(&active).filter(|name| !packaged.contains(name)).collect::<Vec<_>>()))
 }
 
 /// One answer for all keys; a key that the machine does not have is not in it.
@@ -124,8 +162,8 @@ async fn firewall_cmd(machine: &dyn Machine, words: &[&str]) -> Result<String, M
     Ok(machine.run(&command).await?.success(machine.name(), &command)?.text())
 }
 
-fn sorted<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
-    words.into_iter().collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join(" ")
+fn sorted(words: &[&str]) -> String {
+    words.iter().copied().collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join(" ")
 }
 
 const fn name(mode: Selinux) -> &'static str {
