@@ -35,6 +35,8 @@
 //! * calico-node is no pod: one program of the snap does its work. The same program writes the configuration of DNS and
 //!   ingress. High availability: etcd is in the place of dqlite, on the first node only, and a node that joins has
 //!   no API server of its own, whatever its role.
+//! * kube-proxy looks after its rules every 5 seconds, not every 30: a reload of firewalld is waited for more often here than
+//!   anywhere else.
 //! * The addons hostpath-storage, metallb and others are switched on in the status, and nothing else.
 
 mod api;

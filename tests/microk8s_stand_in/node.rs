@@ -98,8 +98,8 @@ impl Facts {
         let mut all = vec![
             worker::containerd(),
             with(worker::kubelet(&programs, &node, MINOR), &[format!("--node-labels={INDEX_LABEL}={}", self.index)]),
-            // As MicroK8s has it; a lab of namespaces says itself when the rules are looked at.
-            with(worker::kube_proxy(&programs, &node), &["--iptables-sync-period=30s".to_owned()]),
+            // It looks by itself, as MicroK8s's does, but sooner: a lab of namespaces says itself when the rules are looked at.
+            with(worker::kube_proxy(&programs, &node), &["--iptables-sync-period=5s".to_owned()]),
         ];
         if self.has_control_plane() {
             all.extend([
