@@ -14,8 +14,10 @@ pub fn trials() -> Vec<Trial> {
     trials![the_kubelet, the_proxy, the_api_server, every_api_server_while_a_remedy_is_applied]
 }
 
+/// Nothing comes of waiting for its node, and nobody does.
 fn the_kubelet() {
-    killed("kubelet");
+    let said = killed("kubelet");
+    assert!(said.contains("kubelet on ") && said.contains(" has ended; it printed last: "), "{said}");
 }
 
 fn the_proxy() {
@@ -39,22 +41,23 @@ fn every_api_server_while_a_remedy_is_applied() {
     check(lab, "kube-apiserver");
 }
 
-fn killed(program: &str) {
+fn killed(program: &str) -> String {
     let mut lab = Started::new();
     // When the kubelet runs, everything has been started.
     lab.wait_for("kubelet");
     sleep(Duration::from_secs(2));
     let victim = lab.wait_for(program);
     kill(Pid::from_raw(victim), Signal::SIGKILL).expect("it runs");
-    check(lab, program);
+    check(lab, program)
 }
 
 /// Recovery, or an error with its reason.
-fn check(mut lab: Started, program: &str) {
+fn check(mut lab: Started, program: &str) -> String {
     let (status, said) = lab.end();
     assert!(status == 0 || status == 3, "{program}: status {status}: {said}");
     if status == 3 {
         assert!(said.contains("error, expected ok:"), "{program}: no reason is given: {said}");
     }
     lab.leaves_nothing();
+    said
 }

@@ -31,6 +31,16 @@ pub enum KubernetesError {
         /// Its last lines.
         printed: String,
     },
+    /// A component that is to run as long as the cluster does.
+    #[error("{component} on {machine} has ended; it printed last: {printed}")]
+    Ended {
+        /// Which component.
+        component: &'static str,
+        /// Where.
+        machine: String,
+        /// Its last lines.
+        printed: String,
+    },
     /// The manifests.
     #[error(transparent)]
     Manifests(#[from] ManifestErrors),
@@ -72,8 +82,8 @@ impl ClusterFault for KubernetesError {
             Self::Sandbox(error) => error.is_transport(),
             Self::Machine(error) => error.is_transport(),
             Self::Kube(error) => error.is_transport(),
-            // A node that never came up is one that could not be made.
-            Self::Component { source: KubeError::NodesNotReady { .. }, .. } => true,
+            // A node that never came up, or not all of it, is one that could not be made.
+            Self::Component { source: KubeError::NodesNotReady { .. }, .. } | Self::Ended { .. } => true,
             _ => false,
         }
     }

@@ -19,6 +19,7 @@ pub mod programs;
 mod rules;
 mod stand_ins;
 mod start;
+mod watch;
 pub mod worker;
 mod workload;
 
@@ -27,6 +28,7 @@ use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 use async_trait::async_trait;
 use tokio::sync::Mutex;
 
+use self::watch::{CONTROL_PLANE, WORKER, Watch};
 pub use self::{
     check::{CheckError, check},
     error::KubernetesError,
@@ -183,7 +185,8 @@ impl Cluster for Kubernetes {
     }
 
     async fn deploy(&mut self) -> Result<(), ClusterError> {
-        self.deploy_all().await.map_err(ClusterError::new)
+        let watch = Watch::all(self.machines(), &WORKER);
+        watch.during(self.deploy_all()).await.map_err(ClusterError::new)
     }
 
     fn workload(&self) -> &Workload {
@@ -191,22 +194,13 @@ impl Cluster for Kubernetes {
     }
 
     fn logs(&self, node: usize) -> Vec<ComponentLog> {
-        let all = [
-            "etcd",
-            "kube-apiserver",
-            "kube-controller-manager",
-            "kube-scheduler",
-            "containerd",
-            "kubelet",
-            "kube-proxy",
-        ];
-        let own = if node == 0 { &all[..] } else { &all[4..] };
+        let control_plane = if node == 0 { &CONTROL_PLANE[..] } else { &[] };
         let machine = &self.hosts.nodes[node];
         let log = |name: &&str| ComponentLog {
             component: (*name).to_owned(),
             command: Command::new(["cat".to_owned(), machine.log(name)]),
         };
-        own.iter().map(log).collect()
+        control_plane.iter().chain(&WORKER).map(log).collect()
     }
 
     async fn rules_intact(&self) -> Result<bool, ClusterError> {

@@ -20,6 +20,7 @@ use super::{
     files::{FOLDER, KUBECONFIG},
     node::{AGENT_SOCKET, start},
     rules,
+    watch::Watch,
 };
 use crate::{
     cluster::{
@@ -62,9 +63,13 @@ impl Kubernetes {
         let kubelets = try_join_all(all().map(|index| self.start_kubelet(index)));
         try_join(kubelets, rules::write_calico(&self.state, &self.hosts.nodes)).await?;
         let names = self.nodes_by_name();
-        if let Err(source) = self.api()?.nodes_ready(&names, LIMIT).await {
-            return Err(self.with_log(source, "kubelet").await);
-        }
+        let ready = async {
+            match self.api()?.nodes_ready(&names, LIMIT).await {
+                Ok(()) => Ok(()),
+                Err(source) => Err(self.with_log(source, "kubelet").await),
+            }
+        };
+        Watch::all(self.machines(), &["containerd", "kubelet"]).during(ready).await?;
         try_join_all(all().map(|index| self.start_proxy(index))).await.map(drop)
     }
 
@@ -92,6 +97,15 @@ impl Kubernetes {
         }
         start(machine, &etcd(), &[]).await?;
         start(machine, &api_server(PROGRAMS, node), &[]).await?;
+        let api = Watch::first(machine, &["etcd", "kube-apiserver"]).during(self.connect_api(&credentials)).await?;
+        start(machine, &controller_manager(PROGRAMS), &[]).await?;
+        start(machine, &scheduler(PROGRAMS), &[]).await?;
+        Ok(api)
+    }
+
+    /// Waits for the API server, and tells every node the way to it.
+    async fn connect_api(&self, credentials: &Credentials) -> Result<KubeApi, KubernetesError> {
+        let machine = &self.hosts.nodes[0];
         let certificate = self.certificate(machine).await?;
         let server = format!("https://{}", api_address());
         let text = kubeconfig(&server, &certificate, Some("kubernetes"), &credentials.token);
@@ -103,13 +117,10 @@ impl Kubernetes {
             machine.write_file(KUBECONFIG.into(), text.as_bytes(), 0o600).await?;
         }
         let access = KubeAccess::from_kubeconfig(&text, Arc::new(NodeDial(machine.clone()))).await?;
-        let api = match KubeApi::connect(access, LIMIT).await {
-            Ok(api) => api,
-            Err(source) => return Err(self.with_log(source, "kube-apiserver").await),
-        };
-        start(machine, &controller_manager(PROGRAMS), &[]).await?;
-        start(machine, &scheduler(PROGRAMS), &[]).await?;
-        Ok(api)
+        match KubeApi::connect(access, LIMIT).await {
+            Ok(api) => Ok(api),
+            Err(source) => Err(self.with_log(source, "kube-apiserver").await),
+        }
     }
 
     /// The certificate that the API server makes for itself at its start, with its authority's.
@@ -145,7 +156,7 @@ impl Kubernetes {
 }
 
 /// The last lines that a component printed.
-async fn printed(machine: &NetnsMachine, component: &str) -> String {
+pub(super) async fn printed(machine: &NetnsMachine, component: &str) -> String {
     let command = Command::new(["tail", "-n", "5", machine.log(component).as_str()]);
     machine.run(&command).await.map(|output| output.text().trim().to_owned()).unwrap_or_default()
 }
