@@ -99,13 +99,18 @@ async fn on_rhel(world: &World, outside_host: &Host, host: &Host) {
 }
 
 /// Applies the recommended remedy, and waits for what follows.
+///
+/// kube-proxy stands still until it is seen that its rules are gone: it may look at any moment, and write them again.
 async fn trust_pods(cluster: &mut MicroK8s, scenario: &Scenario, host: &Host) {
+    assert!(cluster.rules_intact().await.expect("seen"), "kube-proxy wrote none");
+    host.sh("kill -STOP $(pidof kube-proxy)").await;
     let remedy = scenario.remedies.iter().find(|remedy| remedy.id == "trusted-source").expect("there");
     for line in &remedy.run {
         host.sh(line).await;
     }
     cluster.settle().await.expect("settled");
-    assert!(!cluster.rules_intact().await.expect("seen"), "firewalld flushed them");
+    assert!(!cluster.rules_intact().await.expect("seen"), "firewalld left them");
+    host.sh("kill -CONT $(pidof kube-proxy)").await;
     let began = Instant::now();
     cluster.resync().await.expect("kube-proxy looks again");
     println!("rhel: kube-proxy wrote its rules again after {:?}", began.elapsed());
