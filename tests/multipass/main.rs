@@ -13,6 +13,7 @@ mod host;
 mod inside;
 mod lab;
 mod refused;
+mod restarts;
 mod seed;
 #[expect(dead_code, reason = "not all of the bundle is asked for here")]
 #[path = "../microk8s_stand_in/mod.rs"]
@@ -43,7 +44,7 @@ fn main() -> ExitCode {
         Tier {
             name: "kubernetes",
             lacking: whole,
-            trials: [seed::trials(), stays::trials()].into_iter().flatten().collect(),
+            trials: [seed::trials(), stays::trials(), restarts::trials()].into_iter().flatten().collect(),
         },
     ])
 }

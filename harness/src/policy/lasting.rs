@@ -14,6 +14,51 @@ const SYSCTLS: &str = "/etc/sysctl.d/98-pathlab-policy.conf";
 /// Changes the mode of this boot (`$1`) and of the next ones (`$2`).
 const SELINUX: &str = r#"setenforce "$1"; sed -i "s/^SELINUX=.*/SELINUX=$2/" /etc/selinux/config"#;
 
+/// Takes cloud-init's network stage out of firewalld's way at the next boot. As Debian and Ubuntu package it, the stage is
+/// before `sysinit.target` and after the network, while firewalld is after `sysinit.target` and before the network: systemd
+/// breaks the circle by leaving out one of them, not always the same (firewalld/firewalld#414, canonical/cloud-init#6502).
+/// From here on `sysinit.target` does not wait for the stage, as on Enterprise Linux. Only a whole unit takes an order back
+/// (systemd.unit(5)). The stage is `cloud-init-network` since cloud-init 24.3.
+pub(super) const FIREWALLD_STARTS: &str = r#"for stage in cloud-init cloud-init-network; do
+    packaged=/lib/systemd/system/$stage.service own=/etc/systemd/system/$stage.service
+    if [ ! -e "$own" ] && grep -qsx Before=sysinit.target "$packaged"; then
+        sed '/^Before=sysinit.target$/d' "$packaged" >"$own.new"
+        mv -fT "$own.new" "$own"
+    fi
+done
+"#;
+
+/// Waits for a unit that starts with the machine, at most five minutes. One that is not there once systemd has done all that
+/// it starts a machine with does not come: what systemd knows of it is told.
+const BACK: &str = r#"for try in $(seq 600); do
+    case $(systemctl is-active "$1") in
+    active) exit ;;
+    activating | reloading) ;;
+    *) case $(systemctl is-system-running) in initializing | starting) ;; *) break ;; esac ;;
+    esac
+    sleep 0.5
+done
+echo "$1 is enabled and does not run after a restart of the machine" >&2
+journalctl --boot --quiet --output cat --identifier systemd 2>/dev/null | grep -F "$1.service" | tail -n 5 >&2
+exit 1"#;
+
+/// Whether a firewall runs and will run again when its machine starts.
+pub(super) async fn stays(machine: &dyn Machine, unit: &str) -> Result<bool, MachineError> {
+    for question in ["is-active", "is-enabled"] {
+        if !machine.run(&Command::new(["systemctl", question, "--quiet", unit])).await?.ok() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Waits until a firewall that [`stays`] runs again.
+pub(super) async fn back(machine: &dyn Machine, unit: &str) -> Result<(), MachineError> {
+    let command = Command::new(["sh", "-c", BACK, "sh", unit]);
+    let shown = Command::new(["systemctl", "is-active", unit]);
+    machine.run(&command).await?.success(machine.name(), &shown).map(drop)
+}
+
 /// The kernel settings, where the machine reads them when it starts.
 pub(super) fn sysctls(sysctls: &BTreeMap<String, SysctlValue>, files: &mut Files) {
     if sysctls.is_empty() {

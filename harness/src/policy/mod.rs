@@ -59,10 +59,10 @@ async fn files_and_firewall(machine: &dyn Machine, policy: &Policy, kind: HostKi
         Firewall::Firewalld { default_zone, conf, zones } => {
             firewalld::configuration(default_zone, conf, zones, &mut files);
             let enable = match kind {
-                HostKind::Namespace => "systemctl enable --now firewalld",
-                HostKind::Whole => ENABLE_FIREWALLD,
+                HostKind::Namespace => "systemctl enable --now firewalld".to_owned(),
+                HostKind::Whole => format!("{}{ENABLE_FIREWALLD}", lasting::FIREWALLD_STARTS),
             };
-            files.write_and_run(machine, enable).await
+            files.write_and_run(machine, &enable).await
         }
         Firewall::Ufw { enabled: true, rules } => {
             files.write_and_run(machine, "").await?;
@@ -84,11 +84,10 @@ async fn mode(machine: &dyn Machine, selinux: Selinux, kind: HostKind) -> Result
 /// force, and then for a while `ReloadPolicy` (firewalld.conf(5)), which drops everything new. `firewall-cmd` waits. The
 /// units of namespace hosts are the lab's own, and theirs waits as well.
 pub async fn reload(machine: &dyn Machine, policy: &Policy, kind: HostKind) -> Result<bool, MachineError> {
-    let (unit, command): (&str, &[&str]) = match (&policy.firewall, kind) {
-        (Firewall::None, _) => return Ok(false),
-        (Firewall::Firewalld { .. }, HostKind::Whole) => ("firewalld", &["firewall-cmd", "--reload"]),
-        (Firewall::Firewalld { .. }, HostKind::Namespace) => ("firewalld", &["systemctl", "reload", "firewalld"]),
-        (Firewall::Ufw { .. }, _) => ("ufw", &["systemctl", "reload", "ufw"]),
+    let Some(unit) = unit(&policy.firewall) else { return Ok(false) };
+    let command: &[&str] = match (&policy.firewall, kind) {
+        (Firewall::Firewalld { .. }, HostKind::Whole) => &["firewall-cmd", "--reload"],
+        _ => &["systemctl", "reload", unit],
     };
     if !machine.run(&Command::new(["systemctl", "is-active", "--quiet", unit])).await?.ok() {
         return Ok(false);
@@ -119,6 +118,32 @@ pub async fn settle(machine: &dyn Machine, kind: HostKind) -> Result<(), Machine
         // Its units are the lab's own, and wait by themselves.
         HostKind::Namespace => Ok(()),
         HostKind::Whole => must_run(machine, &["sh", "-c", WRITTEN]).await,
+    }
+}
+
+/// Whether the policy's firewall runs on a whole machine, and will run again when the machine starts.
+pub async fn stays(machine: &dyn Machine, policy: &Policy) -> Result<bool, MachineError> {
+    match unit(&policy.firewall) {
+        Some(unit) => lasting::stays(machine, unit).await,
+        None => Ok(false),
+    }
+}
+
+/// After a restart of a whole machine: waits until the policy's firewall, which [`stays`], is in force again. The error of
+/// one that does not come has what systemd says of it.
+pub async fn back(machine: &dyn Machine, policy: &Policy) -> Result<(), MachineError> {
+    if let Some(unit) = unit(&policy.firewall) {
+        lasting::back(machine, unit).await?;
+    }
+    settle(machine, HostKind::Whole).await
+}
+
+/// The unit of a firewall.
+const fn unit(firewall: &Firewall) -> Option<&'static str> {
+    match firewall {
+        Firewall::None => None,
+        Firewall::Firewalld { .. } => Some("firewalld"),
+        Firewall::Ufw { .. } => Some("ufw"),
     }
 }
 

@@ -58,6 +58,29 @@ pub(super) async fn firewall_drift(cluster: &dyn Cluster, plan: &ClusterPlan) ->
     Ok(drift)
 }
 
+/// The machines, counted from 1, whose firewalls run and are to run again after a restart.
+pub(super) async fn lasting_firewalls(cluster: &dyn Cluster, plan: &ClusterPlan) -> Result<Vec<u8>, LifeError> {
+    let mut lasting = Vec::new();
+    for (number, machine, distro) in machines(cluster, plan) {
+        if policy::stays(machine, &distro.policy).await? {
+            lasting.push(number);
+        }
+    }
+    Ok(lasting)
+}
+
+/// Waits after a restart of the machines until these firewalls are in force again.
+pub(super) async fn firewalls_are_back(
+    cluster: &dyn Cluster,
+    plan: &ClusterPlan,
+    lasting: &[u8],
+) -> Result<(), LifeError> {
+    for (_, machine, distro) in machines(cluster, plan).filter(|(number, ..)| lasting.contains(number)) {
+        policy::back(machine, &distro.policy).await?;
+    }
+    Ok(())
+}
+
 /// Runs the lines of the scenario's conditions of one moment, where they are for a host.
 pub(super) async fn conditions(
     cluster: &dyn Cluster,

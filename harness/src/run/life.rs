@@ -299,10 +299,13 @@ impl Life {
         Ok(())
     }
 
-    /// Restarts every machine at the same time: what a remedy did not write down is lost.
+    /// Restarts every machine at the same time: what a remedy did not write down is lost. A firewall that ran before and
+    /// was to come back must be there: without it everything passes, whatever the remedy is worth.
     async fn probe_after_reboot(&mut self) -> Result<(), LifeError> {
+        let lasting = hosts::lasting_firewalls(&*self.cluster, &self.plan).await?;
         try_join_all(self.whole.iter().map(|machine| machine.reboot(REBOOT_LIMIT))).await?;
         self.cluster.restarted().await?;
+        hosts::firewalls_are_back(&*self.cluster, &self.plan, &lasting).await?;
         let all = self.possible();
         self.look(&all, Moment::AfterReboot, false).await;
         Ok(())

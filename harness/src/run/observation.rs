@@ -62,6 +62,9 @@ pub struct HostFacts {
     pub not_covered: BTreeMap<String, BTreeSet<String>>,
     /// What of their policy was found to hold, on whole machines: one line each.
     pub verified: Vec<String>,
+    /// The whole machines, counted from 1, whose firewalls run and are to run again after a restart.
+    #[serde(default)]
+    pub lasting_firewalls: Vec<u8>,
     /// SHA-256 of the image that the first was made from.
     pub image: Option<String>,
     /// The same of the other distros' machines, by distro.

@@ -31,7 +31,7 @@ pub use self::{
     recipe::{BootImage, LibvirtHosts, Size, WholeProvider, WholeRecipe},
 };
 use super::{
-    hosts::conditions,
+    hosts::{conditions, firewalls_are_back},
     maker::{Farewell, Installed, MakerError},
     observation::LifeError,
     progress::Phase,
@@ -197,6 +197,7 @@ impl Whole {
         };
         let cluster = Box::new(cluster(recipe, plan, &clean.machines, clean.from_outside.agent));
         if clean.restarted {
+            firewalls_are_back(&*cluster, plan, &clean.hosts.lasting_firewalls).await?;
             conditions(&*cluster, plan, When::BeforeCluster, HostKind::Whole).await?;
         }
         let mut hosts = clean.hosts;

@@ -102,12 +102,14 @@ impl<T: Fn(Phase) + Sync> Preparation<'_, T> {
             let (machine, distro) = (machines[0].name().to_owned(), plan.distro.id.clone());
             return Err(failed(Phase::Cluster, LifeError::Drift { machine, distro, drift }));
         }
+        let lasting = hosts::lasting_firewalls(&cluster, plan).await;
+        let lasting_firewalls = lasting.map_err(|error| failed(Phase::Cluster, error))?;
         let of = |distro: &Arc<Distro>| Some((distro.id.clone(), recipe.images.get(&distro.id)?.sha256.clone()));
         let mut other_images: BTreeMap<String, String> = plan.machines.iter().filter_map(of).collect();
         let image = other_images.remove(&plan.distro.id);
         let revisions: BTreeSet<&str> = cluster.installed().iter().map(|snap| snap.revision.as_str()).collect();
         let snap = (!revisions.is_empty()).then(|| revisions.into_iter().collect::<Vec<_>>().join(" and "));
-        Ok(HostFacts { image, other_images, snap, ..facts })
+        Ok(HostFacts { lasting_firewalls, image, other_images, snap, ..facts })
     }
 }
 
