@@ -6,7 +6,7 @@ use super::{
     text::{clean, ports},
 };
 use crate::model::{
-    RemedyVerdict,
+    RemedyVerdict, Verdict,
     report::{RemedyReport, Report},
 };
 
@@ -16,17 +16,24 @@ pub(super) struct Remedied<'a> {
     pub(super) remedy: &'a RemedyReport,
     /// Paths that fail as installed.
     pub(super) failing: usize,
+    /// Whether something was seen of the paths, both as installed and with it. Else its verdict says nothing.
+    pub(super) judged: bool,
 }
 
 impl<'a> Remedied<'a> {
     /// The remedies of one scenario on one distro, in the order of the report.
     pub(super) fn all(report: &'a Report, matrix: &Matrix<'a>, distro: &str) -> Vec<Self> {
         let failing = matrix.column(Column { distro, remedy: None }).filter(|case| is_failure(case)).count();
+        let seen = |remedy| {
+            let mut cases = matrix.column(Column { distro, remedy });
+            cases.any(|case| !matches!(case.verdict, Verdict::Error | Verdict::Skipped))
+        };
+        let judged = |remedy: &'a RemedyReport| seen(None) && seen(Some(remedy.id.as_str()));
         report
             .remedies
             .iter()
             .filter(|remedy| remedy.scenario == matrix.scenario && remedy.distro == distro)
-            .map(|remedy| Self { remedy, failing: failing.max(remedy.fixed) })
+            .map(|remedy| Self { remedy, failing: failing.max(remedy.fixed), judged: judged(remedy) })
             .collect()
     }
 
@@ -35,6 +42,9 @@ impl<'a> Remedied<'a> {
         let mut parts = vec![self.repairs()];
         if self.remedy.verdict == RemedyVerdict::NotApplicable {
             return parts.remove(0);
+        }
+        if !self.judged {
+            return "not judged".to_owned();
         }
         if self.reload_matters() && !self.remedy.survives_reload {
             parts.push("not after a firewall reload".to_owned());

@@ -2,7 +2,7 @@
 
 use pathlab::{model::report::Report, report::html};
 
-use crate::sample;
+use crate::{breaks, sample};
 
 fn page(report: &Report) -> String {
     html::to_string(report).expect("rendered")
@@ -89,4 +89,21 @@ fn a_report_of_nothing_is_still_a_page() {
     report.differences.clear();
     report.evidence.clear();
     assert!(page(&report).contains("Nothing was tried"));
+}
+
+/// A cluster that broke shows neither that its remedy repairs nothing nor that it opens nothing.
+#[test]
+fn a_remedy_whose_cluster_broke_is_not_judged() {
+    let row = |page: &str| {
+        let start = page.find(" <span class=\"mono quiet\">firewalld-off</span>").expect("a row");
+        let end = start + page[start..].find("</tr>").expect("an end");
+        page[start..end].to_owned()
+    };
+    let mut report = sample::seed();
+    let before = row(&page(&report));
+    assert!(before.contains("fixes") && !before.contains("not judged"), "{before}");
+    breaks(&mut report, "firewalld-off", "firewalld did not start", "firewalld did not start");
+    let after = row(&page(&report));
+    assert!(after.contains("not judged") && after.contains("v-error"), "{after}");
+    assert!(after.contains("<td data-label=\"Opens\">–</td>") && !after.contains("no effect"), "{after}");
 }

@@ -11,7 +11,7 @@ mod sample;
 mod terminal;
 
 use pathlab::model::{
-    RemedyVerdict,
+    RemedyVerdict, Verdict,
     report::{RemedyReport, Report},
 };
 
@@ -23,4 +23,16 @@ fn with_a_changed_remedy() -> Report {
         report.remedies.iter_mut().find(of).expect(id).expected_verdict = Some(says);
     }
     report
+}
+
+/// Lets the cluster of a remedy break, and its last case for a reason of its own; how many cases that are.
+fn breaks(report: &mut Report, remedy: &str, reason: &str, last: &str) -> usize {
+    let broken = report.cases.iter_mut().filter(|case| case.remedy.as_deref() == Some(remedy));
+    let mut broken: Vec<_> = broken.collect();
+    for case in &mut broken {
+        case.verdict = Verdict::Error;
+        reason.clone_into(&mut case.detail);
+    }
+    last.clone_into(&mut broken.last_mut().expect("a remedy of the report").detail);
+    broken.len()
 }

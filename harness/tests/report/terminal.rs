@@ -1,13 +1,10 @@
 //! The terminal text, at the widths that people have.
 
 use camino::Utf8Path;
-use pathlab::{
-    model::Verdict,
-    report::terminal::{TerminalStyle, render},
-};
+use pathlab::report::terminal::{TerminalStyle, render};
 use unicode_width::UnicodeWidthStr;
 
-use crate::sample;
+use crate::{breaks, sample};
 
 const DIR: &str = "reports/2026-11-23T19-05-12Z";
 
@@ -68,19 +65,12 @@ fn hostile_text_stays_text() {
 #[test]
 fn a_broken_cluster_gives_its_reason_once() {
     let mut report = sample::seed();
-    let broken: Vec<_> = report
-        .cases
-        .iter_mut()
-        .filter(|case| case.distro == "rhel-9.5" && case.remedy.as_deref() == Some("firewalld-off"))
-        .collect();
-    let all = broken.len();
+    let all = breaks(&mut report, "firewalld-off", "firewalld did not start", "its own reason");
     assert!(all > 2);
-    for (index, case) in broken.into_iter().enumerate() {
-        case.verdict = Verdict::Error;
-        case.detail = if index + 1 == all { "its own reason" } else { "firewalld did not start" }.to_owned();
-    }
     let text = render(&report, None, plain(100));
     assert_eq!(text.matches("firewalld did not start").count(), 1, "{text}");
     assert!(text.contains(&format!("ERROR  pod-ip-502::rhel-9.5::firewalld-off, {} cases\n", all - 1)), "{text}");
     assert_eq!(text.matches("its own reason").count(), 1, "{text}");
+    let line = text.lines().find(|line| line.trim_start().starts_with("firewalld-off ")).expect("a line");
+    assert_eq!(line.split_whitespace().collect::<Vec<_>>(), ["firewalld-off", "not", "judged"], "{text}");
 }

@@ -18,6 +18,9 @@ pub(super) struct Badge {
 }
 
 impl Badge {
+    /// Of a remedy with which nothing could be seen.
+    pub(super) const NOT_JUDGED: Self = Self { word: "not judged", ..Self::of(Verdict::Error) };
+
     pub(super) const fn of(verdict: Verdict) -> Self {
         Self { class: verdict.as_str(), mark: cell::mark(verdict, true), word: verdict.as_str() }
     }

@@ -24,6 +24,8 @@ pub(super) struct RemedyRow {
     pub(super) title: String,
     pub(super) recommended: bool,
     pub(super) badge: Badge,
+    /// Whether the run says anything of it.
+    pub(super) judged: bool,
     /// What is to be said when the scenario names another verdict.
     pub(super) change: Option<String>,
     pub(super) repairs: String,
@@ -58,9 +60,10 @@ fn row(one: &Remedied<'_>) -> RemedyRow {
         id: clean(&remedy.id).into_owned(),
         title: clean(&remedy.title).into_owned(),
         recommended: remedy.recommended,
-        badge: Badge::of_remedy(remedy.verdict),
+        badge: if one.judged { Badge::of_remedy(remedy.verdict) } else { Badge::NOT_JUDGED },
+        judged: one.judged,
         change: change(remedy),
-        repairs: format!("{} of {}", remedy.fixed, one.failing),
+        repairs: if one.judged { format!("{} of {}", remedy.fixed, one.failing) } else { "–".to_owned() },
         reload: match (one.reload_matters(), remedy.survives_reload) {
             (false, _) => "–",
             (true, true) => "stays",

@@ -43,7 +43,8 @@ fn write_remedy(page: &mut Page, one: &Remedied<'_>, width: usize) {
         sentence.push_str("  (recommended)");
     }
     let id = clean(&one.remedy.id);
-    page.entry(2, &[(&id, width, Tone::Plain)], Tone::from(one.remedy.verdict), &sentence);
+    let tone = if one.judged { Tone::from(one.remedy.verdict) } else { Tone::Quiet };
+    page.entry(2, &[(&id, width, Tone::Plain)], tone, &sentence);
     if let Some(change) = change(one.remedy) {
         page.entry(2, &[("", width, Tone::Plain)], Tone::Bad, &change);
     }
