@@ -1,6 +1,6 @@
 //! What a whole machine keeps over a restart.
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
 
 use super::files::Files;
 use crate::{
@@ -28,9 +28,9 @@ pub(super) const FIREWALLD_STARTS: &str = r#"for stage in cloud-init cloud-init-
 done
 "#;
 
-/// Waits for a unit that starts with the machine, at most five minutes. One that is not there once systemd has done all that
-/// it starts a machine with does not come: what systemd knows of it is told.
-const BACK: &str = r#"for try in $(seq 600); do
+/// Waits for a unit that starts with the machine, at least 100 s. One that is not there once systemd has done all that it
+/// starts a machine with does not come: what systemd knows of it is told.
+const BACK: &str = r#"for try in $(seq 200); do
     case $(systemctl is-active "$1") in
     active) exit ;;
     activating | reloading) ;;
@@ -41,6 +41,9 @@ done
 echo "$1 is enabled and does not run after a restart of the machine" >&2
 journalctl --boot --quiet --output cat --identifier systemd 2>/dev/null | grep -F "$1.service" | tail -n 5 >&2
 exit 1"#;
+
+/// Longer than [`BACK`] waits, however slowly its programs answer.
+const BACK_LIMIT: Duration = Duration::from_secs(300);
 
 /// Whether a firewall runs and will run again when its machine starts.
 pub(super) async fn stays(machine: &dyn Machine, unit: &str) -> Result<bool, MachineError> {
@@ -54,7 +57,7 @@ pub(super) async fn stays(machine: &dyn Machine, unit: &str) -> Result<bool, Mac
 
 /// Waits until a firewall that [`stays`] runs again.
 pub(super) async fn back(machine: &dyn Machine, unit: &str) -> Result<(), MachineError> {
-    let command = Command::new(["sh", "-c", BACK, "sh", unit]);
+    let command = Command::new(["sh", "-c", BACK, "sh", unit]).limit(BACK_LIMIT);
     let shown = Command::new(["systemctl", "is-active", unit]);
     machine.run(&command).await?.success(machine.name(), &shown).map(drop)
 }
