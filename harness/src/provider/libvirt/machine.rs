@@ -85,12 +85,12 @@ impl LibvirtMachine {
         }
     }
 
-    /// Ends when the machine does not run any more.
+    /// Ends when the machine does not run any more; one that is going down is waited for.
     async fn stopped(&self) -> Result<String, ProviderError> {
         loop {
             sleep(PAUSE).await;
             let state = domain::state(&self.virsh, &self.domain).await?;
-            if state != "running" {
+            if state != "running" && state != "in shutdown" {
                 return Ok(format!("it is {state}"));
             }
         }
