@@ -439,7 +439,8 @@ pub struct RemedyReport {
     pub id: String,
     /// What the scenario's author thinks of it.
     pub recommended: bool,
-    /// What the run shows.
+    /// What the run shows: of the paths of which it shows something. `no-effect` where it shows nothing of any, as `detail`
+    /// says, and all cases with the remedy, or all as installed, are `error` or `skipped`.
     pub verdict: RemedyVerdict,
     /// Failing paths as installed that work with it.
     pub fixed: usize,

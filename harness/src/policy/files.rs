@@ -20,6 +20,7 @@ done
 pub(super) struct Files {
     arguments: Vec<String>,
     content: Vec<u8>,
+    also: &'static str,
 }
 
 impl Files {
@@ -29,12 +30,17 @@ impl Files {
         self.content.extend_from_slice(content.as_bytes());
     }
 
+    /// Lines that are run once the files are there, and of which nobody need be told when others fail.
+    pub(super) const fn also_run(&mut self, lines: &'static str) {
+        self.also = lines;
+    }
+
     /// Writes them, each as a whole, and then runs the lines of a script.
     pub(super) async fn write_and_run(self, machine: &dyn Machine, script: &str) -> Result<(), MachineError> {
         if self.arguments.is_empty() && script.is_empty() {
             return Ok(());
         }
-        let lines = format!("{WRITE}{script}");
+        let lines = format!("{WRITE}{}{script}", self.also);
         let shell = ["sh", "-ec", &lines, "sh"].map(str::to_owned);
         let command = Command::new(shell.into_iter().chain(self.arguments)).stdin(self.content);
         // What a reader has to know of it is what it was for.

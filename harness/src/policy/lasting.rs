@@ -18,7 +18,7 @@ const SELINUX: &str = r#"setenforce "$1"; sed -i "s/^SELINUX=.*/SELINUX=$2/" /et
 /// before `sysinit.target` and after the network, while firewalld is after `sysinit.target` and before the network: systemd
 /// breaks the circle by leaving out one of them, not always the same (firewalld/firewalld#414, canonical/cloud-init#6502).
 /// From here on `sysinit.target` does not wait for the stage, as on Enterprise Linux. Only a whole unit takes an order back
-/// (systemd.unit(5)). The stage is `cloud-init-network` since cloud-init 24.3.
+/// (systemd.unit(5)). The stage is `cloud-init-network` since cloud-init 24.3, but for releases of Ubuntu before it.
 pub(super) const FIREWALLD_STARTS: &str = r#"for stage in cloud-init cloud-init-network; do
     packaged=/lib/systemd/system/$stage.service own=/etc/systemd/system/$stage.service
     if [ ! -e "$own" ] && grep -qsx Before=sysinit.target "$packaged"; then

@@ -59,10 +59,13 @@ async fn files_and_firewall(machine: &dyn Machine, policy: &Policy, kind: HostKi
         Firewall::Firewalld { default_zone, conf, zones } => {
             firewalld::configuration(default_zone, conf, zones, &mut files);
             let enable = match kind {
-                HostKind::Namespace => "systemctl enable --now firewalld".to_owned(),
-                HostKind::Whole => format!("{}{ENABLE_FIREWALLD}", lasting::FIREWALLD_STARTS),
+                HostKind::Namespace => "systemctl enable --now firewalld",
+                HostKind::Whole => {
+                    files.also_run(lasting::FIREWALLD_STARTS);
+                    ENABLE_FIREWALLD
+                }
             };
-            files.write_and_run(machine, &enable).await
+            files.write_and_run(machine, enable).await
         }
         Firewall::Ufw { enabled: true, rules } => {
             files.write_and_run(machine, "").await?;

@@ -61,7 +61,7 @@ impl<'a> Remedied<'a> {
 
     /// Whether it is worth saying if it survives a reload: only of what does something.
     pub(super) fn reload_matters(&self) -> bool {
-        !matches!(self.remedy.verdict, RemedyVerdict::NotApplicable | RemedyVerdict::NoEffect)
+        self.judged && !matches!(self.remedy.verdict, RemedyVerdict::NotApplicable | RemedyVerdict::NoEffect)
     }
 
     /// How much of what fails it repairs.

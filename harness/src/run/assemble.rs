@@ -198,25 +198,43 @@ pub fn remedies(plan: &Plan, endings: &[Ending]) -> Vec<RemedyReport> {
     reports
 }
 
+/// When paths are tried again with a remedy.
+const AGAIN: [(&[Moment], &str); 2] =
+    [(&[Moment::AfterReload], "a firewall reload"), (&[Moment::AfterReboot], "a restart")];
+
 type Seen<'a> = (&'a ClusterPlan, &'a Observation);
 
 fn compare(report: &mut RemedyReport, before: Seen<'_>, with: Seen<'_>) {
     let mut paths = Vec::new();
     let mut notes = Vec::new();
+    let mut unseen = false;
+    let mut untried = [false; AGAIN.len()];
     for (case, tries) in with.0.cases.iter().zip(&with.1.cases) {
         let same = before.0.cases.iter().zip(&before.1.cases).find(|(other, _)| other.spec.path == case.spec.path);
         let Some((_, tries_before)) = same.filter(|_| tries.skipped.is_none()) else { continue };
         let met = |tries: &CaseObservation, seen, moments| {
-            let last = tries.at(moments).next_back();
+            // What the lab itself could not do says nothing of a remedy.
+            let last = tries.at(moments).next_back().filter(|one| one.result.outcome != Outcome::Error);
             last.map(|one| meets(case.spec.expect, &of_try(one, seen)))
         };
-        let now = met(tries, with.1, &[Moment::Probe, Moment::Retry]).unwrap_or(false);
+        let deciding = &[Moment::Probe, Moment::Retry];
+        let (Some(met_before), Some(now)) = (met(tries_before, before.1, deciding), met(tries, with.1, deciding))
+        else {
+            unseen = true;
+            continue;
+        };
         let path = PathWithRemedy {
-            before: met(tries_before, before.1, &[Moment::Probe, Moment::Retry]).unwrap_or(false),
+            before: met_before,
             with: now,
             // Without a firewall to reload nothing can have changed.
             after_reload: met(tries, with.1, &[Moment::AfterReload]).unwrap_or(now),
         };
+        for ((moment, when), untried) in AGAIN.into_iter().zip(&mut untried) {
+            if tries.at(moment).next_back().is_some_and(|one| one.result.outcome == Outcome::Error) {
+                notes.push(format!("{} could not be tried after {when}", case.spec.path));
+                *untried = true;
+            }
+        }
         if let Some(after) = met(tries, with.1, &[Moment::AfterReboot]) {
             report.survives_reboot = Some(report.survives_reboot.unwrap_or(true) && (after || !now));
             if now && !after {
@@ -228,6 +246,10 @@ fn compare(report: &mut RemedyReport, before: Seen<'_>, with: Seen<'_>) {
         note(&mut notes, case, tries, path);
         paths.push(path);
     }
+    if unseen && paths.is_empty() {
+        "nothing was seen of its paths, as installed or with it".clone_into(&mut report.detail);
+        return;
+    }
     let judged = judge_remedy(&paths);
     report.verdict = judged.verdict;
     // Where nothing fails as installed there is nothing to compare; its known issues say whether that is right.
@@ -236,7 +258,9 @@ fn compare(report: &mut RemedyReport, before: Seen<'_>, with: Seen<'_>) {
     }
     report.fixed = judged.fixed;
     report.still_failing = judged.still_failing;
-    report.survives_reload = judged.survives_reload;
+    // What was not tried again is not known to stay.
+    report.survives_reload = judged.survives_reload && !untried[0];
+    report.survives_reboot = report.survives_reboot.map(|survives| survives && !untried[1]);
     report.opens = difference(&with.1.open_ports, &before.1.open_ports);
     report.closes = difference(&before.1.open_ports, &with.1.open_ports);
     report.detail = notes.join("; ");

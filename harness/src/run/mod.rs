@@ -1,6 +1,8 @@
 //! The run: the one place that knows all phases.
 
 pub mod assemble;
+#[cfg(test)]
+mod assemble_tests;
 mod contexts;
 pub mod existing;
 mod explaining;

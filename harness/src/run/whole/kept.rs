@@ -25,6 +25,9 @@ const FACTS: &str = "prepared.json";
 /// The word in the ledger for the lock that was in force.
 const LOCK: &str = "lock";
 
+/// Counted on when machines are prepared otherwise: those that an earlier build has prepared are of no use, then.
+const PREPARATION: u32 = 2;
+
 /// Where the machines of one group are kept.
 #[derive(Clone, Debug)]
 pub(super) struct Keeping {
@@ -46,8 +49,8 @@ impl Keeping {
         let snaps = Snaps { locked: BTreeMap::new(), downloaded: BTreeMap::new(), ..recipe.snaps.clone() };
         let key = Key::of(&snaps, plan);
         // Whatever decides what these machines are like when they are prepared, and nothing else of the run.
-        let all =
-            format!("{} {hosts} {:?} {key:?} {wanted:?} {:?}", env!("CARGO_PKG_VERSION"), recipe.epel, plan.machines);
+        let version = env!("CARGO_PKG_VERSION");
+        let all = format!("{version} {PREPARATION} {hosts} {:?} {key:?} {wanted:?} {:?}", recipe.epel, plan.machines);
         let name = format!("kept-{}", hex::of(&Sha256::digest(all)[..8])).parse().expect("letters, digits and hyphens");
         Some(Self { name, lock })
     }
