@@ -16,14 +16,14 @@ use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, split},
     process::{Child, Command},
     select,
-    sync::mpsc,
-    time::{sleep, timeout},
+    sync::{mpsc, watch},
+    time::sleep,
 };
 
 use super::{Event, Input, Size, terminal::Terminal};
 use crate::provider::wire::{receive, receive_bytes, send, send_bytes};
 
-/// How long what a program printed may be awaited after its end: a background process may hold its output open
+/// How long more of what a program printed may be awaited after its end: a background process may hold its output open
 /// for ever.
 const LEFTOVERS: Duration = Duration::from_millis(200);
 
@@ -61,7 +61,10 @@ where
     let (sender, mut messages) = mpsc::channel::<Message>(16);
     let (feeding, fed) = mpsc::unbounded_channel();
     let talk = async {
-        let mut said = Box::pin(async { tokio::join!(forward(output, false, &sender), forward(error, true, &sender)) });
+        let (ended, end) = watch::channel(false);
+        let mut said = Box::pin(async {
+            tokio::join!(forward(output, false, &sender, end.clone()), forward(error, true, &sender, end.clone()))
+        });
         let mut fed = Box::pin(feed(input, fed, &sender));
         let mut heard = Box::pin(hear(&mut reading, &feeding, terminal.as_ref(), group));
         let (mut silent, mut full) = (false, false);
@@ -73,8 +76,9 @@ where
                 () = &mut fed, if !full => full = true,
             }
         };
+        ended.send_replace(true);
         if !silent {
-            let _ = timeout(LEFTOVERS, said).await;
+            said.await;
         }
         sender.send((Event::Exit { status: exit_code(status) }, Vec::new())).await.ok()
     };
@@ -140,13 +144,31 @@ fn piped(mut child: Child) -> io::Result<(Child, Ends)> {
     Ok((child, Ends { input, output, error, terminal: None }))
 }
 
-async fn forward(mut from: Box<dyn AsyncRead + Send + Unpin>, stderr: bool, to: &mpsc::Sender<Message>) {
+async fn forward(
+    mut from: Box<dyn AsyncRead + Send + Unpin>,
+    stderr: bool,
+    to: &mpsc::Sender<Message>,
+    mut ended: watch::Receiver<bool>,
+) {
     let mut buffer = vec![0; 1 << 16];
-    while let Ok(length @ 1..) = from.read(&mut buffer).await {
+    loop {
+        let read = select! {
+            biased;
+            read = from.read(&mut buffer) => read,
+            () = silence(&mut ended) => return,
+        };
+        let Ok(length @ 1..) = read else { return };
+        // However long whoever listens takes for it.
         if to.send((Event::Output { stderr }, buffer[..length].to_vec())).await.is_err() {
             return;
         }
     }
+}
+
+/// Ends when nothing has come for a while after the program's end.
+async fn silence(ended: &mut watch::Receiver<bool>) {
+    drop(ended.wait_for(|ended| *ended).await);
+    sleep(LEFTOVERS).await;
 }
 
 /// Gives the program its input. What it does not want is taken all the same.
@@ -226,4 +248,40 @@ pub fn kill_group(group: Option<u32>, signal: Signal) {
 pub fn exit_code(status: ExitStatus) -> i32 {
     use std::os::unix::process::ExitStatusExt as _;
     status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::{io::duplex, process::Command, time::sleep};
+
+    use super::{Event, LEFTOVERS, receive, receive_bytes, serve};
+
+    /// All lines are pieces of their own: more than are held for who listens, and less than the program waits with.
+    #[tokio::test]
+    async fn who_listens_slowly_gets_all() {
+        let (mut ours, mut theirs) = duplex(64);
+        let mut program = Command::new("sh");
+        program.args(["-c", "for line in $(seq 60); do echo $line; sleep 0.005; done"]);
+        let served = async { serve(&mut theirs, program, None).await.expect("served") };
+        let heard = async {
+            sleep(Duration::from_secs(1) + 2 * LEFTOVERS).await;
+            let mut all = Vec::new();
+            loop {
+                match receive(&mut ours).await.expect("an event") {
+                    Event::Output { .. } => all.extend(receive_bytes(&mut ours).await.expect("bytes")),
+                    Event::Exit { status } => break (status, all),
+                    other => panic!("{other:?}"),
+                }
+            }
+        };
+        let (status, all) = tokio::select! {
+            heard = heard => heard,
+            () = served => panic!("it ended before all was heard"),
+        };
+        let lines: Vec<String> = (1..=60).map(|line| line.to_string()).collect();
+        let heard: Vec<&str> = str::from_utf8(&all).expect("UTF-8").lines().collect();
+        assert_eq!((status, heard), (0, lines.iter().map(String::as_str).collect()));
+    }
 }
