@@ -6,6 +6,7 @@
 //! [`Cluster`](crate::cluster::Cluster)s like any other, so that whatever works on them works on a lab that is up.
 
 mod answer;
+mod claim;
 mod cluster;
 mod described;
 mod error;
@@ -20,6 +21,7 @@ mod socket;
 mod start;
 
 pub use self::{
+    claim::{claim, claim_lost},
     described::{ClusterView, Described, MachineView},
     error::LabError,
     open::{Lab, unknown},

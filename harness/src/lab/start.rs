@@ -20,6 +20,7 @@ use nix::{
 use tokio::{io::AsyncWriteExt as _, net::UnixStream, task::spawn_blocking};
 
 use super::{
+    claim::claim,
     keeper::{ARGUMENT, CLIENT_FD, LOCK_FD},
     protocol::{News, Stay},
     reaper::OwnReaper,
@@ -109,7 +110,7 @@ pub async fn start(
             ended(keeper).await;
             // A keeper that was killed leaves its ledger behind.
             let last_words = last_line(&folder.join(LOG));
-            if let Some(entry) = ledger.claim(name)? {
+            if let Some(entry) = claim(ledger, name).await? {
                 entry.take_down(&OwnReaper).await?;
             }
             Err(match error {

@@ -105,12 +105,21 @@ impl Entry {
     }
 
     /// Removes every resource, the newest first, and then the lab from the ledger. Goes on after an error; what
-    /// could not be removed stays in the ledger.
+    /// could not be removed stays in the ledger. What was only planned is removed once more in the end: whoever was asked
+    /// for it by a process that was killed may have made it after it was not there yet.
     pub async fn take_down(self, reaper: &dyn Reaper) -> Result<(), Remains> {
         let mut errors = Vec::new();
         errors.extend(self.reached(State::Down).err().map(RemainsError::from));
         let record = self.record();
+        let mut again = Vec::new();
         for held in record.resources.iter().rev() {
+            match reaper.reap(&record, &held.resource).await {
+                Ok(()) if held.stage == Stage::Planned => again.push(held),
+                Ok(()) => errors.extend(self.removed(&held.resource).err().map(RemainsError::from)),
+                Err(error) => errors.push(RemainsError::Reap { resource: held.resource.clone(), error }),
+            }
+        }
+        for held in again {
             match reaper.reap(&record, &held.resource).await {
                 Ok(()) => errors.extend(self.removed(&held.resource).err().map(RemainsError::from)),
                 Err(error) => errors.push(RemainsError::Reap { resource: held.resource.clone(), error }),

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     cluster::kubernetes::KUBECONFIG,
-    lab::{Lab, StartError, Starting, start},
+    lab::{Lab, OwnReaper, StartError, Starting, claim_lost, start},
     ledger::{About, LabName, Ledger, LedgerError},
     lock::Used,
     model::ClusterKind,
@@ -179,7 +179,15 @@ pub(in crate::cli) fn make(name: &LabName, asked: &Asked, selected: &Selected) -
             taken @ StartError::Ledger(LedgerError::Taken { .. }) => Unmade::Failed(Failure::input(taken)),
             error => Unmade::Failed(Failure::lab(error)),
         })?;
-        Ok(open(name.as_str()).await?)
+        match open(name.as_str()).await {
+            Ok(lab) => Ok(lab),
+            Err(failure) => {
+                if let Some(entry) = claim_lost(&ledger, name).await.map_err(Failure::lab)? {
+                    entry.take_down(&OwnReaper).await.map_err(Failure::lab)?;
+                }
+                Err(failure.into())
+            }
+        }
     });
     progress.finish();
     made

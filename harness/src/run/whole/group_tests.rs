@@ -58,7 +58,9 @@ impl Provider for Scripted {
 
     async fn create(&self, lab: Arc<Entry>, wanted: &[Wanted]) -> Result<Box<dyn Machines>, ProviderError> {
         self.log.lock().expect("a log").push("create".to_owned());
-        lab.will_create(&Resource::LibvirtPool { uri: "test".to_owned(), name: "pool".to_owned() })?;
+        let pool = Resource::LibvirtPool { uri: "test".to_owned(), name: "pool".to_owned() };
+        lab.will_create(&pool)?;
+        lab.created(&pool)?;
         if self.unbootable.load(Ordering::Relaxed) > 0 {
             self.unbootable.fetch_sub(1, Ordering::Relaxed);
             let (machine, reason) = (wanted[0].name.clone(), "it sleeps".to_owned());
