@@ -65,7 +65,8 @@ async fn files_and_firewall(machine: &dyn Machine, policy: &Policy, kind: HostKi
                     ENABLE_FIREWALLD
                 }
             };
-            files.write_and_run(machine, enable).await
+            files.write_and_run(machine, enable).await?;
+            settle(machine, kind).await
         }
         Firewall::Ufw { enabled: true, rules } => {
             files.write_and_run(machine, "").await?;

@@ -44,6 +44,8 @@ impl<'a> Stages<'a> {
     /// What `life` comes to, unless a phase of it takes longer than `limit`: then that phase.
     pub(super) async fn within<T>(&self, limit: Duration, life: impl Future<Output = T>) -> Result<T, Phase> {
         tokio::select! {
+            // What has ended has not taken too long, however late that is noticed.
+            biased;
             ended = life => Ok(ended),
             phase = self.over(limit) => Err(phase),
         }

@@ -128,15 +128,21 @@ fn late_pod(service: &Service, endpoints: &[Endpoint], pods: &Pods) -> Option<St
         selector.iter().all(|(key, value)| labels.is_some_and(|labels| labels.get(key) == Some(value)))
     };
     let lives = |pod: &&Pod| is_ready(pod) && pod.metadata.deletion_timestamp.is_none();
-    let known = |pod: &&Pod| endpoints.iter().any(|endpoint| endpoint.pod == pod.metadata.name);
+    let known = |pod: &&Pod| endpoints.iter().any(|endpoint| is_of(endpoint, pod));
     let late = pods.all.iter().find(|pod| selected(pod) && lives(pod) && !known(pod))?;
     late.metadata.name.clone()
+}
+
+/// Whether the endpoint is the pod as it is now. After a restart of its node a pod keeps its name and gets another address,
+/// and for a while the endpoint has the one before.
+fn is_of(endpoint: &Endpoint, pod: &Pod) -> bool {
+    endpoint.pod == pod.metadata.name && pod_ips(pod).contains(&endpoint.ip)
 }
 
 /// The pods behind the service in the order of the embedded cluster: as their objects were applied, then by node, then
 /// by age and name.
 fn backend_pods(pods: &Pods, endpoints: &[Endpoint], sought: &Sought<'_>) -> Vec<Pod> {
-    let is_behind = |pod: &&Pod| endpoints.iter().any(|endpoint| endpoint.pod == pod.metadata.name);
+    let is_behind = |pod: &&Pod| endpoints.iter().any(|endpoint| is_of(endpoint, pod));
     let mut behind: Vec<Pod> = pods.all.iter().filter(is_behind).cloned().collect();
     behind.sort_by_cached_key(|pod| {
         let objects = &sought.applied.objects;
