@@ -35,8 +35,8 @@ pub async fn say_why(cluster: Cluster) -> Result<(), Failed> {
     for (text, limit, at_most, expected) in [
         (deployment("nowhere/missing:1", ""), 60, 15, missing),
         (deployment("registry/web:1", ""), 60, 25, unknown),
-        (deployment("crash:1", ""), 5, 10, crash),
-        (deployment("pathlab/agent:1", "nodeSelector: { moon: full }"), 5, 10, nowhere),
+        (deployment("crash:1", ""), 5, 20, crash),
+        (deployment("pathlab/agent:1", "nodeSelector: { moon: full }"), 5, 20, nowhere),
     ] {
         let mut applied = Applied::default();
         cluster.api.apply(&[manifest("web.yaml", &text)], &mut applied).await?;

@@ -78,12 +78,21 @@ impl Nights {
     }
 }
 
-/// The seed scenario with a condition on the ubuntu hosts, and a shorter patience: a try ends before TCP sends the first
-/// packet of a connection again, which is after a second.
+/// The seed scenario with a condition on the ubuntu hosts.
 fn with_condition(name: &str, line: &str) -> TempDir {
+    changed("", name, line)
+}
+
+/// The same with a shorter patience: a try ends before TCP sends the first packet of a connection again, which is after a
+/// second.
+fn impatient(name: &str, line: &str) -> TempDir {
+    changed("timeout: 800ms\n", name, line)
+}
+
+fn changed(timeout: &str, name: &str, line: &str) -> TempDir {
     copy_of_scenario("pod-ip-502", |text| {
         let condition = format!(
-            "timeout: 800ms\nconditions:\n  - {{ name: {name}, on: [ubuntu], when: after-deploy, run: ['{line}'] }}\n"
+            "{timeout}conditions:\n  - {{ name: {name}, on: [ubuntu], when: after-deploy, run: ['{line}'] }}\n"
         );
         assert!(text.contains("conditions:\n") && !text.contains("\ntimeout:"), "{text}");
         text.replacen("conditions:\n", &condition, 1)
@@ -104,7 +113,7 @@ fn the_history_names_the_night_the_cause_and_the_change() {
     // The first packet that is dropped ends the rule, long before the second try.
     let until = "until iptables -nvxL FORWARD 1 | grep -q \"^ *[1-9]\"; do sleep 0.05; done";
     let remove = DROP.replace("-I FORWARD 1", "-D FORWARD");
-    let flaky = with_condition("nothing", &format!("{DROP}; ({until}; {remove}) >/dev/null 2>&1 &"));
+    let flaky = impatient("nothing", &format!("{DROP}; ({until}; {remove}) >/dev/null 2>&1 &"));
     let small = ["--remedy", "none", "--filter", "pod-to-pod-ip", "--filter", "pod-to-service", "--retries", "1"];
     for night in 1..=14 {
         let scenario = match night {

@@ -51,6 +51,7 @@ fn a_killed_keeper_leaves_nothing_behind() {
         let keeper = wait_for_keeper(&home);
         sleep(Duration::from_millis(after));
         kill("-KILL", keeper);
+        until_it_has_ended(keeper);
         let status = child.wait().expect("an end").code();
         let when = format!("the keeper was killed after {after} ms");
         // Its end is told, and what it left is removed, as long as somebody waits for it.
@@ -71,6 +72,19 @@ fn wait_for_keeper(home: &Home) -> i32 {
             return pid.cast_signed();
         }
         assert!(Instant::now() < end, "there is no keeper");
+        sleep(Duration::from_millis(2));
+    }
+}
+
+/// A signal is only on its way when `kill` has ended.
+fn until_it_has_ended(process: i32) {
+    let end = Instant::now() + Duration::from_secs(20);
+    let lives = || {
+        let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+        stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
+    };
+    while lives() {
+        assert!(Instant::now() < end, "{process} does not end");
         sleep(Duration::from_millis(2));
     }
 }

@@ -1,6 +1,6 @@
 //! Connections: cut, silent, refused, made again.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fs_err as fs;
 use libtest_mimic::Failed;
@@ -144,7 +144,12 @@ pub async fn nothing_is_left_by_a_killed_harness() -> Result<(), Failed> {
     victim.kill()?;
     victim.wait()?;
     ensure(gone(&mark).await?, || "its program goes on".to_owned())?;
-    ensure(server.sessions()?.is_empty(), || "its connection is there".to_owned())
+    let end = Instant::now() + Duration::from_secs(10);
+    while !server.sessions()?.is_empty() {
+        ensure(Instant::now() < end, || "its connection is there".to_owned())?;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Ok(())
 }
 
 /// The harness that is killed.

@@ -38,6 +38,8 @@ title: A part of a large matrix
 distros: [ubuntu-22.04]
 manifests: [echo.yaml]
 backend: {{ service: echo }}
+# What waits for a processor that hundreds of others want is not lost.
+timeout: 30s
 paths:
   - {{ from: [node, pod, ingress, outside], to: [service, pod-ip], protocol: [{protocols}], payload: [small, large] }}
   - {{ from: [node, outside], to: [node-port], protocol: [{protocols}], payload: [small, large] }}
