@@ -9,6 +9,7 @@ use std::{
 };
 
 use libtest_mimic::Trial;
+use pathlab::ledger::ProcessId;
 
 use crate::{
     support::{Home, kill, root},
@@ -79,11 +80,7 @@ fn wait_for_keeper(home: &Home) -> i32 {
 /// A signal is only on its way when `kill` has ended.
 fn until_it_has_ended(process: i32) {
     let end = Instant::now() + Duration::from_secs(20);
-    let lives = || {
-        let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
-        stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
-    };
-    while lives() {
+    while ProcessId::of(process).is_some() {
         assert!(Instant::now() < end, "{process} does not end");
         sleep(Duration::from_millis(2));
     }

@@ -51,7 +51,7 @@ fn remedy_id(remedy: &RemedyReport) -> String {
 fn is_judged(report: &Report, remedy: &RemedyReport) -> bool {
     let own = report.cases.iter().filter(|case| case.scenario == remedy.scenario && case.distro == remedy.distro);
     let mut own = own.filter(|case| case.remedy.as_ref().is_none_or(|id| *id == remedy.id));
-    own.all(|case| !matches!(case.verdict, Verdict::Error | Verdict::Skipped))
+    own.all(|case| case.verdict.says_something())
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use super::{
     CaseRecord, RunRecord, facts,
     segment::{Segment, is_good, settle},
 };
-use crate::model::{Night, Past, PastCase, Turn, Verdict};
+use crate::model::{Night, Past, PastCase, Turn};
 
 /// What these runs, the oldest first, show of their cases. Cases that were the same in all of them are counted only,
 /// unless `steady_too`.
@@ -31,7 +31,7 @@ fn night(run: &RunRecord) -> Night {
 
 fn case(runs: &[RunRecord], id: &str) -> PastCase {
     let records: Vec<Option<&CaseRecord>> = runs.iter().map(|run| run.cases.get(id)).collect();
-    let counts = |record: &&CaseRecord| !matches!(record.verdict, Verdict::Error | Verdict::Skipped);
+    let counts = |record: &&CaseRecord| record.verdict.says_something();
     let judged = || records.iter().enumerate().filter_map(|(night, record)| Some((night, record.filter(counts)?)));
     let (segments, flakes) = settle(judged());
     let now = records.iter().rev().flatten().next().map(|record| words(record)).unwrap_or_default();

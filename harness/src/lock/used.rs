@@ -8,7 +8,7 @@ use super::file::Versions;
 use crate::{
     image::{BaseImage, Sha256Digest},
     model::{
-        ProviderKind, Verdict,
+        ProviderKind,
         report::{CaseReport, DistroReport, Host, MachineReport, Report},
     },
 };
@@ -47,7 +47,7 @@ impl Used {
         let used = Self::of_lab(&run.provider, &run.cluster).on_host(&run.host);
         // Only as installed is a machine what its distro says: a remedy may have taken the firewall away.
         let as_installed = |distro: &&DistroReport| {
-            let tried = |case: &CaseReport| !matches!(case.verdict, Verdict::Error | Verdict::Skipped);
+            let tried = |case: &CaseReport| case.verdict.says_something();
             report.cases.iter().any(|case| case.distro == distro.id && case.remedy.is_none() && tried(case))
         };
         let distros = report.distros.iter().filter(as_installed);

@@ -27,6 +27,14 @@ words! {
     }
 }
 
+impl Verdict {
+    /// Whether it says something of the network: its case was tried, and the lab did its part.
+    #[must_use]
+    pub const fn says_something(self) -> bool {
+        !matches!(self, Self::Skipped | Self::Error)
+    }
+}
+
 words! {
     /// The judgement on one remedy.
     RemedyVerdict {

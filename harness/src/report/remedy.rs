@@ -6,7 +6,7 @@ use super::{
     text::{clean, ports},
 };
 use crate::model::{
-    RemedyVerdict, Verdict,
+    RemedyVerdict,
     report::{RemedyReport, Report},
 };
 
@@ -26,7 +26,7 @@ impl<'a> Remedied<'a> {
         let failing = matrix.column(Column { distro, remedy: None }).filter(|case| is_failure(case)).count();
         let seen = |remedy| {
             let mut cases = matrix.column(Column { distro, remedy });
-            cases.any(|case| !matches!(case.verdict, Verdict::Error | Verdict::Skipped))
+            cases.any(|case| case.verdict.says_something())
         };
         let judged = |remedy: &'a RemedyReport| seen(None) && seen(Some(remedy.id.as_str()));
         report
