@@ -46,15 +46,31 @@ pub async fn serve<S>(stream: &mut S, mut command: Command, terminal: Option<Siz
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let (mut child, ends) = match start(&mut command, terminal) {
-        Ok(started) => started,
+    match start(&mut command, terminal) {
+        Ok((child, ends)) => {
+            // Its copies of the program's end of the terminal go with it.
+            drop(command);
+            if !talk(stream, child, ends).await? {
+                return Ok(());
+            }
+        }
         Err(error) => {
             let unknown = error.kind() == ErrorKind::NotFound;
-            return send(stream, &Event::NotStarted { reason: error.to_string(), unknown }).await;
+            send(stream, &Event::NotStarted { reason: error.to_string(), unknown }).await?;
         }
-    };
-    // Its copies of the program's end of the terminal go with it.
-    drop(command);
+    }
+    // Input that nobody wants is on the way still: closing in its face would cut off what was just told.
+    let mut unwanted = [0; 4096];
+    while let Ok(1..) = stream.read(&mut unwanted).await {}
+    Ok(())
+}
+
+/// Carries what goes in and out of a program, until it has ended or whoever talks with it has gone. Returns whether its
+/// end was told.
+async fn talk<S>(stream: &mut S, mut child: Child, ends: Ends) -> io::Result<bool>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let group = child.id();
     let Ends { input, output, error, terminal } = ends;
     let (mut reading, mut writing) = split(stream);
@@ -97,13 +113,9 @@ where
     drop(sender);
     if ended.is_none() {
         part(child, group, terminal).await;
-        return Ok(());
+        return Ok(false);
     }
-    told.await?;
-    // Input that nobody wants is on the way still: closing in its face would cut off what was just told.
-    let mut unwanted = [0; 4096];
-    while let Ok(1..) = reading.read(&mut unwanted).await {}
-    Ok(())
+    told.await.map(|()| true)
 }
 
 async fn write<W: AsyncWrite + Unpin>(writing: &mut W, event: &Event, bytes: &[u8]) -> io::Result<()> {
@@ -256,7 +268,7 @@ mod tests {
 
     use tokio::{io::duplex, process::Command, time::sleep};
 
-    use super::{Event, LEFTOVERS, receive, receive_bytes, serve};
+    use super::{Event, Input, LEFTOVERS, receive, receive_bytes, send, serve};
 
     /// All lines are pieces of their own: more than are held for who listens, and less than the program waits with.
     #[tokio::test]
@@ -283,5 +295,20 @@ mod tests {
         let lines: Vec<String> = (1..=60).map(|line| line.to_string()).collect();
         let heard: Vec<&str> = str::from_utf8(&all).expect("UTF-8").lines().collect();
         assert_eq!((status, heard), (0, lines.iter().map(String::as_str).collect()));
+    }
+
+    /// Input is on the way that nobody has read: closing now would end whatever carries both directions.
+    #[tokio::test]
+    async fn who_talks_to_no_program_hears_of_it() {
+        let (mut ours, mut theirs) = duplex(64);
+        let served = tokio::spawn(async move { serve(&mut theirs, Command::new("/etc"), None).await });
+        let told = receive(&mut ours).await.expect("an event");
+        assert!(matches!(told, Event::NotStarted { unknown: false, .. }), "{told:?}");
+        for _ in 0..10 {
+            sleep(Duration::from_millis(10)).await;
+            send(&mut ours, &Input::End).await.expect("somebody reads");
+        }
+        drop(ours);
+        served.await.expect("no panic").expect("served");
     }
 }
