@@ -7,7 +7,7 @@ use super::{
     refused, wait,
 };
 use crate::{
-    lab::{Lab, LabError, OwnReaper, unknown},
+    lab::{Lab, LabError, OwnReaper, claim, unknown},
     ledger::{LabName, Ledger, Reaper as _, Record, Resource, State},
 };
 
@@ -61,7 +61,7 @@ pub(super) async fn end(ledger: &Ledger, name: &LabName) -> Result<&'static str,
         }
     }
     // Nothing is left to claim when its keeper has done it all.
-    if let Some(entry) = ledger.claim(name).map_err(ledger_error)? {
+    if let Some(entry) = claim(ledger, name).await.map_err(ledger_error)? {
         entry.take_down(&OwnReaper).await.map_err(Failure::lab)?;
     } else if let Some((record, true)) = ledger.read(name).map_err(ledger_error)? {
         return Err(Failure::lab(LabError::InUse { name: name.clone(), pid: record.owner.pid }));
