@@ -17,7 +17,10 @@ use pathlab::{
     cluster::workload::AgentSocket,
     policy::{self, HostKind},
     probe::run_batch,
-    provider::{Command, Machine, Machines, Provider, Wanted, WholeMachine},
+    provider::{
+        Command, Machine, Machines, Provider, Wanted, WholeMachine,
+        command_log::{CommandLog, Logged},
+    },
 };
 
 use super::{
@@ -34,9 +37,8 @@ const PORT: u16 = 8080;
 /// Longer than any restart here.
 const REBOOT: Duration = Duration::from_secs(600);
 
-/// How many times as long as a boot by hand it may take until the machines are what their distros are. The aim is 1.2, and
-/// 1.1 is what is seen on a quiet builder; one whose speed changes meanwhile by a fifth must not fail for that.
-const AT_MOST: f64 = 1.4;
+/// How many times as long as a boot by hand it is to take until the machines are what their distros are.
+const AIM: f64 = 1.2;
 
 /// One life, as making it is what takes the time.
 pub async fn machines_live_as_declared_and_return_to_their_checkpoint() -> Result<(), Failed> {
@@ -51,7 +53,11 @@ pub async fn machines_live_as_declared_and_return_to_their_checkpoint() -> Resul
     let [rhel, ubuntu] = machines.all() else { return Err("two machines".into()) };
     apply_policies(rhel, ubuntu).await?;
     let made = started.elapsed();
+    // Told and not demanded: a builder whose speed changes from one minute to the next changes this as much as we do.
+    let ratio = made.as_secs_f64() / by_hand.as_secs_f64();
+    let word = if ratio <= AIM { "met" } else { "MISSED" };
     println!("booted by hand {by_hand:?}; booted {booted:?}, with their policies {made:?}");
+    println!("{ratio:.2} times as long as by hand   aim ≤ {AIM}   {word}");
 
     they_are_what_was_asked_for(rhel, ubuntu).await?;
     policies_are_read_back(rhel, ubuntu).await?;
@@ -65,21 +71,7 @@ pub async fn machines_live_as_declared_and_return_to_their_checkpoint() -> Resul
     machines.park().await?;
     drop(machines);
     resumed_by_a_later_run(&lab).await?;
-    lab.end().await?;
-    as_fast_as_by_hand(made, by_hand, accelerator)
-}
-
-/// Compares with the boot by hand of the same run. A builder's speed may change from one minute to the next: before
-/// anything is blamed, a second boot by hand tells what the builder does now.
-fn as_fast_as_by_hand(made: Duration, by_hand: Duration, accelerator: &str) -> Result<(), Failed> {
-    let ratio = |by_hand: Duration| made.as_secs_f64() / by_hand.as_secs_f64();
-    println!("{:.2} times as long as by hand", ratio(by_hand));
-    if ratio(by_hand) <= AT_MOST {
-        return Ok(());
-    }
-    let again = boot_by_hand(accelerator)?;
-    println!("by hand again {again:?}: {:.2} times as long", ratio(again));
-    ensure(ratio(again) <= AT_MOST, || format!("{made:?}, by hand {by_hand:?} and {again:?}"))
+    lab.end().await
 }
 
 /// A machine of an image that must be what it is now.
@@ -108,14 +100,26 @@ fn ubuntu_policy() -> Policy {
     Policy { firewall: Firewall::None, sysctls, selinux: Selinux::Disabled }
 }
 
+/// Every command has its price, on an emulated processor half a second: a policy is to take no more of them than it needs.
 async fn apply_policies(rhel: &Arc<dyn WholeMachine>, ubuntu: &Arc<dyn WholeMachine>) -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join(CommandLog::FILE);
+    let log = CommandLog::to_file(path.as_path().try_into()?, str::to_owned)?;
+    let logged = |machine: &Arc<dyn WholeMachine>| Logged::new(Arc::clone(machine) as _, Arc::clone(&log));
+    let (one, other) = (logged(rhel), logged(ubuntu));
     let (rhel_policy, ubuntu_policy) = (rhel_policy(), ubuntu_policy());
-    let (one, other): (Arc<dyn Machine>, Arc<dyn Machine>) = (Arc::clone(rhel) as _, Arc::clone(ubuntu) as _);
     let applied = tokio::try_join!(
-        policy::apply(&*one, &rhel_policy, HostKind::Whole),
-        policy::apply(&*other, &ubuntu_policy, HostKind::Whole)
+        policy::apply(&one, &rhel_policy, HostKind::Whole),
+        policy::apply(&other, &ubuntu_policy, HostKind::Whole)
     )?;
-    ensure(applied == (vec![], vec![]), || format!("not covered: {applied:?}"))
+    ensure(applied == (vec![], vec![]), || format!("not covered: {applied:?}"))?;
+    let commands = std::fs::read_to_string(path)?;
+    // Files, kernel settings, SELinux, and whether firewalld has written its rules.
+    for (name, most) in [("rhel", 4), ("ubuntu", 3)] {
+        let on_it = commands.lines().filter(|line| line.contains(&format!("\"machine\":\"{name}\""))).count();
+        ensure((1..=most).contains(&on_it), || format!("{on_it} commands on {name}: {commands}"))?;
+    }
+    Ok(())
 }
 
 async fn they_are_what_was_asked_for(
