@@ -170,7 +170,8 @@ fn nextest_runs_each_case_in_a_process_of_its_own() {
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
         let own = text.starts_with("CARGO") && !["CARGO_HOME", "CARGO_TARGET_DIR"].contains(&&*text);
-        if own || text.starts_with("NEXTEST") || text.starts_with("__NEXTEST") || text == "LD_LIBRARY_PATH" {
+        let of_nextest = text.starts_with("NEXTEST") || text.starts_with("__NEXTEST");
+        if own || of_nextest || ["OUT_DIR", "LD_LIBRARY_PATH"].contains(&&*text) {
             nextest.env_remove(&name);
         }
     }
