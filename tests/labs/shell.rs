@@ -18,6 +18,9 @@ use crate::{support::Home, trials};
 /// How long the shell may take to say what is waited for.
 const LIMIT: Duration = Duration::from_secs(20);
 
+/// A program that says when it is there, and when it goes on after a stop; what the terminal shows of this line is neither.
+const PROGRAM: &str = "sh -c 'trap \"echo ag\"\"ain\" CONT; echo he\"\"re; while :; do sleep 0.1; done'\n";
+
 /// The tests that need namespaces.
 pub fn in_namespaces() -> Vec<Trial> {
     trials![a_shell_has_a_terminal_of_its_own, without_a_terminal_a_shell_reads_its_input]
@@ -113,14 +116,13 @@ fn a_shell_has_a_terminal_of_its_own() {
     shell.type_in("sleep 0.3; stty size\n");
     shell.wait_for("20 80\r\n");
     // Job control: stop, look, and go on with something else; then a key that ends it.
-    shell.type_in("sleep 600\n");
-    thread::sleep(Duration::from_millis(500));
+    shell.type_in(PROGRAM);
+    shell.wait_for("here\r\n");
     shell.type_in("\u{1a}");
     shell.wait_for("Stopped");
     shell.type_in("jobs; fg\n");
     shell.wait_for("[1]+  Stopped");
-    shell.wait_for("sleep 600\r\nsleep 600\r\n");
-    thread::sleep(Duration::from_millis(500));
+    shell.wait_for("again\r\n");
     shell.type_in("\u{3}");
     shell.wait_for("# ");
     shell.type_in("echo status $?; firewall-cmd --state\n");
@@ -130,8 +132,8 @@ fn a_shell_has_a_terminal_of_its_own() {
     // A terminal that closes ends what runs on it.
     let mut shell = Shell::open(&home, "rhel/node-1");
     shell.wait_for("# ");
-    shell.type_in("sleep 602\n");
-    thread::sleep(Duration::from_millis(500));
+    shell.type_in("sh -c 'echo he\"\"re; exec sleep 602'\n");
+    shell.wait_for("here\r\n");
     let Shell { mut child, terminal, .. } = shell;
     drop(terminal);
     child.kill().expect("a kill");

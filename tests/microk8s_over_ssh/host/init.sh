@@ -66,8 +66,11 @@ for program in systemctl journalctl; do cp "$here/$program" "$root/usr/local/sbi
 cp "$here/bus.conf" "$root/run/dbus/bus.conf"
 
 mount --make-rshared "$root"
-touch "$dir/up"
+# It is up for who enters it once this process has the root that it keeps.
+exec 9<"$dir"
 exec chroot "$root" sh -c '
+    touch /proc/self/fd/9/up
+    exec 9<&-
     dbus-daemon --config-file=/run/dbus/bus.conf --nopidfile
     systemctl boot >/run/boot.log 2>&1 </dev/null &
     /usr/sbin/sshd -D -e -f /run/ssh/config >/run/sshd.log 2>&1 </dev/null &

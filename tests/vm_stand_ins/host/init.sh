@@ -31,5 +31,6 @@ if [ -e "$root/var/lib/stand-in/snaps/microk8s" ]; then
 fi
 echo "$host" >"$root/etc/hostname"
 cat /proc/sys/kernel/random/uuid >"$root/run/boot"
-touch "$dir/up"
-exec chroot "$root" sh -c 'while :; do sleep 3600 & wait; done'
+# It is up for who enters it once this process has the root that it keeps.
+exec 9<"$dir"
+exec chroot "$root" sh -c 'touch /proc/self/fd/9/up; exec 9<&-; while :; do sleep 3600 & wait; done'
