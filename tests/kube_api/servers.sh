@@ -42,6 +42,7 @@ END
 mv kubeconfig.new kubeconfig
 # Nobody sends heartbeats for nodes here.
 "$bin/kube-controller-manager" --kubeconfig=kubeconfig --leader-elect=false --node-monitor-grace-period=1h \
-    --service-account-private-key-file=account.key >controller-manager.log 2>&1 &
+    --service-account-private-key-file=account.key --flex-volume-plugin-dir="$PWD/volume-plugins" \
+    >controller-manager.log 2>&1 &
 "$bin/kube-scheduler" --kubeconfig=kubeconfig --leader-elect=false >scheduler.log 2>&1 &
 wait

@@ -1,6 +1,6 @@
 //! The parts that a cluster has once, on its first node: etcd, API server, controller manager, scheduler.
 
-use super::files::{FOLDER, KUBECONFIG};
+use super::files::{FOLDER, KUBECONFIG, VOLUME_PLUGINS};
 use crate::cluster::dataplane::layout::{API_PORT, Node, SERVICE_CIDR};
 
 /// Port of the store for its clients, as on MicroK8s.
@@ -77,7 +77,8 @@ pub fn api_server(programs: &str, node: &Node) -> Component {
 pub fn controller_manager(programs: &str) -> Component {
     let (certificates, key) = (format!("--cert-dir={FOLDER}/pki"), format!("{FOLDER}/service-account.key"));
     let (kubeconfig, key) = (format!("--kubeconfig={KUBECONFIG}"), format!("--service-account-private-key-file={key}"));
-    let arguments = [kubeconfig.as_str(), &certificates, &key, "--leader-elect=false", "--profiling=false"];
+    let plugins = format!("--flex-volume-plugin-dir={VOLUME_PLUGINS}");
+    let arguments = [kubeconfig.as_str(), &certificates, &key, &plugins, "--leader-elect=false", "--profiling=false"];
     Component::new("kube-controller-manager", format!("{programs}/kube-controller-manager"), &arguments)
 }
 

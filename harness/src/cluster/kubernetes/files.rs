@@ -3,6 +3,9 @@
 /// Folder of configuration and keys; in memory, and gone with the node.
 pub const FOLDER: &str = "/run/kubernetes";
 
+/// Volume plugins, of which there are none. Kubelet and controller manager make the folder, elsewhere where not told.
+pub const VOLUME_PLUGINS: &str = "/run/kubernetes/volume-plugins";
+
 /// For `kubectl` on the node, and for the components.
 pub const KUBECONFIG: &str = "/run/kubernetes/kubeconfig";
 

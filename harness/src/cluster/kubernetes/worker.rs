@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{
     control_plane::Component,
-    files::{CNI_BIN, CONTAINERD, FOLDER, KUBECONFIG},
+    files::{CNI_BIN, CONTAINERD, FOLDER, KUBECONFIG, VOLUME_PLUGINS},
     images::PAUSE,
 };
 use crate::cluster::dataplane::layout::{DNS_SERVICE_IP, Node, POD_CIDR};
@@ -106,8 +106,7 @@ pub fn kubelet_config(group: &str, minor: u32) -> String {
         "clusterDomain": "cluster.local",
         "resolvConf": format!("{FOLDER}/resolv.conf"),
         "serializeImagePulls": false,
-        // Of plugins there are none, and the kubelet makes the folder.
-        "volumePluginDir": format!("{FOLDER}/volume-plugins"),
+        "volumePluginDir": VOLUME_PLUGINS,
         "nodeStatusUpdateFrequency": "2s",
         "syncFrequency": "5s",
         // The lab's files lie in memory, whose size says nothing of a disk's.
