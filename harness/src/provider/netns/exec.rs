@@ -1,9 +1,12 @@
 //! Starting programs in a space, from the supervisor.
 
-use std::{fs::File, io, path::Path, process::Stdio, rc::Rc, sync::Arc, time::Duration};
+use std::{fs::File, io, path::Path, process::Stdio, rc::Rc, time::Duration};
 
 use nix::{
-    sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask},
+    sys::{
+        resource::{Resource, setrlimit},
+        signal::{SigSet, SigmaskHow, Signal, sigprocmask},
+    },
     unistd::setsid,
 };
 use tokio::{
@@ -18,7 +21,6 @@ use tokio::{
 use super::{
     mounts::{BIN, OWN_BIN},
     protocol::{Answer, Launch, SpaceId, receive_bytes, send, send_bytes},
-    space::Space,
     supervisor::Spaces,
 };
 use crate::provider::session::{Session, exit_code, kill_group, serve};
@@ -30,15 +32,11 @@ const LEFTOVERS: Duration = Duration::from_millis(200);
 /// Runs a program to its end, streaming what it prints. The harness ends it by closing its sending half.
 pub(super) async fn run(launch: Launch, stream: &mut UnixStream, spaces: &Rc<Spaces>) -> io::Result<()> {
     let input = receive_bytes(stream).await?;
-    let mut child = match command(&launch, spaces.get(launch.space)?)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-    {
-        Ok(child) => child,
-        Err(error) => return send(stream, &Answer::Failed { reason: error.to_string() }).await,
-    };
+    let mut child =
+        match command(&launch, spaces)?.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn() {
+            Ok(child) => child,
+            Err(error) => return send(stream, &Answer::Failed { reason: error.to_string() }).await,
+        };
     let (sender, mut printed) = mpsc::channel(16);
     feed(&mut child, input);
     forward(child.stdout.take(), false, sender.clone());
@@ -81,19 +79,19 @@ pub(super) async fn session(
     spaces: &Rc<Spaces>,
 ) -> io::Result<()> {
     let launch = Launch { space, argv: session.argv.clone(), env: session.env.clone() };
-    serve(stream, command(&launch, spaces.get(space)?), session.terminal).await
+    serve(stream, command(&launch, spaces)?, session.terminal).await
 }
 
 /// Starts a program that lives as long as the lab.
 pub(super) fn daemon(launch: &Launch, log: &Path, spaces: &Rc<Spaces>) -> io::Result<()> {
     let log = File::options().create(true).append(true).open(log)?;
-    let mut child =
-        command(launch, spaces.get(launch.space)?).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn()?;
+    let mut child = command(launch, spaces)?.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn()?;
     spawn_local(async move { child.wait().await });
     Ok(())
 }
 
-fn command(launch: &Launch, space: Arc<Space>) -> Command {
+fn command(launch: &Launch, spaces: &Spaces) -> io::Result<Command> {
+    let (space, (soft, hard)) = (spaces.get(launch.space)?, spaces.open_files);
     let (program, arguments) = launch.argv.split_first().map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));
     let mut command = Command::new(program);
     command
@@ -110,12 +108,13 @@ fn command(launch: &Launch, space: Arc<Space>) -> Command {
     unsafe {
         command.pre_exec(move || {
             setsid()?;
+            setrlimit(Resource::RLIMIT_NOFILE, soft, hard)?;
             sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?;
             space.join_group()?;
             space.enter()
         });
     }
-    command
+    Ok(command)
 }
 
 fn feed(child: &mut Child, input: Vec<u8>) {

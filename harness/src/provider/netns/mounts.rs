@@ -170,14 +170,14 @@ fn copy_program(mut from: fs::File, to: &Path) -> io::Result<()> {
 /// Copies what of `/etc` this user may read, small files only: what programs need, owned by the lab's root.
 fn copy_etc() -> io::Result<()> {
     let to = Path::new(LAB).join("etc");
-    copy_folder(Path::new("/etc"), &to, true)?;
+    copy_entries(fs::read_dir("/etc")?, &to, true)?;
     fs::create_dir_all(to.join("firewalld"))?;
     fs::create_dir_all(to.join("ufw"))
 }
 
-fn copy_folder(from: &Path, to: &Path, top: bool) -> io::Result<()> {
+fn copy_entries(entries: fs::ReadDir, to: &Path, top: bool) -> io::Result<()> {
     const LARGEST: u64 = 1 << 20;
-    for entry in fs::read_dir(from)? {
+    for entry in entries {
         let entry = entry?;
         let name = entry.file_name();
         if top && HIDDEN_ETC.iter().any(|hidden| name == *hidden) {
@@ -185,20 +185,23 @@ fn copy_folder(from: &Path, to: &Path, top: bool) -> io::Result<()> {
         }
         let (source, target) = (entry.path(), to.join(&name));
         let kind = entry.file_type()?;
-        // What this user may not read is left out: a lab must not depend on it.
+        // What this user may not read is left out, and what a package manager has just taken away: a lab must not depend on it.
         if kind.is_symlink() {
-            std::os::unix::fs::symlink(fs::read_link(&source)?, &target)?;
+            if let Ok(leads_to) = fs::read_link(&source) {
+                std::os::unix::fs::symlink(leads_to, &target)?;
+            }
         } else if kind.is_dir() {
-            if fs::read_dir(&source).is_ok() {
+            if let Ok(entries) = fs::read_dir(&source) {
                 fs::create_dir(&target)?;
-                copy_folder(&source, &target, false)?;
+                copy_entries(entries, &target, false)?;
             }
         } else if kind.is_file()
-            && entry.metadata().is_ok_and(|meta| meta.len() <= LARGEST)
+            && let Ok(meta) = entry.metadata()
+            && meta.len() <= LARGEST
             && let Ok(content) = fs::read(&source)
         {
             fs::write(&target, content)?;
-            fs::set_permissions(&target, entry.metadata()?.permissions())?;
+            fs::set_permissions(&target, meta.permissions())?;
         }
     }
     Ok(())

@@ -26,12 +26,13 @@ use nix::{
     errno::Errno,
     sys::{
         prctl,
+        resource::{Resource, getrlimit, setrlimit},
         signal::Signal,
         socket::{ControlMessageOwned, MsgFlags, recvmsg},
     },
 };
 use tokio::{
-    io::unix::AsyncFd,
+    io::{AsyncRead, AsyncWrite, copy_bidirectional, unix::AsyncFd},
     net::{TcpListener, TcpStream, UnixStream},
     runtime,
     task::{AbortHandle, LocalSet, spawn_blocking, spawn_local},
@@ -55,6 +56,8 @@ pub(super) struct Spaces {
     /// Ways between spaces, by the space that they start in.
     forwards: Mutex<Vec<(SpaceId, AbortHandle)>>,
     keeps_root: bool,
+    /// How many files a program may have open, soft and hard.
+    pub open_files: (u64, u64),
 }
 
 impl Spaces {
@@ -94,15 +97,25 @@ impl Spaces {
 /// Serves requests until the control socket closes, then ends the process, and the lab with it.
 pub(super) fn serve(control: OwnedFd, keeps_root: bool) -> Result<Infallible, EnterError> {
     step("tie the supervisor to PID 1", prctl::set_pdeathsig(Signal::SIGKILL))?;
+    let open_files = step("raise the limit of open files", raise_open_files_limit())?;
     let runtime = step("start the runtime", runtime::Builder::new_current_thread().enable_all().build())?;
-    let served = LocalSet::new().block_on(&runtime, accept(control, keeps_root));
+    let spaces = Spaces { keeps_root, open_files, ..Spaces::default() };
+    let served = LocalSet::new().block_on(&runtime, accept(control, spaces));
     exit(i32::from(served.is_err()))
 }
 
-async fn accept(control: OwnedFd, keeps_root: bool) -> io::Result<()> {
+/// Spaces and programs hold a few descriptors each, and the usual soft limit is 1024. Returns the limit as it was, which is
+/// the programs'.
+fn raise_open_files_limit() -> nix::Result<(u64, u64)> {
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?;
+    Ok((soft, hard))
+}
+
+async fn accept(control: OwnedFd, spaces: Spaces) -> io::Result<()> {
     // SAFETY: the descriptor is owned, and so open until `control` is dropped.
     let control = unsafe { AsyncFd::register(control) }?;
-    let spaces = Rc::new(Spaces { keeps_root, ..Spaces::default() });
+    let spaces = Rc::new(spaces);
     loop {
         let mut ready = control.readable().await?;
         match ready.try_io(|control| receive_stream(control.as_raw_fd())) {
@@ -183,12 +196,14 @@ async fn carry_out(ask: Ask, stream: &mut UnixStream, spaces: &Rc<Spaces>) -> io
             inner.set_nonblocking(true)?;
             let mut inner = UnixStream::from_std(inner)?;
             send(stream, &Answer::Done).await?;
-            tokio::io::copy_bidirectional(stream, &mut inner).await.map(drop)
+            carry(stream, &mut inner).await;
+            Ok(())
         }
         Ask::ConnectTcp { space, to } => {
             let mut inner = connect_tcp(spaces.get(space)?, to).await?;
             send(stream, &Answer::Done).await?;
-            tokio::io::copy_bidirectional(stream, &mut inner).await.map(drop)
+            carry(stream, &mut inner).await;
+            Ok(())
         }
         Ask::Forward { space, listen, to_space, to } => {
             let (from, target) = (spaces.get(space)?, spaces.get(to_space)?);
@@ -199,6 +214,12 @@ async fn carry_out(ask: Ask, stream: &mut UnixStream, spaces: &Rc<Spaces>) -> io
             send(stream, &Answer::Done).await
         }
     }
+}
+
+/// Carries what comes from either side to the other. Either may end it at any time: that is nobody's error, and what is
+/// carried has no room for one.
+async fn carry(one: &mut UnixStream, other: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
+    drop(copy_bidirectional(one, other).await);
 }
 
 async fn connect_tcp(space: Arc<Space>, to: SocketAddr) -> io::Result<TcpStream> {
@@ -214,7 +235,7 @@ async fn forward(listener: TcpListener, to_space: Weak<Space>, to: SocketAddr) {
         let Some(space) = to_space.upgrade() else { return };
         spawn_local(async move {
             let mut inner = connect_tcp(space, to).await?;
-            tokio::io::copy_bidirectional(&mut stream, &mut inner).await
+            copy_bidirectional(&mut stream, &mut inner).await
         });
     }
 }

@@ -20,11 +20,13 @@ use crate::{
     provider::{Machine as _, netns::NetnsMachine},
 };
 
-/// How long anything may take to answer.
-const LIMIT: Duration = Duration::from_secs(20);
+/// How long anything may take to answer. Dozens of clusters may be coming up on few processors.
+const LIMIT: Duration = Duration::from_secs(60);
 
-/// Time between two looks.
+/// Time between the first two looks. It doubles up to [`LONGEST_PAUSE`]: who looks takes time from who is looked for.
 const PAUSE: Duration = Duration::from_millis(10);
+
+const LONGEST_PAUSE: Duration = Duration::from_millis(160);
 
 pub(super) async fn wait(cluster: &Dataplane) -> Result<(), RuntimeError> {
     let hosts = cluster.hosts.nodes.iter().chain([&cluster.hosts.outside]);
@@ -61,12 +63,14 @@ async fn pod(cluster: &Dataplane, space: &PodSpace) -> Result<(), RuntimeError> 
 /// Waits until somebody listens on a unix socket.
 async fn socket(machine: &NetnsMachine, path: &str, daemon: &str) -> Result<(), RuntimeError> {
     let end = Instant::now() + LIMIT;
+    let mut pause = PAUSE;
     loop {
         let Err(error) = machine.connect(path.into()).await else { return Ok(()) };
         if Instant::now() > end {
             return Err(not_ready(machine, daemon, &error.to_string()).await);
         }
-        sleep(PAUSE).await;
+        sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
 
@@ -79,6 +83,7 @@ async fn answers(space: &PodSpace, kind: ProbeKind, daemon: &str) -> Result<(), 
         address: std::net::Ipv4Addr::LOCALHOST.into(),
     };
     let end = Instant::now() + LIMIT;
+    let mut pause = PAUSE;
     loop {
         let probe = Probe {
             id: 0,
@@ -97,7 +102,8 @@ async fn answers(space: &PodSpace, kind: ProbeKind, daemon: &str) -> Result<(), 
         if Instant::now() > end {
             return Err(not_ready(machine, daemon, &last).await);
         }
-        sleep(PAUSE).await;
+        sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
 
