@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::support::{Lab, command};
+use crate::support::{Lab, command, wait_for_phase};
 use tempfile::TempDir;
 
 use libtest_mimic::Trial;
@@ -106,11 +106,7 @@ fn an_interrupt_ends_with_130_and_a_report_of_what_was_done() {
     let temporary = tempfile::tempdir().expect("a temporary folder");
     let events = dir.path().join("events");
     let mut child = start_with(&dir, &temporary, &["--events", events.to_str().expect("UTF-8")]);
-    // Whatever else is going on here, by then it is in the middle of it.
-    while !fs::read_to_string(&events).is_ok_and(|events| events.contains("phase-start")) {
-        assert!(child.try_wait().expect("asked").is_none(), "it ended by itself");
-        sleep(Duration::from_millis(20));
-    }
+    wait_for_phase(&mut child, &events);
     let interrupted = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill starts");
     assert!(interrupted.success());
     let status = child.wait().expect("lab ends");

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::{BufRead as _, BufReader},
     os::unix::process::ExitStatusExt as _,
     path::Path,
     process::{Child, Command, Stdio},
@@ -12,7 +13,7 @@ use std::{
 use libtest_mimic::Trial;
 
 use crate::{
-    support::{Lab, command},
+    support::{Lab, command, wait_for_phase},
     trials,
 };
 
@@ -44,13 +45,18 @@ fn what_takes_too_long_is_an_error_with_its_phase() {
 /// The sandbox is stopped, so that ending it takes for ever: the second signal does not wait for it.
 fn a_second_interrupt_leaves_at_once() {
     let dir = tempfile::tempdir().expect("a temporary folder");
-    let mut lab = command(&dir);
-    let mut lab = lab.arg("rhel").stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("lab starts");
+    let events = dir.path().join("events");
+    let mut command = command(&dir);
+    command.arg("rhel").arg("--events").arg(&events).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut lab = command.spawn().expect("lab starts");
     let sandbox = wait_for_child(&lab);
-    sleep(Duration::from_secs(1));
+    wait_for_phase(&mut lab, &events);
     signal("-STOP", sandbox);
     signal("-INT", lab.id());
-    sleep(Duration::from_millis(1500));
+    // From then on a signal ends it.
+    let mut said = BufReader::new(lab.stderr.take().expect("a pipe")).lines();
+    assert!(said.any(|line| line.expect("UTF-8").contains("interrupted: ending the lab")), "nothing is said");
+    sleep(Duration::from_millis(500));
     assert!(lab.try_wait().expect("a child").is_none(), "it waits for the sandbox");
     signal("-INT", lab.id());
     let start = Instant::now();

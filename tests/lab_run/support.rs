@@ -1,8 +1,11 @@
 //! What the tests of the whole program share: running `lab`, reading its report.
 
 use std::{
+    fs,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Child, Command, Output},
+    thread::sleep,
+    time::Duration,
 };
 
 use serde_json::Value;
@@ -87,4 +90,12 @@ pub fn copy_of_scenario(id: &str, change: impl Fn(String) -> String) -> TempDir 
     let text = std::fs::read_to_string(&file).expect("the scenario file");
     std::fs::write(&file, change(text)).expect("a write");
     dir
+}
+
+/// Waits until a run that writes these events is in the middle of it, whatever else is going on here.
+pub fn wait_for_phase(run: &mut Child, events: &Path) {
+    while !fs::read_to_string(events).is_ok_and(|events| events.contains("phase-start")) {
+        assert!(run.try_wait().expect("asked").is_none(), "it ended by itself");
+        sleep(Duration::from_millis(20));
+    }
 }

@@ -258,7 +258,7 @@ fn keep(name: Option<&LabName>, args: &RunArgs, selected: &Selected) -> Result<L
 
 /// Runs a plan in a lab that is up, and stays.
 pub(super) fn in_kept_lab(plan: &Plan, lab: &Lab, options: &RunOptions) -> Result<Finished, Failure> {
-    block_on(run::run(plan, lab.maker(), options))
+    block_on(async { run::run(plan, lab.maker(), options, run::interrupt()).await })
 }
 
 /// Says which of the programs that a lab of namespaces runs are missing here.
@@ -298,7 +298,11 @@ pub(super) fn in_lab(
 
 /// Runs a plan in a lab by this recipe.
 fn in_lab_of(plan: &Plan, recipe: &Recipe, options: &RunOptions) -> Result<Finished, Failure> {
-    block_on(async { run::run(plan, Maker::start(recipe, Owner::Run).await?, options).await })
+    block_on(async {
+        // Whoever interrupts the start wants the run to end, and its report.
+        let interrupted = run::interrupt();
+        run::run(plan, Maker::start(recipe, Owner::Run).await?, options, interrupted).await
+    })
 }
 
 /// What makes the selected clusters; what it needs beside the lab's programs is looked for.

@@ -9,6 +9,7 @@ use std::{
         fd::{FromRawFd as _, OwnedFd, RawFd},
         unix::net::UnixStream as StdUnixStream,
     },
+    pin::pin,
     process::ExitCode,
     sync::Arc,
 };
@@ -125,9 +126,11 @@ async fn live(
     recipe: &Recipe,
     client: &mut UnixStream,
 ) -> Result<Vec<UnixStream>, Trouble> {
+    // One for all its life: a signal between two would be lost.
+    let mut interrupted = pin!(interrupt());
     let (house, listener) = select! {
         made = make(entry, plan, recipe, client) => made?,
-        () = interrupt() => return Err("interrupted".into()),
+        () = &mut interrupted => return Err("interrupted".into()),
     };
     entry.reached(State::Up).map_err(|error| error.to_string())?;
     let house = Arc::new(house);
@@ -137,7 +140,7 @@ async fn live(
     let mut askers = Vec::new();
     loop {
         select! {
-            () = interrupt() => break,
+            () = &mut interrupted => break,
             accepted = listener.accept() => if let Ok((stream, _)) = accepted && socket::is_own(&stream) {
                 connections.spawn(answered(stream, Arc::clone(&house)));
             },

@@ -27,8 +27,9 @@ use crate::{
     suggest,
 };
 
-/// How long a keeper may take to say what is there.
-const LIMIT: Duration = Duration::from_secs(10);
+/// How long a keeper may take to say what is there: one that has just started writes its ledger to a disk first. The
+/// connection of one that has ended is closed at once.
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// How long a keeper may take to end its lab.
 const DOWN_LIMIT: Duration = Duration::from_secs(60);

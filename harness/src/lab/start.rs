@@ -78,6 +78,7 @@ pub async fn start(
     about: About,
     mut tell: impl FnMut(Starting),
 ) -> Result<(), StartError> {
+    let interrupted = interrupt();
     let entry = ledger.create(name, about)?;
     let folder = entry.folder().to_owned();
     let (ours, theirs) = StdUnixStream::pair()?;
@@ -98,7 +99,7 @@ pub async fn start(
     let mut stream = UnixStream::from_std(ours)?;
     let heard = tokio::select! {
         heard = hear(&mut stream, &mut tell) => heard,
-        () = interrupt() => {
+        () = interrupted => {
             // The keeper takes down what it has made as soon as it sees that.
             drop(stream.shutdown().await);
             Err(StartError::Interrupted)

@@ -98,10 +98,15 @@ pub struct Finished {
     pub interrupted: bool,
 }
 
-/// Runs a plan; all that the maker made has ended when this returns.
-pub async fn run(plan: &Plan, maker: Maker, options: &RunOptions) -> Result<Finished, MakerError> {
+/// Runs a plan, until somebody wants it to end at the latest (see [`interrupt`]); all that the maker made has ended when
+/// this returns.
+pub async fn run(
+    plan: &Plan,
+    maker: Maker,
+    options: &RunOptions,
+    interrupted: impl Future<Output = ()>,
+) -> Result<Finished, MakerError> {
     let (started_at, started) = (Timestamp::now(), Instant::now());
-    let interrupted = interrupt();
     options.events.emit(Event::start(&options.id, plan.clusters.len(), plan.cases().count()));
     let host = maker.host().await?;
     let (provider, cluster) = (maker.provider(), maker.cluster());
