@@ -1,9 +1,10 @@
 //! From failing cases to causes: traces them in batches and derives each cause from what was seen.
 
 use std::{
-    collections::VecDeque,
+    collections::{VecDeque, hash_map::RandomState},
+    hash::{BuildHasher as _, Hasher as _},
     sync::{
-        Arc,
+        Arc, LazyLock,
         atomic::{AtomicU16, Ordering},
     },
     time::Duration,
@@ -52,18 +53,26 @@ const TRIES_PER_POD: usize = 4;
 const FIRST_PORT: u16 = 61_001;
 /// How many ports are used in turn.
 const PORTS: u16 = 4_000;
+/// How often a case whose cause stays unknown is tried alone. The answers to earlier probes that never arrive are sent again
+/// for a while, and may use up the share of the packets that are marked.
+const ALONE: usize = 3;
 /// Time limit of a repeated probe: a packet that vanishes has done so long before.
 const SHORT: Duration = Duration::from_millis(600);
 /// The same where data has to flow until it stalls, or a resolver has to ask.
 const LONG: Duration = Duration::from_secs(1);
 
-static NEXT_PORT: AtomicU16 = AtomicU16::new(0);
+/// Counts from anywhere: where another process has just looked, the machines may remember its connections.
+static NEXT_PORT: LazyLock<AtomicU16> = LazyLock::new(|| {
+    let anything = RandomState::new().build_hasher().finish();
+    AtomicU16::new((anything % u64::from(PORTS)).try_into().unwrap_or_default())
+});
 
 /// Explains failing cases of one cluster. `machines` are in the order that the contexts' indices refer to. The
 /// explanations are in the order of the cases. Does nothing at all when there are none.
 ///
-/// What stayed unknown is tried again with fewer cases at a time, in the end alone, since one may be in another's way; once
-/// more where the trace had holes or could not be made. A case of many exchanges, or of one with any of several pods, that passes is tried again until it fails.
+/// What stayed unknown is tried again with fewer cases at a time, in the end alone, since one may be in another's way; and
+/// alone again, since what earlier probes left behind may be in its way. A case of many exchanges, or of one with any of
+/// several pods, that passes is tried again until it fails.
 ///
 /// # Errors
 /// When a machine is lost or its counters cannot be read. A machine without nft is no error: causes then rest on
@@ -90,11 +99,9 @@ pub async fn explain(
             }
             found[*case] = Some(explanation);
         }
-        if batch.cases.len() > 1 || traced.machines.iter().any(|machine| machine.gap.is_some()) {
-            waiting.extend(batch.smaller(&unknown));
-        }
+        waiting.extend(batch.smaller(&unknown));
         if !passed.is_empty() {
-            waiting.push_back(Batch { cases: passed, again: batch.again });
+            waiting.push_back(Batch { cases: passed, alone: batch.alone });
         }
     }
     Ok(found.into_iter().flatten().collect())
@@ -114,18 +121,19 @@ fn most_tries(context: &CaseContext) -> usize {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Batch {
     cases: Vec<usize>,
-    /// Whether it is what an earlier one left.
-    again: bool,
+    /// How often its only case has been tried alone.
+    alone: usize,
 }
 
 impl Batch {
-    /// What is left of it, half as many at a time; a case that is alone gets one more try.
+    /// What is left of it, half as many at a time; a case that is alone gets [`ALONE`] tries.
     fn smaller(&self, left: &[usize]) -> Vec<Self> {
-        if self.cases.len() == 1 && self.again {
+        let alone = if self.cases.len() == 1 { self.alone + 1 } else { 0 };
+        if alone >= ALONE {
             return Vec::new();
         }
         let size = self.cases.len().div_ceil(2);
-        left.chunks(size).map(|cases| Self { cases: cases.to_vec(), again: true }).collect()
+        left.chunks(size).map(|cases| Self { cases: cases.to_vec(), alone }).collect()
     }
 }
 
@@ -141,7 +149,7 @@ fn batches(cases: &[CaseContext]) -> Vec<Batch> {
             batch.cases.push(case);
             legs_of_last = together;
         } else {
-            batches.push(Batch { cases: vec![case], again: false });
+            batches.push(Batch { cases: vec![case], alone: 0 });
             legs_of_last = own;
         }
     }
@@ -267,12 +275,13 @@ mod tests {
 
     #[test]
     fn what_is_left_is_tried_with_half_as_many_at_a_time() {
-        let batch = |cases: &[usize], again| Batch { cases: cases.to_vec(), again };
-        let first = batch(&[0, 1, 2, 3, 4, 5], false);
-        assert_eq!(first.smaller(&[0, 2, 3, 5]), [batch(&[0, 2, 3], true), batch(&[5], true)]);
+        let batch = |cases: &[usize], alone| Batch { cases: cases.to_vec(), alone };
+        let first = batch(&[0, 1, 2, 3, 4, 5], 0);
+        assert_eq!(first.smaller(&[0, 2, 3, 5]), [batch(&[0, 2, 3], 0), batch(&[5], 0)]);
         assert_eq!(first.smaller(&[]), []);
-        assert_eq!(batch(&[1, 2, 3], true).smaller(&[1, 2, 3]), [batch(&[1, 2], true), batch(&[3], true)]);
-        assert_eq!(batch(&[4], false).smaller(&[4]), [batch(&[4], true)]);
-        assert_eq!(batch(&[4], true).smaller(&[4]), []);
+        assert_eq!(batch(&[1, 2, 3], 0).smaller(&[1, 2, 3]), [batch(&[1, 2], 0), batch(&[3], 0)]);
+        assert_eq!(batch(&[4], 0).smaller(&[4]), [batch(&[4], 1)]);
+        assert_eq!(batch(&[4], 1).smaller(&[4]), [batch(&[4], 2)]);
+        assert_eq!(batch(&[4], 2).smaller(&[4]), []);
     }
 }

@@ -4,7 +4,10 @@ use std::{
     collections::BTreeMap,
     fmt::Write as _,
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use pathlab::{
@@ -32,6 +35,7 @@ pub struct Cluster {
     pub outside: Arc<Space>,
     pub switch: Arc<Space>,
     sandbox: Sandbox,
+    has_service: AtomicBool,
 }
 
 /// Where a probe starts.
@@ -75,7 +79,8 @@ impl Cluster {
         switch.sh("ip link add br0 type bridge && ip link set br0 up").await;
         let outside = sandbox.space("outside");
         plug(&switch, &outside, "192.168.50.100").await;
-        let mut cluster = Self { machines: Vec::new(), pods: Vec::new(), outside, switch, sandbox };
+        let mut cluster =
+            Self { machines: Vec::new(), pods: Vec::new(), outside, switch, sandbox, has_service: false.into() };
         for machine in 0..machines {
             cluster.add_machine(machine).await;
         }
@@ -146,6 +151,7 @@ impl Cluster {
 
     /// What kube-proxy would write: the service and a node port that lead to this pod.
     pub async fn add_service(&self, machine: usize, number: usize) {
+        self.has_service.store(true, Ordering::Relaxed);
         let backend = pod(machine, number);
         for node in &self.machines {
             node.sh(&format!(
@@ -194,9 +200,9 @@ impl Cluster {
         Probe { from: Arc::clone(from), to: attempt.to, bytes }
     }
 
-    /// Tries once and says how it ended.
+    /// Tries once and says how it ended, however long that takes where it is answered.
     pub async fn outcome(&self, attempt: &Try) -> Outcome {
-        self.probe(attempt).run(0, 0.7).await.0
+        self.probe(attempt).run(0, 10.0).await.0
     }
 
     /// Explains these cases, which all have to fail.
@@ -253,7 +259,7 @@ impl Cluster {
             backends: attempt.backend.map(|backend| endpoint(backend, port)).into_iter().collect(),
             upstream: attempt.upstream.map(|upstream| vec![endpoint(upstream, PORT)]),
             dns: None,
-            service_path_ok: self.outcome(&service).await == Outcome::Ok,
+            service_path_ok: self.has_service.load(Ordering::Relaxed) && self.outcome(&service).await == Outcome::Ok,
             small_path_ok: None,
         }
     }

@@ -1,9 +1,9 @@
 //! Opening a TCP connection, so that what stops it can be told.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{io, mem, net::SocketAddr, os::fd::AsRawFd as _, time::Duration};
 
 use lab_agent::outcome::Outcome;
-use nix::libc::EINPROGRESS;
+use nix::libc::{self, EINPROGRESS};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::{net::TcpStream, time::Instant};
 
@@ -33,6 +33,10 @@ pub async fn connect(
     before(deadline, established(&stream), late)
         .await?
         .map_err(|error| Failure::connecting(&phase, &error, icmp::take(&stream)))?;
+    // Who was kept from looking until its time was over may see an answer that came to a later try of the kernel's only.
+    if Instant::now() > deadline && was_sent_again(&stream) {
+        return Err(late());
+    }
     // From here on we want what every client gets: ICMP messages do not break a connection that stands.
     icmp::collect(&stream, to.is_ipv6(), false).map_err(|error| Failure::ours(&phase, &error))?;
     Ok(stream)
@@ -69,6 +73,18 @@ async fn established(stream: &TcpStream) -> io::Result<()> {
             Err(error) => return Err(error),
         }
     }
+}
+
+/// Whether the kernel has sent anything of this connection more than once.
+fn was_sent_again(stream: &TcpStream) -> bool {
+    // SAFETY: of plain numbers all zero is a value.
+    let mut info: libc::tcp_info = unsafe { mem::zeroed() };
+    let mut length = libc::socklen_t::try_from(size_of_val(&info)).unwrap_or_default();
+    // SAFETY: the descriptor is open, and the kernel writes no more than `length` bytes.
+    let asked = unsafe {
+        libc::getsockopt(stream.as_raw_fd(), libc::SOL_TCP, libc::TCP_INFO, (&raw mut info).cast(), &raw mut length)
+    };
+    asked == 0 && info.tcpi_total_retrans > 0
 }
 
 #[cfg(test)]

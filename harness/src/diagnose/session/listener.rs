@@ -24,21 +24,25 @@ done
 cat /proc/net/netlink"#;
 
 /// Waits until the socket with the inode `$1` holds nothing unread and its nft, which writes to `$2`, has come to rest;
-/// shows all sockets. What nft has read is not written yet: at the first message it asks for the whole ruleset, and while it
+/// shows all sockets, and says [`UNFINISHED`] where that did not come. What nft has read is not written yet: at the first message it asks for the whole ruleset, and while it
 /// runs, waits for a processor (`R`) or for the kernel (`D`), it is not at rest.
 const DRAINED: &str = r#"state() {
   row=$(grep -E " $1 *\$" /proc/net/netlink) || return 1
   set -- $row "$2"
   echo "$5 $(cut -d ' ' -f 3,14,15 "/proc/$3/stat" 2>/dev/null) $(wc -c <"${11}")"
 }
-tries=0 before=
+tries=0 before= rests=
 while [ $tries -lt 200 ] && now=$(state "$1" "$2"); do
-  case $now in 0\ [!RD]*) [ "$now" != "$before" ] || break ;; esac
+  case $now in 0\ [!RD]*) [ "$now" != "$before" ] || { rests=yes; break; } ;; esac
   before=$now
   tries=$((tries + 1))
   sleep 0.04
 done
-cat /proc/net/netlink"#;
+cat /proc/net/netlink
+[ -n "$rests" ] || echo unfinished"#;
+
+/// What [`DRAINED`] says of an nft that has ended, or still reads.
+const UNFINISHED: &str = "unfinished";
 
 /// Tells apart the files of listeners on one machine.
 static NEXT_FILE: AtomicU32 = AtomicU32::new(0);
@@ -103,22 +107,29 @@ impl Listener {
         let read = Command::shell(&format!("cat {0}; rm -f {0}", self.file));
         let text = self.machine.run(&read).await?.success(self.machine.name(), &read)?.text();
         let transcript = parse(&(text + &said));
-        let lost = transcript.lost_messages() || drops? > 0;
+        let lost = transcript.lost_messages() || drops?.is_none_or(|drops| drops > 0);
         Ok(Heard { transcript, lost })
     }
 
-    /// Waits until nothing is unread, and says how many messages were lost.
-    async fn drained(&self) -> Result<u64, MachineError> {
+    /// Waits until nothing is unread, and says how many messages were lost; none where that is not known.
+    async fn drained(&self) -> Result<Option<u64>, MachineError> {
         let inode = self.inode.to_string();
-        let sockets = sockets(&*self.machine, &["sh", "-c", DRAINED, "sh", &inode, &self.file]).await?;
-        Ok(sockets.iter().find(|socket| socket.inode == self.inode).map_or(0, |socket| socket.drops))
+        let shown = shown(&*self.machine, &["sh", "-c", DRAINED, "sh", &inode, &self.file]).await?;
+        if shown.lines().last() == Some(UNFINISHED) {
+            return Ok(None);
+        }
+        Ok(trace_sockets(&shown).iter().find(|socket| socket.inode == self.inode).map(|socket| socket.drops))
     }
 }
 
 /// The sockets that hear traces, as a command shows them.
 async fn sockets(machine: &dyn Machine, command: &[&str]) -> Result<Vec<TraceSocket>, MachineError> {
+    Ok(trace_sockets(&shown(machine, command).await?))
+}
+
+async fn shown(machine: &dyn Machine, command: &[&str]) -> Result<String, MachineError> {
     let command = Command::new(command.iter().copied());
-    Ok(trace_sockets(&machine.run(&command).await?.success(machine.name(), &command)?.text()))
+    Ok(machine.run(&command).await?.success(machine.name(), &command)?.text())
 }
 
 async fn remove_table(machine: &dyn Machine) -> Result<(), MachineError> {
