@@ -56,8 +56,8 @@ struct Seen {
 }
 
 impl KubeApi {
-    /// The addresses of a deployed scenario. Waits until every ready pod that the backend service selects is one of its
-    /// endpoints.
+    /// The addresses of a deployed scenario. Waits until every ready pod that the backend service, or the DNS service, selects
+    /// is one of its endpoints.
     pub async fn addresses(&self, sought: &Sought<'_>, limit: Duration) -> Result<Addresses, KubeError> {
         let end = Instant::now() + limit;
         loop {
@@ -108,7 +108,13 @@ impl KubeApi {
         let ips = services::cluster_ips(service);
         let Some(ip) = ips.iter().find(|ip| ip.is_ipv4()).or(ips.first()) else { return Ok(None) };
         let name = service.metadata.name.as_deref().unwrap_or_default();
-        Ok(Some((*ip, self.endpoints("kube-system", name).await?)))
+        let endpoints = self.endpoints("kube-system", name).await?;
+        match late_pod(service, &endpoints, &self.pods("kube-system").await?) {
+            Some(late) => Err(KubeError::Missing(format!(
+                "the service kube-system/{name} does not lead to its ready pod {late} yet"
+            ))),
+            None => Ok(Some((*ip, endpoints))),
+        }
     }
 
     /// The API's own service.
@@ -142,7 +148,8 @@ fn is_of(endpoint: &Endpoint, pod: &Pod) -> bool {
 /// The pods behind the service in the order of the embedded cluster: as their objects were applied, then by node, then
 /// by age and name.
 fn backend_pods(pods: &Pods, endpoints: &[Endpoint], sought: &Sought<'_>) -> Vec<Pod> {
-    let is_behind = |pod: &&Pod| endpoints.iter().any(|endpoint| is_of(endpoint, pod));
+    let stays = |pod: &&Pod| pod.metadata.deletion_timestamp.is_none();
+    let is_behind = |pod: &&Pod| stays(pod) && endpoints.iter().any(|endpoint| is_of(endpoint, pod));
     let mut behind: Vec<Pod> = pods.all.iter().filter(is_behind).cloned().collect();
     behind.sort_by_cached_key(|pod| {
         let objects = &sought.applied.objects;

@@ -48,18 +48,13 @@ impl KubeApi {
     pub async fn connect(access: KubeAccess, limit: Duration) -> Result<Self, KubeError> {
         let client = transport::client(&access.config, access.dial)
             .map_err(|error| KubeError::Kubeconfig { reason: said(&error) })?;
-        let end = Instant::now() + limit;
-        loop {
-            let last = match timeout(ANSWER, ready(&client)).await {
-                Ok(Ok(version)) => return Self::with_client(client, version),
-                Ok(Err(last)) => last,
-                Err(_) => "it takes connections, but does not answer".to_owned(),
-            };
-            if Instant::now() >= end {
-                return Err(KubeError::NotReady { limit, last });
-            }
-            sleep(PAUSE).await;
-        }
+        let version = ready_within(&client, limit).await?;
+        Self::with_client(client, version)
+    }
+
+    /// Waits until the server, which somebody may have restarted, says that it is ready.
+    pub async fn ready_again(&self, limit: Duration) -> Result<(), KubeError> {
+        ready_within(&self.client, limit).await.map(drop)
     }
 
     pub(super) fn with_client(client: Client, version: ServerVersion) -> Result<Self, KubeError> {
@@ -87,6 +82,22 @@ impl KubeApi {
     #[must_use]
     pub const fn version(&self) -> &ServerVersion {
         &self.version
+    }
+}
+
+/// The version of a server, once it is ready.
+async fn ready_within(client: &Client, limit: Duration) -> Result<ServerVersion, KubeError> {
+    let end = Instant::now() + limit;
+    loop {
+        let last = match timeout(ANSWER, ready(client)).await {
+            Ok(Ok(version)) => return Ok(version),
+            Ok(Err(last)) => last,
+            Err(_) => "it takes connections, but does not answer".to_owned(),
+        };
+        if Instant::now() >= end {
+            return Err(KubeError::NotReady { limit, last });
+        }
+        sleep(PAUSE).await;
     }
 }
 

@@ -9,6 +9,7 @@ use camino::Utf8Path;
 use super::{api::KubeApi, error::KubeError};
 use crate::{
     cluster::workload::PodAddress,
+    model::Vantage,
     provider::{Command, Machine},
 };
 
@@ -19,6 +20,16 @@ pub struct RunningContainer {
     pub pod: String,
     /// containerd's id.
     pub id: String,
+}
+
+impl RunningContainer {
+    /// Where an agent in its network listens, in a folder of its node: an agent beside a container of before may still
+    /// listen, and is another one.
+    #[must_use]
+    pub fn socket(&self, folder: &str, vantage: Vantage) -> String {
+        // As `ctr` and `crictl` shorten it; a socket's path has 107 bytes.
+        format!("{folder}/{}-{:.12}.sock", vantage.as_str(), self.id)
+    }
 }
 
 impl KubeApi {

@@ -2,7 +2,8 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use k8s_openapi::api::core::v1::Node;
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::{Node, NodeCondition};
 use kube::{Api, api::ListParams};
 use tokio::time::{Instant, sleep};
 
@@ -15,6 +16,23 @@ use crate::{cluster::workload::NodeAddress, model::IpFamily};
 impl KubeApi {
     /// Waits until nodes of these names are there, ready, and free of the taints that a new node has.
     pub async fn nodes_ready(&self, names: &[String], limit: Duration) -> Result<(), KubeError> {
+        self.not_late(names, limit, late).await
+    }
+
+    /// Waits until the kubelets of these nodes have said how they are after this time.
+    pub async fn heard_from(&self, names: &[String], since: Timestamp, limit: Duration) -> Result<(), KubeError> {
+        if names.is_empty() {
+            return Ok(());
+        }
+        self.not_late(names, limit, |nodes, names| silent(nodes, names, since)).await
+    }
+
+    async fn not_late(
+        &self,
+        names: &[String],
+        limit: Duration,
+        late: impl Fn(&[Node], &[String]) -> Vec<String>,
+    ) -> Result<(), KubeError> {
         let end = Instant::now() + limit;
         loop {
             let late = late(&self.nodes().await?, names);
@@ -39,10 +57,7 @@ impl KubeApi {
 fn late(nodes: &[Node], names: &[String]) -> Vec<String> {
     let why = |name: &String| {
         let Some(node) = find(nodes, name) else { return Some(format!("{name} has not registered")) };
-        let conditions = node.status.iter().flat_map(|status| status.conditions.iter().flatten());
-        let Some(ready) = conditions.into_iter().find(|condition| condition.type_ == "Ready") else {
-            return Some(format!("{name} says nothing of itself yet"));
-        };
+        let Some(ready) = readiness(node) else { return Some(format!("{name} says nothing of itself yet")) };
         if ready.status != "True" {
             let message = ready.message.as_deref().or(ready.reason.as_deref()).unwrap_or("no reason given");
             return Some(format!("{name}: {message}"));
@@ -52,6 +67,20 @@ fn late(nodes: &[Node], names: &[String]) -> Vec<String> {
         new.next().map(|taint| format!("{name} has the taint {}", taint.key))
     };
     names.iter().filter_map(why).collect()
+}
+
+/// Those of these nodes whose kubelet has said nothing since.
+fn silent(nodes: &[Node], names: &[String], since: Timestamp) -> Vec<String> {
+    let has_spoken = |name: &String| {
+        let heard = find(nodes, name).and_then(readiness).and_then(|ready| ready.last_heartbeat_time.as_ref());
+        heard.is_some_and(|time| time.0.as_second() > since.as_second())
+    };
+    let silent = names.iter().filter(|name| !has_spoken(name));
+    silent.map(|name| format!("{name}: its kubelet has said nothing since its restart")).collect()
+}
+
+fn readiness(node: &Node) -> Option<&NodeCondition> {
+    node.status.as_ref()?.conditions.as_ref()?.iter().find(|condition| condition.type_ == "Ready")
 }
 
 /// Kubernetes writes node names in small letters.
@@ -77,7 +106,7 @@ mod tests {
     use k8s_openapi::api::core::v1::Node;
     use serde_json::{Value, json};
 
-    use super::{addresses, late};
+    use super::{addresses, late, silent};
     use crate::model::IpFamily;
 
     fn node(name: &str, ready: &str, taints: &Value, ips: &[&str]) -> Node {
@@ -102,6 +131,17 @@ mod tests {
             late(&nodes, &names),
             ["b: cni plugin not initialized", "c has the taint node.kubernetes.io/not-ready", "d has not registered"]
         );
+    }
+
+    #[test]
+    fn a_kubelet_that_speaks_again_is_heard() {
+        let mut said = serde_json::to_value(node("a", "True", &json!([]), &[])).expect("JSON");
+        said["status"]["conditions"][0]["lastHeartbeatTime"] = json!("2026-11-29T12:00:05Z");
+        let nodes = [serde_json::from_value(said).expect("a node"), node("b", "True", &json!([]), &[])];
+        let names = ["A", "b"].map(str::to_owned);
+        let silent = |since: &str| silent(&nodes, &names, since.parse().expect("a time"));
+        assert_eq!(silent("2026-11-29T12:00:04Z"), ["b: its kubelet has said nothing since its restart"]);
+        assert_eq!(silent("2026-11-29T12:00:05.5Z").len(), 2);
     }
 
     #[test]

@@ -85,7 +85,9 @@ fn microk8s() -> Vec<(&'static str, Value)> {
         {"name": "endpointslices", "singularName": "endpointslice", "namespaced": true, "kind": "EndpointSlice", "verbs": ["list"]}]});
     let web_service = json!({"type": "NodePort", "selector": web, "ipFamilies": ["IPv4", "IPv6"],
         "ports": [{"name": "http", "port": 80, "targetPort": "http", "nodePort": 30080, "protocol": "TCP"}]});
-    let dns = json!({"ports": [{"name": "dns", "port": 53, "protocol": "UDP"}]});
+    let dns_label = json!({"k8s-app": "kube-dns"});
+    let coredns = pod("coredns", "set-3", "vm-1", &["10.1.1.2"], &dns_label, &json!([]));
+    let dns = json!({"selector": dns_label, "ports": [{"name": "dns", "port": 53, "protocol": "UDP"}]});
     let mut dns = service("kube-dns", "kube-system", &["10.152.183.10"], &dns);
     dns["metadata"]["labels"] = json!({"k8s-app": "kube-dns"});
     let kubernetes = json!({"ports": [{"name": "https", "port": 443, "targetPort": 16443}]});
@@ -100,6 +102,8 @@ fn microk8s() -> Vec<(&'static str, Value)> {
         ("/api/v1/pods", list(&all)),
         ("/api/v1/namespaces/shop/pods", list(&web_pods)),
         ("/apis/apps/v1/namespaces/shop/replicasets", list(&sets)),
+        ("/api/v1/namespaces/kube-system/pods", list(&[coredns])),
+        ("/apis/apps/v1/namespaces/kube-system/replicasets", list(&[])),
         ("/api/v1/namespaces/shop/services/web", service("web", "shop", &["10.152.183.77", "fd98::77"], &web_service)),
         ("/api/v1/namespaces/kube-system/services", list(&[dns])),
         ("/api/v1/namespaces/ingress/services", list(&[])),
@@ -177,6 +181,20 @@ async fn what_a_scenario_needs_is_missed_by_name() {
     late.push((slices, list(&[slice("IPv4", 8080, &[("10.1.1.5", "web-a", "vm-1")])])));
     let error = addresses(&late).await.expect_err("two pods are missing");
     assert_eq!(error.to_string(), "the backend service shop/web does not lead to its ready pod web-b yet");
+
+    let slices = "/apis/discovery.k8s.io/v1/namespaces/kube-system/endpointslices";
+    let mut late = without(slices);
+    late.push((slices, list(&[])));
+    let error = addresses(&late).await.expect_err("the DNS pod is missing");
+    assert_eq!(error.to_string(), "the service kube-system/kube-dns does not lead to its ready pod coredns yet");
+
+    // What is going is no backend.
+    let pods = "/api/v1/namespaces/shop/pods";
+    let mut going = microk8s();
+    let all = going.iter_mut().find(|(known, _)| *known == pods).expect("the pods");
+    all.1["items"][1]["metadata"]["deletionTimestamp"] = json!("2026-11-29T12:00:00Z");
+    let found = addresses(&going).await.expect("complete");
+    assert!(found.pods.len() == 2 && found.pods.iter().all(|pod| pod.name != "web-b"), "{:?}", found.pods);
 }
 
 #[tokio::test]

@@ -50,7 +50,7 @@ use crate::{
     provider::{
         Command, Machine,
         netns::{
-            NetnsLab, NetnsMachine, PROGRAMS,
+            CONTAINERS, NetnsLab, NetnsMachine, PROGRAMS,
             underlay::{self, Hosts},
         },
     },
@@ -128,9 +128,9 @@ impl Kubernetes {
         self.api.as_ref().ok_or_else(|| KubernetesError::Unsupported("the API server was not started".to_owned()))
     }
 
-    /// The control group of a node, as the kubelet writes it.
+    /// The control group of a node's containers, as the kubelet writes it.
     fn group(&self, node: &Node) -> String {
-        format!("/{}.{}", self.prefix, node.name)
+        format!("/{}.{}/{CONTAINERS}", self.prefix, node.name)
     }
 
     fn nodes_by_name(&self) -> Vec<String> {

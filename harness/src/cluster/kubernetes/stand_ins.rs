@@ -12,10 +12,14 @@ use crate::provider::{
 /// The service in which a MicroK8s node runs kubelet and kube-proxy.
 const KUBELITE: &str = "snap.microk8s.daemon-kubelite";
 
-/// kube-proxy says that it has started before it has written its rules, half a minute at most.
+/// Says on a node that its kubelet was started again.
+const KUBELET_RESTARTED: &str = "/run/kubernetes/kubelet-restarted";
+
+/// kube-proxy says that it has started before it has written its rules, half a minute at most. The jumps to them come first,
+/// one by one; the rules come together.
 const PROXY_HAS_WRITTEN: &str = "\
 for look in $(seq 300); do
-    if iptables-save -t nat | grep -q -e '-j KUBE-SERVICES'; then break; fi
+    if iptables-save -t nat | grep -q -e '^-A KUBE-SERVICES '; then break; fi
     sleep 0.1
 done
 ";
@@ -24,12 +28,17 @@ done
 pub async fn install(machine: &NetnsMachine, components: &[Component]) -> Result<(), KubernetesError> {
     let restarts: String =
         components.iter().map(|component| restart(component, &machine.log(component.name))).collect();
-    let start = restarts + PROXY_HAS_WRITTEN;
+    let start = restarts + PROXY_HAS_WRITTEN + &format!("touch {KUBELET_RESTARTED}\n");
     write(machine, &format!("{UNITS}/{KUBELITE}/start"), &start).await?;
     write(machine, &format!("{UNITS}/{KUBELITE}/started"), "").await?;
     let link = Command::shell(&format!("mkdir -p {OWN_BIN} && ln -sf {BIN}/lab {OWN_BIN}/{}", super::kubectl::NAME));
     machine.run(&link).await?.success(machine.name(), &link)?;
     Ok(())
+}
+
+/// Whether the node's kubelet was started again since the last time somebody asked.
+pub async fn kubelet_restarted(machine: &NetnsMachine) -> Result<bool, KubernetesError> {
+    Ok(machine.run(&Command::new(["rm", KUBELET_RESTARTED])).await?.ok())
 }
 
 /// Starts kube-proxy of a node again: whatever its version, all its rules are then written.

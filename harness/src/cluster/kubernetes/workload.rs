@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, net::IpAddr, time::Duration};
 
+use jiff::Timestamp;
 use lab_agent::protocol::{Endpoint, Probe, ProbeKind};
 use tokio::time::{Instant, sleep};
 
@@ -10,7 +11,7 @@ use super::{
     error::KubernetesError,
     images::{DNSMASQ, NGINX},
     node::AGENT_SOCKET,
-    observed, rules, worker,
+    observed, rules, stand_ins, worker,
 };
 use crate::{
     catalog::scenario::Manifest,
@@ -39,9 +40,6 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(60);
 
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Where the agent in the backend pod's network listens, on the pod's node.
-const BACKEND_SOCKET: &str = "/run/agent-backend.sock";
-
 impl Kubernetes {
     pub(super) async fn deploy_all(&mut self) -> Result<(), KubernetesError> {
         let manifests = self.scenario.manifests.clone();
@@ -51,6 +49,7 @@ impl Kubernetes {
         let dns = self.dns();
         self.apply(&[dns]).await?;
         self.roll_out().await?;
+        self.locate().await?;
         self.observe().await?;
         let own = [self.ingress(), self.probers()];
         self.apply(&own).await?;
@@ -60,7 +59,14 @@ impl Kubernetes {
 
     /// After what a condition or remedy has done: waits for rollouts, and reads back what they changed.
     pub(super) async fn look_again(&mut self) -> Result<(), KubernetesError> {
-        // What was restarted may be a kubelet.
+        let mut restarted = Vec::new();
+        for (node, machine) in self.machines() {
+            if stand_ins::kubelet_restarted(machine).await? {
+                restarted.push(node.name.clone());
+            }
+        }
+        // Until it speaks, the API server says what the one before it said.
+        self.api()?.heard_from(&restarted, Timestamp::now(), LIMIT).await?;
         self.api()?.nodes_ready(&self.nodes_by_name(), LIMIT).await?;
         self.roll_out().await?;
         let before = self.endpoints();
@@ -143,15 +149,21 @@ impl Kubernetes {
 
     /// Writes the rules that follow from what runs, and finds everything that a probe needs.
     async fn aim(&mut self) -> Result<(), KubernetesError> {
+        self.locate().await?;
         self.observe().await?;
-        let names = self.nodes_by_name();
-        let (backend, applied) = (&self.scenario.backend, &self.applied);
-        let sought = Sought { backend, nodes: &names, applied, api_port: API_PORT };
-        self.workload.addresses = self.api()?.addresses(&sought, ANSWER_LIMIT).await?;
         self.agents().await?;
         rules::wait_for_proxy(&self.state, &self.hosts.nodes).await?;
         rules::write_calico(&self.state, &self.hosts.nodes).await?;
         self.ingress_answers().await
+    }
+
+    /// Reads where everything is, once services lead to their pods.
+    async fn locate(&mut self) -> Result<(), KubernetesError> {
+        let names = self.nodes_by_name();
+        let (backend, applied) = (&self.scenario.backend, &self.applied);
+        let sought = Sought { backend, nodes: &names, applied, api_port: API_PORT };
+        self.workload.addresses = self.api()?.addresses(&sought, ANSWER_LIMIT).await?;
+        Ok(())
     }
 
     async fn agents(&mut self) -> Result<(), KubernetesError> {
@@ -183,11 +195,16 @@ impl Kubernetes {
     async fn backend_agent(&mut self, machine: &NetnsMachine) -> Result<(), KubernetesError> {
         let Some(pod) = self.workload.addresses.pods.first().cloned() else { return Ok(()) };
         let container = self.api()?.running_container(&self.scenario.backend.namespace, &pod).await?;
-        let socket = BACKEND_SOCKET.into();
-        let command = agent_in_container(machine, &worker::CTR, &container, "lab-agent", socket).await?;
+        // Beside a container of before, which has gone, one may still listen.
+        let socket = container.socket("/run", Vantage::Backend);
+        if self.workload.agents.get(&Vantage::Backend).is_some_and(|known| known.socket == *socket) {
+            return Ok(());
+        }
+        let command =
+            agent_in_container(machine, &worker::CTR, &container, "lab-agent", socket.as_str().into()).await?;
         let argv: Vec<&str> = command.argv.iter().map(String::as_str).collect();
         machine.daemon(&argv, &[], "agent-backend").await?;
-        self.add_agent(Vantage::Backend, machine, BACKEND_SOCKET, pod.ip);
+        self.add_agent(Vantage::Backend, machine, &socket, pod.ip);
         Ok(())
     }
 

@@ -24,6 +24,7 @@ use crate::{
         kube::{Applied, KubeApi},
         workload::{Addresses, Workload},
     },
+    model::Vantage,
     provider::{Command, Machine, Running},
 };
 
@@ -37,6 +38,9 @@ exit 1"#;
 /// kube-proxy looks every 30 seconds.
 const RESYNC: Duration = Duration::from_secs(60);
 
+/// A program that runs beside the cluster, and the vantage of an agent of a pod.
+pub(super) type Kept = (Option<Vantage>, Box<dyn Running>);
+
 /// A cluster of MicroK8s. What it added to its machines stays until [`MicroK8s::remove`].
 pub struct MicroK8s {
     pub(super) members: Vec<Member>,
@@ -49,7 +53,7 @@ pub struct MicroK8s {
     pub(super) applied: Applied,
     pub(super) workload: Workload,
     /// Agents and the relay, as long as the cluster lives.
-    pub(super) running: Mutex<Vec<Box<dyn Running>>>,
+    pub(super) running: Mutex<Vec<Kept>>,
     /// MicroK8s as it was found or installed, machine by machine.
     pub(super) installed: Vec<InstalledSnap>,
     machines: Vec<Arc<dyn Machine>>,
@@ -107,7 +111,7 @@ impl MicroK8s {
     pub async fn disconnect(&mut self) -> Result<(), ClusterError> {
         self.workload.agents.clear();
         self.api = None;
-        for running in self.running.lock().await.drain(..) {
+        for (_, running) in self.running.lock().await.drain(..) {
             running.stop().await.map_err(ClusterError::new)?;
         }
         Ok(())
@@ -122,7 +126,7 @@ impl MicroK8s {
         {
             failed.push(error.into());
         }
-        for running in self.running.lock().await.drain(..) {
+        for (_, running) in self.running.lock().await.drain(..) {
             if let Err(error) = running.stop().await {
                 failed.push(error.into());
             }

@@ -78,6 +78,8 @@ impl MicroK8s {
 
     /// After what a condition or remedy has done: waits for rollouts, and reads back what they changed.
     pub(super) async fn look_again(&mut self) -> Result<(), MicroK8sError> {
+        // What was restarted may be the API server: systemd says that it is started long before it answers.
+        self.api()?.ready_again(self.options.limits.ready).await?;
         self.api()?.rolled_out(&self.applied, self.options.limits.ready).await?;
         let ingress = self.ingress_up().await?;
         let before = self.workload.addresses.clone();
@@ -209,19 +211,19 @@ impl MicroK8s {
         let variables = variables.map(|(name, value)| format!("{name}={value}"));
         let serve = [AGENT, "serve", "--socket", &node_socket()].map(str::to_owned);
         let argv = std::iter::once("env".to_owned()).chain(variables).chain(serve);
-        self.keep(index, &Command::new(argv)).await
+        self.keep(index, None, &Command::new(argv)).await
     }
 
     /// An agent in the network of a pod.
     async fn agent_beside(&mut self, vantage: Vantage, namespace: &str, pod: &PodAddress) -> Result<(), MicroK8sError> {
-        let socket = format!("/run/pathlab/{}-{}.sock", vantage.as_str(), pod.name);
+        let container = self.api()?.running_container(namespace, pod).await?;
+        let socket = container.socket("/run/pathlab", vantage);
         if self.workload.agents.get(&vantage).is_some_and(|known| known.socket == *socket) {
             return Ok(());
         }
-        let container = self.api()?.running_container(namespace, pod).await?;
         let machine = &*self.members[pod.node].machine;
         let command = agent_in_container(machine, &CTR, &container, AGENT, socket.as_str().into()).await?;
-        self.keep(pod.node, &command).await?;
+        self.keep(pod.node, Some(vantage), &command).await?;
         self.add_agent(vantage, pod.node, &socket, pod.ip);
         Ok(())
     }
@@ -231,7 +233,7 @@ impl MicroK8s {
         self.workload.agents.insert(vantage, AgentSocket { machine, socket: socket.into(), address });
     }
 
-    /// The pods of a namespace that have an address, each on one of this cluster's nodes.
+    /// The pods of a namespace that stay and have an address, each on one of this cluster's nodes.
     async fn pod_ips(&self, namespace: &str) -> Result<Vec<PodAddress>, MicroK8sError> {
         let names = self.names();
         let pods: Api<Pod> = Api::namespaced(self.api()?.client().clone(), namespace);
@@ -248,7 +250,8 @@ impl MicroK8s {
                 host_ports: Vec::new(),
             })
         };
-        Ok(list.items.into_iter().filter_map(address).collect())
+        let stays = |pod: &Pod| pod.metadata.deletion_timestamp.is_none();
+        Ok(list.items.into_iter().filter(stays).filter_map(address).collect())
     }
 }
 

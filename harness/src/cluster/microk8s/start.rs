@@ -29,6 +29,7 @@ use crate::{
         image::Image,
         kube::{KubeAccess, KubeApi, MachineDial, RELAY_READY, relay},
     },
+    model::Vantage,
     provider::Command,
 };
 
@@ -100,7 +101,7 @@ impl MicroK8s {
     async fn connect_api(&self) -> Result<KubeApi, MicroK8sError> {
         let machine = &self.members[0].machine;
         let argv = relay(AGENT, API_SOCKET.into(), (Ipv4Addr::LOCALHOST, API_PORT).into());
-        self.keep(0, &Command::new(argv)).await?;
+        self.keep(0, None, &Command::new(argv)).await?;
         let config = kubeconfig(self.node(0)).await?;
         let dial = Arc::new(MachineDial { machine: Arc::clone(machine), socket: API_SOCKET.into() });
         let access = KubeAccess::from_kubeconfig(config.expose(), dial).await?;
@@ -108,11 +109,25 @@ impl MicroK8s {
         Ok(KubeApi::connect(access, ready).await?.answering_within(answer))
     }
 
-    /// Starts an agent of a machine, for as long as the cluster lives, and waits until it listens.
-    pub(super) async fn keep(&self, index: usize, command: &Command) -> Result<(), MicroK8sError> {
+    /// Starts an agent of a machine, for as long as the cluster lives or until another one of its vantage takes its place, and
+    /// waits until it listens.
+    pub(super) async fn keep(
+        &self,
+        index: usize,
+        vantage: Option<Vantage>,
+        command: &Command,
+    ) -> Result<(), MicroK8sError> {
+        if let Some(vantage) = vantage {
+            let replaced: Vec<_> =
+                self.running.lock().await.extract_if(.., |(known, _)| *known == Some(vantage)).collect();
+            for (_, before) in replaced {
+                // Its pod has gone, perhaps with all that ran in it. What it would hold is one of few sessions.
+                drop(before.stop().await);
+            }
+        }
         let mut running = self.members[index].machine.start(command).await?;
         running.wait_for(RELAY_READY, self.options.limits.question).await?;
-        self.running.lock().await.push(running);
+        self.running.lock().await.push((vantage, running));
         Ok(())
     }
 }

@@ -22,8 +22,8 @@ pub const INSIDE: &str = "/run/pathlab/cgroup";
 /// Start of the names of parent groups.
 const PREFIX: &str = "pathlab";
 
-/// How long processes that were killed may take to be gone.
-const LIMIT: Duration = Duration::from_secs(10);
+/// How long processes that were killed may take to be gone: dozens of a cluster, on a busy machine.
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// A mounted hierarchy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -159,7 +159,12 @@ impl Group {
         if !self.unified {
             return Ok(self.clone());
         }
-        Self::make(self.folders.iter().cloned(), "host")
+        self.below("host")
+    }
+
+    /// A group in it.
+    pub fn below(&self, name: &str) -> io::Result<Self> {
+        Self::make(self.folders.iter().cloned(), name)
     }
 
     /// Lets groups below this one have its controllers, which version 1 does by itself.

@@ -31,6 +31,7 @@ pub use self::{
     protocol::NewSpace,
     root_mounts::PROGRAMS,
     sandbox::{Sandbox, SandboxError},
+    space::CONTAINERS,
 };
 
 /// A running lab of namespaces.

@@ -21,6 +21,9 @@ use super::{
     protocol::NewSpace,
 };
 
+/// The group for containers in a space's own.
+pub const CONTAINERS: &str = "kubepods";
+
 /// The namespaces of one machine or pod. They live as long as this value or a process in them.
 #[derive(Debug)]
 pub struct Space {
@@ -45,10 +48,12 @@ impl Drop for Space {
     }
 }
 
-/// The control group of a space, named like it, with the groups of its containers below.
+/// The control group of a space, named like it, with the groups of its containers below [`CONTAINERS`]: all of them
+/// together have the share of processor that one program of the space has, however little each asks for.
 fn own_group(name: &str) -> io::Result<(Group, Vec<File>)> {
     let group = Group::make(cgroup::inside()?, name)?;
     group.share_controllers()?;
+    group.below(CONTAINERS)?.share_controllers()?;
     let doors = group.for_processes()?.doors()?;
     Ok((group, doors))
 }
