@@ -129,11 +129,7 @@ impl LibvirtLab {
                 .feed_long(&["restore", memory.as_str(), "--running", "--xml", "/dev/stdin"], xml.as_bytes())
                 .await?;
             machine.ssh.wait_until_up(None, BACK * machine.accelerator.patience()).await?;
-            // The machine's clock stood still with it.
-            let now = jiff::Timestamp::now().as_millisecond();
-            let clock = Command::new(["date", "-u", "-s", &format!("@{}.{:03}", now / 1000, now % 1000)]);
-            machine.run(&clock).await?.success(machine.name(), &clock)?;
-            Ok::<_, ProviderError>(())
+            set_clock(machine).await
         }))
         .await
         .map(drop)
@@ -195,4 +191,24 @@ impl Machines for LibvirtLab {
         let address = names::address_outside(machine.address)?;
         Some(SocketOutside { bridge: self.names.bridge(), address: (address, 24) })
     }
+}
+
+/// Puts a machine's clock right, which stood still with the machine. It is moved by what it is late, not set to a time that is
+/// over when the command gets there.
+async fn set_clock(machine: &LibvirtMachine) -> Result<(), ProviderError> {
+    let now = || jiff::Timestamp::now().as_millisecond();
+    let ask = Command::new(["date", "+%s%3N"]);
+    let before = now();
+    let said = machine.run(&ask).await?.success(machine.name(), &ask)?.text();
+    let here = i64::midpoint(before, now());
+    let there: i64 = said.trim().parse().map_err(|_| ProviderError::Command {
+        command: ask.display(),
+        reason: format!("{}: `{}` is no time", machine.name(), said.trim()),
+    })?;
+    let late = here - there;
+    let sign = if late < 0 { '-' } else { '+' };
+    let (seconds, rest) = (late.unsigned_abs() / 1000, late.unsigned_abs() % 1000);
+    let clock = Command::new(["date", "-u", "-s", &format!("{sign}{seconds}.{rest:03} seconds")]);
+    machine.run(&clock).await?.success(machine.name(), &clock)?;
+    Ok(())
 }

@@ -3,16 +3,23 @@
 //! Everything in it is handled through libvirt: its host may be another machine, and its files are readable by
 //! QEMU's own user wherever the images lie here.
 
+use std::time::Duration;
+
 use askama::Template;
 use camino::{Utf8Path, Utf8PathBuf};
 use sha2::{Digest as _, Sha256};
+use tokio::time::{Instant, sleep};
 
 use super::{
     names::Names,
     options::LibvirtOptions,
-    virsh::{Virsh, is_absent, taken},
+    virsh::{Virsh, is_absent, says, taken},
 };
 use crate::{hex, provider::ProviderError};
+
+/// How long what is still being made in a pool may take, and the time between two looks.
+const REST: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_millis(250);
 
 /// The storage pool of a lab.
 #[derive(Clone, Debug)]
@@ -113,6 +120,20 @@ impl Pool {
         self.virsh.run(&["pool-refresh", &self.name]).await.map(drop)
     }
 
+    /// Waits until nothing is made in it any more, which goes on after whoever asked for it was cut off. Says false when it is
+    /// not started.
+    async fn at_rest(&self) -> Result<bool, ProviderError> {
+        let end = Instant::now() + REST;
+        loop {
+            match self.refresh().await {
+                Ok(()) => return Ok(true),
+                Err(error) if says(&error, "is not active") => return Ok(false),
+                Err(error) if says(&error, "asynchronous jobs") && Instant::now() < end => sleep(PAUSE).await,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
     /// Size of a volume as a machine sees it, in bytes.
     pub(super) async fn capacity(&self, volume: &str) -> Result<u64, ProviderError> {
         let info = self.virsh.run(&["vol-info", "--bytes", "--pool", &self.name, volume]).await?;
@@ -150,7 +171,7 @@ impl Pool {
         }
         // One that was not built cannot be started, and has nothing in it.
         drop(virsh.run(&["pool-start", &self.name]).await);
-        if self.refresh().await.is_ok() {
+        if self.at_rest().await? {
             let volumes = virsh.run(&["vol-list", &self.name]).await?;
             for volume in volumes.lines().filter_map(|line| line.split_whitespace().next()) {
                 self.delete(volume).await?;

@@ -161,10 +161,15 @@ fn not_started(error: io::Error) -> ProviderError {
     ProviderError::file("failed to start virsh")(error)
 }
 
+/// Whether libvirt says these words.
+pub(super) fn says(error: &ProviderError, words: &str) -> bool {
+    matches!(error, ProviderError::Command { reason, .. } if reason.contains(words))
+}
+
 /// Whether libvirt says that there is no such thing.
 pub(super) fn is_absent(error: &ProviderError) -> bool {
     let words = ["not found", "failed to get domain", "failed to get network", "failed to get pool", "no domain with"];
-    matches!(error, ProviderError::Command { reason, .. } if words.iter().any(|word| reason.contains(word)))
+    words.iter().any(|word| says(error, word))
 }
 
 /// Whether libvirt says that somebody else has the name, and how.

@@ -79,7 +79,7 @@ impl Process {
     pub(super) async fn finish(mut self, limit: Duration) -> Result<Output, MachineError> {
         let Some(under_way) = &mut self.under_way else { return Err(self.whose.lost("it has ended")) };
         if timeout(limit.saturating_add(GRACE), under_way.heard.until_end()).await.is_err() {
-            self.whose.kill(&under_way.heard).await;
+            under_way.kill(&self.whose.instance).await;
             self.under_way = None;
             return Err(self.whose.timed_out(limit));
         }
@@ -104,6 +104,13 @@ impl UnderWay {
                 Err(unmarked(whose, &mut child, &said, all.started.is_some()).await)
             }
         }
+    }
+
+    async fn kill(&self, instance: &Instance) {
+        let (false, Some(process)) = (self.heard.has_ended(), self.heard.started()) else { return };
+        let line = kill_as_root(process);
+        // A program that ended by itself cannot be killed, and that is as well.
+        drop(instance.multipass.ended(&exec(&instance.id, &line), &[], KILLING).await);
     }
 }
 
@@ -139,29 +146,19 @@ impl Whose {
     fn timed_out(&self, limit: Duration) -> MachineError {
         MachineError::TimedOut { machine: self.instance.name.clone(), command: self.command.display(), limit }
     }
-
-    async fn kill(&self, heard: &Heard) {
-        if let (false, Some(process)) = (heard.has_ended(), heard.started()) {
-            kill(&self.instance, process).await;
-        }
-    }
 }
 
 /// Whoever does not wait for the end does not want the program to go on.
 impl Drop for Process {
     fn drop(&mut self) {
-        let Some(UnderWay { heard, .. }) = self.under_way.take() else { return };
-        let (false, Some(process)) = (heard.has_ended(), heard.started()) else { return };
+        let Some(mut under_way) = self.under_way.take().filter(|one| !one.heard.has_ended()) else { return };
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         let instance = self.whose.instance.clone();
-        runtime.spawn(async move { kill(&instance, process).await });
+        runtime.spawn(async move {
+            drop(timeout(KILLING, under_way.heard.until_started()).await);
+            under_way.kill(&instance).await;
+        });
     }
-}
-
-async fn kill(instance: &Instance, process: u32) {
-    let line = kill_as_root(process);
-    // A program that ended by itself cannot be killed, and that is as well.
-    drop(instance.multipass.ended(&exec(&instance.id, &line), &[], KILLING).await);
 }
 
 #[async_trait]
@@ -183,7 +180,7 @@ impl Running for Process {
         if let Some(under_way) = &mut self.under_way {
             // Killing what has not started yet is impossible; it does so within a moment.
             under_way.heard.until_started().await;
-            self.whose.kill(&under_way.heard).await;
+            under_way.kill(&self.whose.instance).await;
         }
         self.finish(KILLING).await
     }

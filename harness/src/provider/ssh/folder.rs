@@ -1,8 +1,9 @@
 //! The folder of a connection: its sockets, under a path that is short enough for them.
 
 use std::{
-    fs::{File, TryLockError},
+    fs::{File, Permissions, TryLockError},
     io,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -31,7 +32,8 @@ impl Folder {
 
     fn new_in(base: &Path) -> io::Result<Self> {
         sweep(base)?;
-        let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(base)?;
+        let folder =
+            tempfile::Builder::new().prefix(PREFIX).permissions(Permissions::from_mode(0o700)).tempdir_in(base)?;
         // It appears with its lock held.
         let new = folder.path().join("lock.new");
         let lock = File::create_new(&new)?;

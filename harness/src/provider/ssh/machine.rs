@@ -28,11 +28,13 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// What a transfer of files reaches at least, in bytes per second.
 const SLOWEST_TRANSFER: u64 = 256 << 10;
 
-/// Writes standard input to a new file beside `$1` and puts it in its place, with mode `$2`.
+/// Writes standard input to a new file beside `$1` and puts it in its place, with mode `$2`, if it has the length `$3`: a
+/// connection that is cut is an end of the input like any other.
 const WRITE: &str = r#"umask 077
 mkdir -p -m 755 "$(dirname "$1")"
 trap 'rm -f "$1.$$.new"' EXIT
 cat >"$1.$$.new"
+[ "$(stat -c %s "$1.$$.new")" = "$3" ] || { echo 'not all of it arrived' >&2; exit 1; }
 chmod "$2" "$1.$$.new"
 mv -fT "$1.$$.new" "$1""#;
 
@@ -124,9 +126,10 @@ impl Machine for SshMachine {
 
     async fn write_file(&self, path: &Utf8Path, content: &[u8], mode: u32) -> Result<(), MachineError> {
         let seconds = 60 + content.len() as u64 / SLOWEST_TRANSFER;
-        let command = Command::new(["sh", "-ec", WRITE, "sh", path.as_str(), &format!("{mode:o}")])
-            .stdin(content)
-            .limit(Duration::from_secs(seconds));
+        let command =
+            Command::new(["sh", "-ec", WRITE, "sh", path.as_str(), &format!("{mode:o}"), &content.len().to_string()])
+                .stdin(content)
+                .limit(Duration::from_secs(seconds));
         let output = self.finish(&command, true).await?;
         if output.ok() {
             return Ok(());

@@ -83,7 +83,6 @@ esac
 setsid -- "$@" <&3 2>&4 3<&- 4>&- &
 p=$!
 exec 3<&- >/dev/null
-say started $p
 (
     sleep 0.{rest:03}
     n={seconds}
@@ -93,6 +92,7 @@ say started $p
     exit {OVERDUE}
 ) 4>&- &
 w=$!
+say started $p
 wait $p
 s=$?
 kill $w
