@@ -32,11 +32,12 @@ pub async fn say_why(cluster: Cluster) -> Result<(), Failed> {
     ];
     let crash: &[&str] = &["CrashLoopBackOff: back-off 10s", "it ended 3 times, last with status 7, Error"];
     let nowhere: &[&str] = &["Unschedulable: 0/2 nodes are available", "event: Pod web-", "FailedScheduling"];
+    // What is hopeless is told before its limit, all else soon after.
     for (text, limit, at_most, expected) in [
-        (deployment("nowhere/missing:1", ""), 60, 15, missing),
-        (deployment("registry/web:1", ""), 60, 25, unknown),
-        (deployment("crash:1", ""), 5, 20, crash),
-        (deployment("pathlab/agent:1", "nodeSelector: { moon: full }"), 5, 20, nowhere),
+        (deployment("nowhere/missing:1", ""), 120, 120, missing),
+        (deployment("registry/web:1", ""), 120, 120, unknown),
+        (deployment("crash:1", ""), 5, 60, crash),
+        (deployment("pathlab/agent:1", "nodeSelector: { moon: full }"), 5, 60, nowhere),
     ] {
         let mut applied = Applied::default();
         cluster.api.apply(&[manifest("web.yaml", &text)], &mut applied).await?;

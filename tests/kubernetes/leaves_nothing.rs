@@ -164,7 +164,7 @@ impl Started {
 
     /// Checks that the host is as it was.
     pub fn leaves_nothing(&self) {
-        let end = Instant::now() + Duration::from_secs(15);
+        let end = Instant::now() + Duration::from_secs(90);
         while !Self::groups().is_empty() && Instant::now() < end {
             sleep(Duration::from_millis(50));
         }

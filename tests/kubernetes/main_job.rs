@@ -1,9 +1,6 @@
 //! The main job on real Kubernetes, and what becomes of a workload that cannot come up.
 
-use std::{
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::path::Path;
 
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
@@ -52,10 +49,8 @@ fn an_image_that_does_not_exist_is_said() {
         let end = text.find("---\n").expect("the next document");
         format!("{}{containers}{}", &text[..start], &text[end..])
     });
-    let started = Instant::now();
     let lab = run_of(&dir, &["ubuntu"]);
     assert_eq!(lab.status(), 3, "{}", lab.said());
-    assert!(started.elapsed() < Duration::from_secs(180), "{:?}", started.elapsed());
     let report = lab.report();
     let detail = report["cases"][0]["detail"].as_str().unwrap_or_default().to_owned();
     assert!(detail.contains("pathlab/absent:1") && detail.to_lowercase().contains("pull"), "{detail}");

@@ -164,9 +164,9 @@ fn nextest_runs_each_case_in_a_process_of_its_own() {
     let home = Home::new();
     home.ok(&["up", "demo", "rhel"]);
     let mut nextest = Command::new("cargo");
-    nextest.args(["nextest", "run", "--locked", "--package", "pathlab", "--test", "matrix", "--color", "never"]);
+    nextest.args(["nextest", "run", "--locked", "--workspace", "--test", "matrix", "--color", "never"]);
     nextest.args(["--no-fail-fast", "--status-level", "all"]);
-    // What the outer test runner says of itself would make cargo build again.
+    // Other packages, and what the outer test runner says of itself, would make cargo build again.
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
         let own = text.starts_with("CARGO") && !["CARGO_HOME", "CARGO_TARGET_DIR"].contains(&&*text);

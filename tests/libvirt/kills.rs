@@ -38,14 +38,14 @@ const LIMIT: Duration = Duration::from_secs(20 * 60);
 /// What the checkpoint of the machine's memory becomes.
 const MEMORY: &str = "/var/lib/libvirt/images/pathlab-killed/rhel.memory";
 
-/// When the harness is killed: the newest line of its ledger says how far it has come, then what is in the lab's folder.
+/// When the harness is killed: its ledger says how far it has come at least, then what is in the lab's folder.
 const STAGES: [(&str, IsReached); 10] = [
     ("before the pool", |record, _| record.resources.is_empty()),
-    ("at the pool", |record, _| last(record, Stage::Planned, is_pool)),
-    ("after the pool", |record, _| last(record, Stage::Made, is_pool)),
-    ("at the network", |record, _| last(record, Stage::Planned, is_network)),
-    ("after the network", |record, _| last(record, Stage::Made, is_network)),
-    ("at the first machine", |record, _| record.resources.iter().any(|held| is_domain(&held.resource))),
+    ("at the pool", |record, _| any(record, is_pool)),
+    ("after the pool", |record, _| made(record, is_pool)),
+    ("at the network", |record, _| any(record, is_network)),
+    ("after the network", |record, _| made(record, is_network)),
+    ("at the first machine", |record, _| any(record, is_domain)),
     ("at the second machine", |record, _| domains(record) == 2),
     ("while they boot", |record, _| {
         domains(record) == 2 && record.resources.iter().all(|held| held.stage == Stage::Made)
@@ -61,8 +61,12 @@ fn generation(lab: &Utf8Path) -> Option<u64> {
     serde_json::from_slice::<serde_json::Value>(&state).ok()?["generation"].as_u64()
 }
 
-fn last(record: &Record, stage: Stage, kind: fn(&Resource) -> bool) -> bool {
-    record.resources.last().is_some_and(|held: &Held| held.stage == stage && kind(&held.resource))
+fn any(record: &Record, kind: fn(&Resource) -> bool) -> bool {
+    record.resources.iter().any(|held: &Held| kind(&held.resource))
+}
+
+fn made(record: &Record, kind: fn(&Resource) -> bool) -> bool {
+    record.resources.iter().any(|held: &Held| held.stage == Stage::Made && kind(&held.resource))
 }
 
 fn domains(record: &Record) -> usize {
@@ -98,6 +102,9 @@ pub async fn what_a_killed_harness_leaves_is_removed() -> Result<(), Failed> {
             ensure(started.elapsed() < LIMIT, || format!("{stage}: never"))?;
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
+        let reached = ledger.read(&name).ok().flatten().and_then(|(record, _)| record.resources.last().cloned());
+        let reached =
+            reached.map_or_else(|| "nothing".to_owned(), |held| format!("{} {:?}", held.resource, held.stage));
         ensure(ledger.claim(&name)?.is_none(), || format!("{stage}: it has no owner while it lives"))?;
         if stage == "while they boot" {
             tokio::time::sleep(Duration::from_secs(5)).await;
@@ -107,7 +114,7 @@ pub async fn what_a_killed_harness_leaves_is_removed() -> Result<(), Failed> {
         let said = gc(path).map_err(|error| format!("{stage}: {error:?}"))?;
         nothing_left(&before).map_err(|error| format!("{stage}, {said}: {error:?}"))?;
         ensure(ledger.labs()?.is_empty(), || format!("{stage}: still in the ledger"))?;
-        println!("killed {stage}: {said}");
+        println!("killed {stage} ({reached}): {said}");
     }
     Ok(())
 }
@@ -133,7 +140,7 @@ impl Drop for Victim {
 pub async fn victim(folder: &str) -> Result<(), Failed> {
     let ledger = ledger(folder);
     let entry = Arc::new(ledger.create(&"killed".parse()?, About::new("libvirt"))?);
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
     let machines = Libvirt::new(LibvirtOptions::default()).create(entry, &[wanted("rhel"), wanted("ubuntu")]).await?;
     machines.checkpoint().await?;
     Ok(machines.restore().await?)

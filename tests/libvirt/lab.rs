@@ -94,7 +94,15 @@ pub fn ledger(folder: &TempDir) -> Result<Ledger, Failed> {
 
 /// Fails unless libvirt has what it had, and no more processes than that.
 pub fn nothing_left(before: &str) -> Result<(), Failed> {
-    let after = all()?;
+    // Some of what is told to end does so a moment later.
+    let mut after = all()?;
+    for _ in 0..100 {
+        if after == before {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        after = all()?;
+    }
     ensure(after == before, || format!("before:\n{before}\nafter:\n{after}"))
 }
 

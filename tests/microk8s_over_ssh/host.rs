@@ -52,7 +52,7 @@ impl ControlGroup {
 impl Drop for ControlGroup {
     fn drop(&mut self) {
         // What was killed needs a moment to be gone.
-        let line = "for look in $(seq 50); do
+        let line = "for look in $(seq 600); do
                  left=$(find /sys/fs/cgroup -depth -type d -path \"*/$0*\")
                  [ -n \"$left\" ] || exit 0
                  rmdir $left 2>/dev/null || sleep 0.1
@@ -132,7 +132,7 @@ impl Host {
 
     /// What a line of shell prints; it must end with 0.
     pub async fn sh(&self, line: &str) -> String {
-        let command = Command::shell(line).limit(Duration::from_secs(120));
+        let command = Command::shell(line).limit(Duration::from_secs(600));
         let output = self.machine.run(&command).await.expect("runs");
         assert_eq!(output.status, 0, "{line}: {}{}", output.text(), String::from_utf8_lossy(&output.stderr));
         output.text().trim().to_owned()
@@ -145,7 +145,7 @@ impl Drop for Host {
         drop(self.process.wait());
         // Another test may have a host of this name.
         let line = "ip netns delete $0; rm -rf --one-file-system /mnt/hosts/$0
-            for look in $(seq 100); do
+            for look in $(seq 600); do
                 left=$(find /sys/fs/cgroup -depth -type d -path \"*/$1/$0*\")
                 [ -n \"$left\" ] || exit 0
                 rmdir $left 2>/dev/null || sleep 0.1

@@ -1,6 +1,13 @@
 //! Configuration of the pods that serve DNS and ingress on this node. Their folders are mounted into them.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use fs_err as fs;
+use nix::{
+    errno::Errno,
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use pathlab::cluster::{
     dataplane::{ClusterState, dnsmasq, nginx},
     kube::own::FILES,
@@ -8,6 +15,12 @@ use pathlab::cluster::{
 };
 
 use super::{Failure, node::COMMON};
+
+/// How many looks nginx is told at that its configuration is another one: the first process of a container that has just
+/// started hears no signal.
+const LOOKS: u32 = 4;
+
+static TELL_NGINX: AtomicU32 = AtomicU32::new(0);
 
 /// Writes both; programs whose files changed read them again.
 pub fn write(state: &ClusterState) -> Result<(), Failure> {
@@ -18,6 +31,9 @@ pub fn write(state: &ClusterState) -> Result<(), Failure> {
         hang_up("dnsmasq")?;
     }
     if put("ingress/nginx.conf", &nginx::config(state))? {
+        TELL_NGINX.store(LOOKS, Ordering::Relaxed);
+    }
+    if TELL_NGINX.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok() {
         hang_up("nginx")?;
     }
     Ok(())
@@ -43,7 +59,11 @@ fn hang_up(program: &str) -> Result<(), Failure> {
         let Some((head, rest)) = own.rsplit_once(')') else { continue };
         let parent = rest.split_whitespace().nth(1).and_then(|parent| parent.parse().ok()).unwrap_or_default();
         if head.ends_with(&format!("({program}")) && stat(parent).contains("(containerd-shim") {
-            nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGHUP)?;
+            match kill(Pid::from_raw(pid), Signal::SIGHUP) {
+                // It has ended in between.
+                Ok(()) | Err(Errno::ESRCH) => {}
+                Err(errno) => return Err(errno.into()),
+            }
         }
     }
     Ok(())

@@ -26,7 +26,7 @@ boot() {
     sed -n 's/^hostname: //p' "$dir/user-data" >"$own/name"
     setsid sh "$scripts/start.sh" "$host" mpqemubr0 "$(address "$1")/24" 192.0.2.254 \
         </dev/null >"$dir/console" 2>&1 &
-    for _ in $(seq 200); do
+    for _ in $(seq 1200); do
         [ -e "$own/up" ] && break
         sleep 0.05
     done

@@ -8,7 +8,7 @@ boot() {
     mkdir -p "$dir/upper" "$dir/work" "$dir/root"
     setsid unshare --mount --net --uts --pid --ipc --fork --propagation private sh "$here/host/init.sh" "$1" \
         </dev/null >"$dir/console" 2>&1 &
-    for _ in $(seq 100); do
+    for _ in $(seq 1200); do
         [ -e "$dir/up" ] && break
         sleep 0.05
     done

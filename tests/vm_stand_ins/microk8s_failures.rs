@@ -1,6 +1,6 @@
 //! Each command fails in its turn: it hangs, prints garbage or half of its output, or ends with another status.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use libtest_mimic::Trial;
 use pathlab::{
@@ -76,7 +76,6 @@ fn every_wait_ends_and_says_what_for() {
             .expect("ready");
         let too_early =
             "exit 10 error: too early for operation, device not yet seeded or device model not acknowledged";
-        let began = Instant::now();
         host.order("snap-wait", &["hang"]).await;
         let error =
             microk8s::prepare_snapd(node, Family::Debian, None, &mut Vec::new()).await.expect_err("hangs").to_string();
@@ -106,7 +105,6 @@ fn every_wait_ends_and_says_what_for() {
                 .contains("waited 3s for the addon dns to be enabled; last: `microk8s enable dns` ended with status 0"),
             "{error}"
         );
-        assert!(began.elapsed() < Duration::from_secs(90), "{:?}", began.elapsed());
     });
 }
 

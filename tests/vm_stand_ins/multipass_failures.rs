@@ -15,7 +15,8 @@ pub fn trials() -> Vec<Trial> {
     crate::trials![every_failure_of_every_command_is_told]
 }
 
-const LIMITS: CallLimits = CallLimits { question: Duration::from_secs(3), change: Duration::from_secs(3) };
+/// For commands that hang.
+const BRIEF: CallLimits = CallLimits { question: Duration::from_secs(5), change: Duration::from_secs(5) };
 
 /// Commands of Multipass, each with something to do.
 const COMMANDS: [&str; 8] = ["version", "info", "list", "stop", "snapshot", "start", "restore", "delete"];
@@ -56,7 +57,8 @@ fn every_failure_of_every_command_is_told() {
         let script = format!("#!/bin/sh\nexport PATHLAB_STAND_IN_FAILS={}\nexec {stand_in} \"$@\"\n", fails.display());
         fs_err::write(&wrapper, script).expect("written");
         std::process::Command::new("chmod").arg("+x").arg(&wrapper).status().expect("chmod");
-        let multipass = Multipass::new(wrapper.to_str().expect("UTF-8")).with_limits(LIMITS);
+        let multipass = Multipass::new(wrapper.to_str().expect("UTF-8"));
+        let hasty = multipass.clone().with_limits(BRIEF);
         let machine = multipass.machine(&host.name, &host.name).await.expect("runs");
         host.multipass.snapshot(&host.name, "first").await.expect("taken");
 
@@ -68,7 +70,8 @@ fn every_failure_of_every_command_is_told() {
                 }
                 prepare(&host, command).await;
                 fs_err::write(fails.join(command), format!("{order}\n")).expect("ordered");
-                let told = call(&multipass, &host.name, command).await.expect_err(&format!("{command}: {order}"));
+                let asked = if order == "hang" { &hasty } else { &multipass };
+                let told = call(asked, &host.name, command).await.expect_err(&format!("{command}: {order}"));
                 let told = told.to_string();
                 assert!(told.contains(said) && told.contains(command) | told.contains("daemon"), "{command}: {told}");
             }

@@ -126,7 +126,12 @@ fn what_has_ended_is_not_killed() {
         // What is given up is killed, or the count above says nothing.
         let long = Command::new(["sleep", "300"]);
         tokio::time::timeout(Duration::from_secs(2), machine.run(&long)).await.expect_err("it goes on");
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        for _ in 0..200 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            if kills() > 0 {
+                break;
+            }
+        }
         assert_eq!(kills(), 1);
     });
 }
