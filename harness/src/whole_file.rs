@@ -20,8 +20,8 @@ use tempfile::TempPath;
 const MODE: u32 = 0o666;
 
 /// Writes a file: without a name beside it, to the disk, then under its name. Whatever ends the program meanwhile leaves
-/// nothing, but on file systems that have no files without a name, and in the instant (tens of microseconds) in which the whole
-/// file has a name of its own: no system call gives it the name of another one.
+/// nothing, but on file systems that have no files without a name, and in the instant (tens of microseconds) in which the
+/// whole file has a name of its own: no system call gives it the name of another one.
 ///
 /// # Errors
 /// The system's; what was there before still is.

@@ -166,7 +166,6 @@ upstream: [example/shop#8]
 nodes: [debian, rocky]
 manifests: [shop.yaml]
 backend: { service: front, namespace: shop }
-timeout: 1s
 paths:
   - { from: pod, to: service, protocol: [http, udp], payload: [small, large] }
   - { from: [remote-pod, remote-node], to: service, protocol: tcp }

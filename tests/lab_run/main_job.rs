@@ -129,7 +129,6 @@ distros: [debian, rocky]
 nodes: 1
 manifests: [web.yaml]
 backend: { service: front, namespace: shop }
-timeout: 1s
 paths:
   - { from: [pod], to: [pod-ip, service, service-dns] }
   - { from: [outside], to: [host-port] }

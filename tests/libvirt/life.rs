@@ -123,6 +123,11 @@ async fn apply_policies(rhel: &Arc<dyn WholeMachine>, ubuntu: &Arc<dyn WholeMach
     )?;
     ensure(applied == (vec![], vec![]), || format!("not covered: {applied:?}"))?;
     let commands = std::fs::read_to_string(path)?;
+    for line in commands.lines() {
+        let line: serde_json::Value = serde_json::from_str(line)?;
+        let command = line["command"].as_str().unwrap_or_default().lines().next().unwrap_or_default();
+        println!("policy of {}: {} ms: {command}", line["machine"], line["milliseconds"]);
+    }
     // Files, kernel settings, SELinux, and whether firewalld has written its rules.
     for (name, most) in [("rhel", 4), ("ubuntu", 3)] {
         let on_it = commands.lines().filter(|line| line.contains(&format!("\"machine\":\"{name}\""))).count();

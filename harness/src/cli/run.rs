@@ -299,9 +299,10 @@ pub(super) fn in_lab(
 /// Runs a plan in a lab by this recipe.
 fn in_lab_of(plan: &Plan, recipe: &Recipe, options: &RunOptions) -> Result<Finished, Failure> {
     block_on(async {
-        // Whoever interrupts the start wants the run to end, and its report.
-        let interrupted = run::interrupt();
-        run::run(plan, Maker::start(recipe, Owner::Run).await?, options, interrupted).await
+        // Whoever interrupts the start wants the run to end, with its report; whoever does so twice does not wait for that.
+        let interrupted = tokio::spawn(run::interrupt());
+        let maker = Maker::start(recipe, Owner::Run).await?;
+        run::run(plan, maker, options, async { drop(interrupted.await) }).await
     })
 }
 

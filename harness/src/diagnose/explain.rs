@@ -88,13 +88,17 @@ pub async fn explain(
     while let Some(batch) = waiting.pop_front() {
         let (mut unknown, mut passed) = (Vec::new(), Vec::new());
         let traced = trace(machines, cases, &batch.cases, reprobe).await?;
+        let together = batch.cases.len() > 1 || traced.machines.iter().any(|machine| machine.gap.is_some());
+        // An answer, whatever it is, says more than another one would.
+        let silence = [Outcome::Timeout, Outcome::Stalled];
+        let is_silent = |place: usize| traced.results.get(place).is_none_or(|result| silence.contains(&result.outcome));
         for (place, (case, explanation)) in batch.cases.iter().zip(traced.explanations(cases, &batch.cases)).enumerate()
         {
             tries[*case] += 1;
             let more = tries[*case] < most_tries(&cases[*case]);
             if more && traced.results.get(place).is_some_and(|again| again.outcome == Outcome::Ok) {
                 passed.push(*case);
-            } else if explanation.cause.kind == CauseKind::Unknown {
+            } else if explanation.cause.kind == CauseKind::Unknown && (together || is_silent(place)) {
                 unknown.push(*case);
             }
             found[*case] = Some(explanation);

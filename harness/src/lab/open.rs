@@ -31,8 +31,8 @@ use crate::{
 /// connection of one that has ended is closed at once.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// How long a keeper may take to end its lab.
-const DOWN_LIMIT: Duration = Duration::from_secs(60);
+/// How long a keeper may take to end its lab: whatever of it takes longest, and more.
+const DOWN_LIMIT: Duration = Duration::from_secs(150);
 
 /// A lab that is up.
 pub struct Lab {

@@ -56,8 +56,8 @@ struct Seen {
 }
 
 impl KubeApi {
-    /// The addresses of a deployed scenario. Waits until every ready pod that the backend service, or the DNS service, selects
-    /// is one of its endpoints.
+    /// The addresses of a deployed scenario. Waits until every ready pod that the backend service, or the DNS service,
+    /// selects is one of its endpoints.
     pub async fn addresses(&self, sought: &Sought<'_>, limit: Duration) -> Result<Addresses, KubeError> {
         let end = Instant::now() + limit;
         loop {

@@ -69,6 +69,7 @@ impl Kubernetes {
         self.api()?.heard_from(&restarted, Timestamp::now(), LIMIT).await?;
         self.api()?.nodes_ready(&self.nodes_by_name(), LIMIT).await?;
         self.roll_out().await?;
+        self.locate().await?;
         let before = self.endpoints();
         self.observe().await?;
         if self.endpoints() == before {

@@ -216,9 +216,14 @@ impl MicroK8s {
 
     /// An agent in the network of a pod.
     async fn agent_beside(&mut self, vantage: Vantage, namespace: &str, pod: &PodAddress) -> Result<(), MicroK8sError> {
-        let container = self.api()?.running_container(namespace, pod).await?;
+        let known = self.workload.agents.get(&vantage);
+        let container = match self.api()?.running_container(namespace, pod).await {
+            // One that starts again does so in the same network.
+            Err(KubeError::Missing(_)) if known.is_some_and(|known| known.address == pod.ip) => return Ok(()),
+            container => container?,
+        };
         let socket = container.socket("/run/pathlab", vantage);
-        if self.workload.agents.get(&vantage).is_some_and(|known| known.socket == *socket) {
+        if known.is_some_and(|known| known.socket == *socket) {
             return Ok(());
         }
         let machine = &*self.members[pod.node].machine;

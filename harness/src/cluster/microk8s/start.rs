@@ -109,8 +109,8 @@ impl MicroK8s {
         Ok(KubeApi::connect(access, ready).await?.answering_within(answer))
     }
 
-    /// Starts an agent of a machine, for as long as the cluster lives or until another one of its vantage takes its place, and
-    /// waits until it listens.
+    /// Starts an agent of a machine, for as long as the cluster lives or until another one of its vantage takes its place,
+    /// and waits until it listens.
     pub(super) async fn keep(
         &self,
         index: usize,

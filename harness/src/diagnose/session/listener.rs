@@ -24,8 +24,9 @@ done
 cat /proc/net/netlink"#;
 
 /// Waits until the socket with the inode `$1` holds nothing unread and its nft, which writes to `$2`, has come to rest;
-/// shows all sockets, and says [`UNFINISHED`] where that did not come. What nft has read is not written yet: at the first message it asks for the whole ruleset, and while it
-/// runs, waits for a processor (`R`) or for the kernel (`D`), it is not at rest.
+/// shows all sockets, and says [`UNFINISHED`] where that did not come. What nft has read is not written yet: at the first
+/// message it asks for the whole ruleset, and while it runs, waits for a processor (`R`) or for the kernel (`D`), it is not
+/// at rest.
 const DRAINED: &str = r#"state() {
   row=$(grep -E " $1 *\$" /proc/net/netlink) || return 1
   set -- $row "$2"

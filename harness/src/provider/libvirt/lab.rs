@@ -193,8 +193,8 @@ impl Machines for LibvirtLab {
     }
 }
 
-/// Puts a machine's clock right, which stood still with the machine. It is moved by what it is late, not set to a time that is
-/// over when the command gets there.
+/// Puts a machine's clock right, which stood still with the machine. It is moved by what it is late, not set to a time that
+/// is over when the command gets there.
 async fn set_clock(machine: &LibvirtMachine) -> Result<(), ProviderError> {
     let now = || jiff::Timestamp::now().as_millisecond();
     let ask = Command::new(["date", "+%s%3N"]);

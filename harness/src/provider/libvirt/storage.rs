@@ -120,16 +120,13 @@ impl Pool {
         self.virsh.run(&["pool-refresh", &self.name]).await.map(drop)
     }
 
-    /// Waits until nothing is made in it any more, which goes on after whoever asked for it was cut off. Says false when it is
-    /// not started.
-    async fn at_rest(&self) -> Result<bool, ProviderError> {
+    /// Waits until nothing is made in it any more, which goes on after whoever asked for it was cut off.
+    async fn at_rest(&self) -> Result<(), ProviderError> {
         let end = Instant::now() + REST;
         loop {
             match self.refresh().await {
-                Ok(()) => return Ok(true),
-                Err(error) if says(&error, "is not active") => return Ok(false),
                 Err(error) if says(&error, "asynchronous jobs") && Instant::now() < end => sleep(PAUSE).await,
-                Err(error) => return Err(error),
+                refreshed => return refreshed,
             }
         }
     }
@@ -169,9 +166,14 @@ impl Pool {
             Err(error) if is_absent(&error) => return Ok(true),
             Err(error) => return Err(error),
         }
-        // One that was not built cannot be started, and has nothing in it.
-        drop(virsh.run(&["pool-start", &self.name]).await);
-        if self.at_rest().await? {
+        let is_there = match virsh.run(&["pool-start", &self.name]).await {
+            Err(error) if says(&error, "already active") => true,
+            // It was not built, and has nothing in it.
+            Err(error) if says(&error, "No such file or directory") => false,
+            started => started.map(|_| true)?,
+        };
+        if is_there {
+            self.at_rest().await?;
             let volumes = virsh.run(&["vol-list", &self.name]).await?;
             for volume in volumes.lines().filter_map(|line| line.split_whitespace().next()) {
                 self.delete(volume).await?;

@@ -185,7 +185,8 @@ fn copy_entries(entries: fs::ReadDir, to: &Path, top: bool) -> io::Result<()> {
         }
         let (source, target) = (entry.path(), to.join(&name));
         let kind = entry.file_type()?;
-        // What this user may not read is left out, and what a package manager has just taken away: a lab must not depend on it.
+        // What this user may not read is left out, and what a package manager has just taken away: a lab must not depend on
+        // it.
         if kind.is_symlink() {
             if let Ok(leads_to) = fs::read_link(&source) {
                 std::os::unix::fs::symlink(leads_to, &target)?;

@@ -48,8 +48,9 @@ impl Drop for Space {
     }
 }
 
-/// The control group of a space, named like it, with the groups of its containers below [`CONTAINERS`]: all of them
-/// together have the share of processor that one program of the space has, however little each asks for.
+/// The control group of a space, named like it, with the groups of its containers below [`CONTAINERS`]. However little each
+/// asks for, all of them together have the share of the processor that one program of the space has (version 1), or that all
+/// programs have (version 2).
 fn own_group(name: &str) -> io::Result<(Group, Vec<File>)> {
     let group = Group::make(cgroup::inside()?, name)?;
     group.share_controllers()?;
