@@ -65,8 +65,10 @@ mount --bind "$dir/sbin" "$root/usr/local/sbin"
 for program in systemctl journalctl; do cp "$here/$program" "$root/usr/local/sbin/$program"; done
 cp "$here/bus.conf" "$root/run/dbus/bus.conf"
 
-# Nor is what root's shell does here at its start any of that machine's.
-mount -t tmpfs -o mode=700 none "$root/root"
+# Nor is what root's shell does at its start, which sshd has it read.
+for file in .bashrc .profile .bash_profile; do
+    [ ! -e "$root/root/$file" ] || mount --bind /dev/null "$root/root/$file"
+done
 mount --make-rshared "$root"
 # It is up for who enters it once this process has the root that it keeps.
 exec 9<"$dir"
