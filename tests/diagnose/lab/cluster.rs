@@ -259,7 +259,8 @@ impl Cluster {
             backends: attempt.backend.map(|backend| endpoint(backend, port)).into_iter().collect(),
             upstream: attempt.upstream.map(|upstream| vec![endpoint(upstream, PORT)]),
             dns: None,
-            service_path_ok: self.has_service.load(Ordering::Relaxed) && self.outcome(&service).await == Outcome::Ok,
+            service_path_ok: self.has_service.load(Ordering::Relaxed)
+                && self.probe(&service).run(0, 2.0).await.0 == Outcome::Ok,
             small_path_ok: None,
         }
     }

@@ -30,9 +30,9 @@ until [ -s certs/apiserver.crt ]; do sleep 0.1; done
 mv client.config.new client.config
 sed "s|certificate-authority-data:.*|certificate-authority: $dir/certs/apiserver.crt|; s|https://127.0.0.1|https://localhost|" \
     client.config >kubeconfig
-# Nobody sends heartbeats for nodes here.
+# Nobody sends heartbeats for nodes here. Its folder for plugins is made again when it is gone, and DIR is taken away.
 "$bin/kube-controller-manager" --kubeconfig=kubeconfig --leader-elect=false --node-monitor-grace-period=1h \
-    --service-account-private-key-file=account.key --flex-volume-plugin-dir="$PWD/volume-plugins" \
+    --service-account-private-key-file=account.key --flex-volume-plugin-dir=/run/volume-plugins \
     >controller-manager.log 2>&1 &
 "$bin/kube-scheduler" --kubeconfig=kubeconfig --leader-elect=false >scheduler.log 2>&1 &
 wait
