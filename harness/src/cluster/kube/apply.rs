@@ -78,7 +78,7 @@ impl KubeApi {
     }
 
     async fn try_apply(&self, object: &Object) -> Result<AppliedObject, Refused> {
-        let kind = self.kinds.find(&object.api_version, &object.kind).await?.ok_or(Refused::NoKind)?;
+        let kind = self.kind(&object.api_version, &object.kind).await?.ok_or(Refused::NoKind)?;
         let namespace = kind.namespaced.then(|| object.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE));
         let api = self.dynamic(&kind, namespace);
         let before = match api.get(&object.name).await {

@@ -32,13 +32,13 @@ impl KubeApi {
     /// The ready endpoints of a service, in no order that means anything.
     pub(super) async fn endpoints(&self, namespace: &str, service: &str) -> Result<Vec<Endpoint>, KubeError> {
         let what = format!("read the endpoints of service {namespace}/{service}");
-        if let Some(kind) = self.kinds.first(&SLICE_VERSIONS, "EndpointSlice").await? {
+        if let Some(kind) = self.first_kind(&SLICE_VERSIONS, "EndpointSlice").await? {
             let own = ListParams::default().labels(&format!("kubernetes.io/service-name={service}"));
             let slices = self.dynamic(&kind, Some(namespace));
             let slices = self.patiently(what, || slices.list(&own)).await?;
             return Ok(slices.items.iter().flat_map(|slice| of_slice(&slice.data)).collect());
         }
-        let Some(kind) = self.kinds.find("v1", "Endpoints").await? else {
+        let Some(kind) = self.kind("v1", "Endpoints").await? else {
             return Err(KubeError::Missing(self.kinds.absent("v1", "Endpoints").await));
         };
         let all = self.dynamic(&kind, Some(namespace));

@@ -92,12 +92,6 @@ impl KubeError {
     pub const fn is_transport(&self) -> bool {
         matches!(self, Self::Machine(error) if error.is_transport())
     }
-
-    /// A failed request, as a value for `map_err`.
-    pub(super) fn request(what: impl Into<String>) -> impl FnOnce(kube::Error) -> Self {
-        let what = what.into();
-        move |error| Self::Request { what, reason: said(&error) }
-    }
 }
 
 /// What the server said, else what the transport said, with every cause.

@@ -70,9 +70,9 @@ impl KubeApi {
     /// All pods and services.
     pub async fn inventory(&self) -> Result<Inventory, KubeError> {
         let (pods, services): (Api<Pod>, Api<Service>) = (Api::all(self.client.clone()), Api::all(self.client.clone()));
-        let pods = pods.list(&ListParams::default()).await.map_err(KubeError::request("list all pods"))?.items;
-        let listed = services.list(&ListParams::default()).await;
-        let listed = listed.map_err(KubeError::request("list all services"))?.items;
+        let all = ListParams::default();
+        let pods = self.patiently("list all pods", || pods.list(&all)).await?.items;
+        let listed = self.patiently("list all services", || services.list(&all)).await?.items;
         let mut services = Vec::new();
         for service in &listed {
             services.extend(self.seen_service(service).await?);

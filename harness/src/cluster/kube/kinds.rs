@@ -9,8 +9,8 @@ use kube::{
 };
 
 use super::{
-    api::ServerVersion,
-    error::{KubeError, code},
+    api::{KubeApi, ServerVersion},
+    error::{KubeError, is_absent},
 };
 
 /// A kind of the server.
@@ -18,6 +18,24 @@ use super::{
 pub(super) struct Kind {
     pub(super) resource: ApiResource,
     pub(super) namespaced: bool,
+}
+
+impl KubeApi {
+    /// A kind by its API version (`apps/v1`) and name; none when the server does not serve it.
+    pub(super) async fn kind(&self, api_version: &str, kind: &str) -> Result<Option<Kind>, KubeError> {
+        let what = format!("ask for the kinds of {api_version}");
+        self.patiently(what, || self.kinds.find(api_version, kind)).await
+    }
+
+    /// The first of several API versions in which the server has a kind.
+    pub(super) async fn first_kind(&self, api_versions: &[&str], kind: &str) -> Result<Option<Kind>, KubeError> {
+        for api_version in api_versions {
+            if let Some(found) = self.kind(api_version, kind).await? {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
 }
 
 /// The kinds that were asked for so far.
@@ -32,8 +50,7 @@ impl Kinds {
         Self { client, version, known: Mutex::new(BTreeMap::new()) }
     }
 
-    /// A kind by its API version (`apps/v1`) and name; none when the server does not serve it.
-    pub(super) async fn find(&self, api_version: &str, kind: &str) -> Result<Option<Kind>, KubeError> {
+    async fn find(&self, api_version: &str, kind: &str) -> Result<Option<Kind>, kube::Error> {
         let key = (api_version.to_owned(), kind.to_owned());
         if let Some(known) = self.known.lock().expect("no holder panics").get(&key) {
             return Ok(Some(known.clone()));
@@ -43,21 +60,11 @@ impl Kinds {
         let found = match discovery::pinned_kind(&self.client, &gvk).await {
             Ok((resource, capabilities)) => Kind { resource, namespaced: capabilities.scope == Scope::Namespaced },
             Err(kube::Error::Discovery(_)) => return Ok(None),
-            Err(error) if code(&error) == Some(404) => return Ok(None),
-            Err(error) => return Err(KubeError::request(format!("ask for the kinds of {api_version}"))(error)),
+            Err(error) if is_absent(&error) => return Ok(None),
+            Err(error) => return Err(error),
         };
         self.known.lock().expect("no holder panics").insert(key, found.clone());
         Ok(Some(found))
-    }
-
-    /// The first of several API versions in which the server has a kind.
-    pub(super) async fn first(&self, api_versions: &[&str], kind: &str) -> Result<Option<Kind>, KubeError> {
-        for api_version in api_versions {
-            if let Some(found) = self.find(api_version, kind).await? {
-                return Ok(Some(found));
-            }
-        }
-        Ok(None)
     }
 
     /// Why a kind is not there: what the server has instead.

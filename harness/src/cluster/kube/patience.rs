@@ -17,7 +17,11 @@ pub(super) const ANSWER: Duration = Duration::from_secs(30);
 
 impl KubeApi {
     /// Asks until there is an answer. `what` completes "failed to …".
-    pub(super) async fn patiently<T, F>(&self, what: impl Display, ask: impl Fn() -> F) -> Result<T, KubeError>
+    pub(in crate::cluster) async fn patiently<T, F>(
+        &self,
+        what: impl Display,
+        ask: impl Fn() -> F,
+    ) -> Result<T, KubeError>
     where
         F: Future<Output = Result<T, kube::Error>>,
     {

@@ -2,11 +2,7 @@
 
 use std::fmt;
 
-use super::{
-    api::KubeApi,
-    apply::in_order,
-    error::{KubeError, is_absent},
-};
+use super::{api::KubeApi, apply::in_order, error::KubeError};
 use crate::catalog::scenario::Manifest;
 
 /// Namespace of objects that say none.
@@ -51,12 +47,11 @@ impl KubeApi {
     pub async fn present(&self, manifests: &[Manifest]) -> Result<Vec<ObjectName>, KubeError> {
         let mut found = Vec::new();
         for (object, name) in in_order(manifests)?.iter().zip(names(manifests)?) {
-            let Some(kind) = self.kinds.find(&object.api_version, &object.kind).await? else { continue };
+            let Some(kind) = self.kind(&object.api_version, &object.kind).await? else { continue };
             let namespace = kind.namespaced.then_some(name.namespace.as_str());
-            match self.dynamic(&kind, namespace).get_metadata(&object.name).await {
-                Ok(_) => found.push(name),
-                Err(error) if is_absent(&error) => {}
-                Err(error) => return Err(KubeError::request(format!("look for {name}"))(error)),
+            let all = self.dynamic(&kind, namespace);
+            if self.patiently(format!("look for {name}"), || all.get_metadata_opt(&object.name)).await?.is_some() {
+                found.push(name);
             }
         }
         Ok(found)

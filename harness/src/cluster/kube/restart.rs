@@ -11,14 +11,16 @@ const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
 impl KubeApi {
     /// Has a `Deployment` or `DaemonSet` make its pods anew; does not wait for them.
     pub async fn restart(&self, kind: &str, namespace: &str, name: &str) -> Result<(), KubeError> {
-        let Some(found) = self.kinds.find("apps/v1", kind).await? else {
+        let Some(found) = self.kind("apps/v1", kind).await? else {
             return Err(KubeError::Missing(self.kinds.absent("apps/v1", kind).await));
         };
         let now = jiff::Timestamp::now().to_string();
         let patch = json!({"spec": {"template": {"metadata": {"annotations": {RESTARTED_AT: now}}}}});
         let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
         let api = self.dynamic(&found, Some(namespace));
-        let patched = api.patch(name, &parameters, &Patch::Merge(&patch)).await;
-        patched.map(drop).map_err(KubeError::request(format!("restart {kind} {namespace}/{name}")))
+        // The same time said twice changes nothing.
+        let patch = Patch::Merge(&patch);
+        let what = format!("restart {kind} {namespace}/{name}");
+        self.patiently(what, || api.patch(name, &parameters, &patch)).await.map(drop)
     }
 }

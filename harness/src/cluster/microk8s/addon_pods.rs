@@ -34,11 +34,8 @@ where
         + DeserializeOwned
         + std::fmt::Debug,
 {
-    let all: Api<K> = Api::namespaced(api.client().clone(), namespace);
-    let list = all.list(&ListParams::default()).await.map_err(|error| KubeError::Request {
-        what: format!("list the {plural} of {namespace}"),
-        reason: error.to_string(),
-    })?;
+    let (one, all): (Api<K>, _) = (Api::namespaced(api.client().clone(), namespace), ListParams::default());
+    let list = api.patiently(format!("list the {plural} of {namespace}"), || one.list(&all)).await?;
     let object = |one: K| AppliedObject {
         api_version: <K as Resource>::API_VERSION.to_owned(),
         kind: <K as Resource>::KIND.to_owned(),
