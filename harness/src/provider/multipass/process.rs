@@ -11,7 +11,7 @@ use tokio::{io::AsyncWriteExt as _, process::Child, time::timeout};
 use super::machine::Instance;
 use crate::provider::{
     Command, MachineError, Output, Running,
-    ssh::{Heard, Mark, Waited, kill_as_root, run_as_root, token},
+    ssh::{CUT_OFF, Heard, Mark, Waited, kill_as_root, run_as_root, token},
 };
 
 /// How much longer than the limit is waited for the instance to say that it was over.
@@ -118,7 +118,7 @@ impl UnderWay {
 async fn unmarked(whose: &Whose, child: &mut Child, said: &str, started: bool) -> MachineError {
     let ended = timeout(KILLING, child.wait()).await.ok().and_then(Result::ok);
     let how = match ended.and_then(|status| status.code()) {
-        _ if started => "the session ended before the program did".to_owned(),
+        _ if started => CUT_OFF.to_owned(),
         Some(1) => "multipass did not take its arguments".to_owned(),
         Some(2) => "multipass could not run it".to_owned(),
         Some(3) => "multipass's daemon does not answer".to_owned(),

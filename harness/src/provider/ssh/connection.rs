@@ -16,9 +16,12 @@ use tokio::{
 
 use super::{folder::Folder, reach::Reach};
 
-/// Commands at the same time on one connection: sshd's default for `MaxSessions` is 10; killing needs one, and some
-/// that have ended are still counted.
+/// Commands at the same time on one connection: sshd's default for `MaxSessions` is 10; killing needs some, and one
+/// that has ended may still be counted.
 pub(super) const SESSIONS: usize = 7;
+
+/// Programs that are killed at the same time.
+const KILLS: usize = 2;
 
 /// Time between two looks whether the connection is there.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -29,6 +32,9 @@ pub(super) struct Connection {
     pub session: Arc<Session>,
     /// One permit per command that may run at the same time.
     pub permits: Arc<Semaphore>,
+    /// One permit per program that may be killed at the same time: sshd refuses a session too many, and nobody would
+    /// hear of it.
+    pub kills: Semaphore,
     /// Sockets here, by the socket's path on the machine.
     pub forwards: Mutex<HashMap<Utf8PathBuf, Utf8PathBuf>>,
     master: std::sync::Mutex<Child>,
@@ -68,6 +74,7 @@ impl Connection {
         Ok(Self {
             session: Arc::new(Session::resume(socket.into_boxed_path(), Some(log.into_boxed_path()))),
             permits: Arc::new(Semaphore::new(SESSIONS)),
+            kills: Semaphore::new(KILLS),
             forwards: Mutex::default(),
             master: std::sync::Mutex::new(master),
             reach: reach.clone(),

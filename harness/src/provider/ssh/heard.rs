@@ -10,20 +10,25 @@ use tokio::{
 
 use super::marks::{Mark, Marked};
 
-/// Once the program has ended, how long nothing may come before its last output is taken as complete: what it left
-/// running may hold the streams open.
+/// Once the program has ended and its output is complete, how long nothing may come from what it left running, which
+/// may hold the streams open.
 const SILENCE: Duration = Duration::from_secs(2);
 
 /// How long what a program left running may go on printing before nobody listens any more.
 const AFTERWARDS: Duration = Duration::from_secs(60);
 
+/// Why a program that was heard has no end, when nothing better is known.
+pub(in crate::provider) const CUT_OFF: &str = "the session ended before the program did, or before all its output came";
+
 /// What is heard of a program.
 pub(in crate::provider) struct Heard {
     parts: mpsc::UnboundedReceiver<Part>,
-    stdout: Vec<u8>,
-    marked: Marked,
+    stdout: Marked,
+    stderr: Marked,
     started: Option<u32>,
     end: Option<Mark>,
+    /// Whether all has come that the program wrote to standard output.
+    complete: bool,
 }
 
 enum Part {
@@ -46,13 +51,13 @@ pub(in crate::provider) enum Waited {
 
 /// All that was heard.
 pub(in crate::provider) struct Whole {
-    /// Standard output.
+    /// Standard output, without the mark.
     pub stdout: Vec<u8>,
     /// Standard error, without the marks.
     pub said: Vec<u8>,
     /// The program's process, once it ran.
     pub started: Option<u32>,
-    /// How it ended; none when nobody said so.
+    /// How it ended; none when nobody said so, or when a part of its output is missing.
     pub end: Option<Mark>,
 }
 
@@ -66,7 +71,8 @@ impl Heard {
         let (sender, parts) = mpsc::unbounded_channel();
         tokio::spawn(read(stdout, sender.clone(), Part::Stdout));
         tokio::spawn(read(stderr, sender, Part::Stderr));
-        Self { parts, stdout: Vec::new(), marked: Marked::new(token), started: None, end: None }
+        let [stdout, stderr] = [(); 2].map(|()| Marked::new(token));
+        Self { parts, stdout, stderr, started: None, end: None, complete: false }
     }
 
     /// The program's process, once it runs.
@@ -83,9 +89,9 @@ impl Heard {
     async fn next(&mut self) -> bool {
         match self.parts.recv().await {
             None => return false,
-            Some(Part::Stdout(bytes)) => self.stdout.extend(bytes),
+            Some(Part::Stdout(bytes)) => self.complete |= !self.stdout.push(&bytes).is_empty(),
             Some(Part::Stderr(bytes)) => {
-                for mark in self.marked.push(&bytes) {
+                for mark in self.stderr.push(&bytes) {
                     match mark {
                         Mark::Started(process) => self.started = Some(process),
                         end => self.end = Some(end),
@@ -103,15 +109,20 @@ impl Heard {
 
     /// Listens until the program has ended and its output is complete.
     pub(in crate::provider) async fn until_end(&mut self) {
-        while self.end.is_none() && self.next().await {}
+        self.until_complete().await;
         let end = Instant::now() + AFTERWARDS;
         while Instant::now() < end && timeout(SILENCE, self.next()).await.unwrap_or(false) {}
+    }
+
+    /// Listens until all has come that the program itself wrote.
+    async fn until_complete(&mut self) {
+        while !(self.end.is_some() && self.complete) && self.next().await {}
     }
 
     /// Listens until standard output holds `text`.
     pub(in crate::provider) async fn wait_for(&mut self, text: &str, limit: Duration) -> Waited {
         let end = Instant::now() + limit;
-        while !String::from_utf8_lossy(&self.stdout).contains(text) {
+        while !String::from_utf8_lossy(self.stdout.said()).contains(text) {
             match timeout_at(end, self.next()).await {
                 Ok(true) => {}
                 Ok(false) => return if self.end.is_some() { Waited::Ended } else { Waited::Cut },
@@ -123,12 +134,13 @@ impl Heard {
 
     /// What the program said on standard error so far.
     pub(in crate::provider) fn said(&self) -> String {
-        String::from_utf8_lossy(self.marked.said()).trim().to_owned()
+        String::from_utf8_lossy(self.stderr.said()).trim().to_owned()
     }
 
     /// All of it; nobody listens any more.
     pub(in crate::provider) fn into_whole(self) -> Whole {
-        Whole { stdout: self.stdout, said: self.marked.into_said(), started: self.started, end: self.end }
+        let end = self.end.filter(|end| self.complete || !matches!(end, Mark::Ended(_)));
+        Whole { stdout: self.stdout.into_said(), said: self.stderr.into_said(), started: self.started, end }
     }
 }
 
@@ -145,12 +157,14 @@ async fn read(mut stream: impl AsyncRead + Unpin, parts: mpsc::UnboundedSender<P
 mod tests {
     use std::time::Duration;
 
+    use tokio::{io::AsyncWriteExt as _, time::timeout};
+
     use super::{Heard, Waited};
     use crate::provider::ssh::Mark;
 
     #[tokio::test]
     async fn a_program_is_heard_from_start_to_end() {
-        let mut heard = Heard::listen("t", &b"one\ntwo\n"[..], &b"\0t started 7\nso\n\0t ended 3\n"[..]);
+        let mut heard = Heard::listen("t", &b"one\ntwo\n\0t ended 3\n"[..], &b"\0t started 7\nso\n\0t ended 3\n"[..]);
         heard.until_started().await;
         assert_eq!(heard.started(), Some(7));
         assert_eq!(heard.wait_for("two", Duration::from_secs(5)).await, Waited::Printed);
@@ -163,6 +177,21 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn output_is_complete_when_both_streams_say_so() {
+        let (stdout, mut program) = tokio::io::duplex(64);
+        let (stderr, mut script) = tokio::io::duplex(64);
+        let mut heard = Heard::listen("t", stdout, stderr);
+        script.write_all(b"\0t started 7\n\0t ended 0\n").await.expect("room");
+        let early = timeout(Duration::from_millis(20), heard.until_complete()).await;
+        assert!(heard.has_ended() && early.is_err());
+        program.write_all(b"late\n\0t ended 0\n").await.expect("room");
+        heard.until_complete().await;
+        // Somebody else still holds both streams open.
+        assert_eq!(heard.into_whole().stdout, b"late\n");
+        drop((program, script));
+    }
+
+    #[tokio::test]
     async fn what_is_cut_off_has_no_end() {
         let mut heard = Heard::listen("t", &b"one\n"[..], &b"\0t started 7\n"[..]);
         assert_eq!(heard.wait_for("two", Duration::from_secs(5)).await, Waited::Cut);
@@ -172,5 +201,8 @@ mod tests {
         drop(held_open);
         heard.until_started().await;
         assert!(heard.started().is_none() && !heard.has_ended());
+        let mut heard = Heard::listen("t", &b"on"[..], &b"\0t started 7\n\0t ended 0\n"[..]);
+        heard.until_end().await;
+        assert_eq!(heard.into_whole().end, None);
     }
 }

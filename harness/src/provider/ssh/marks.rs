@@ -1,4 +1,4 @@
-//! The marks that the script on the machine puts between the program's own standard error.
+//! The marks that the script on the machine puts between the program's own standard error, and behind its output.
 
 /// How a program fares.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub(in crate::provider) enum Mark {
     Overdue,
 }
 
-/// Standard error as it comes, with the marks taken out.
+/// A stream as it comes, with the marks taken out.
 #[derive(Debug)]
 pub(super) struct Marked {
     start: Vec<u8>,
@@ -46,12 +46,12 @@ impl Marked {
         }
     }
 
-    /// What the program itself said.
+    /// What the program itself wrote.
     pub(super) fn into_said(self) -> Vec<u8> {
         self.bytes
     }
 
-    /// What the program itself said so far.
+    /// What the program itself wrote so far.
     pub(super) fn said(&self) -> &[u8] {
         &self.bytes
     }

@@ -31,7 +31,7 @@ pub use self::{
 };
 // Programs in machines without a connection of ours run in the same script, with the same marks.
 pub(in crate::provider) use self::{
-    heard::{Heard, Waited},
+    heard::{CUT_OFF, Heard, Waited},
     marks::Mark,
     process::token,
     remote::{kill_as_root, run_as_root},

@@ -8,7 +8,7 @@ use tokio::{io::AsyncWriteExt as _, sync::OwnedSemaphorePermit, time::timeout};
 
 use super::{
     connection::Connection,
-    heard::{Heard, Waited},
+    heard::{CUT_OFF, Heard, Waited},
     marks::Mark,
     remote::{self, As},
 };
@@ -121,6 +121,7 @@ impl UnderWay {
         let (false, Some(process)) = (self.heard.has_ended(), self.heard.started()) else { return };
         let runs_as = if self.as_root { As::Root(user) } else { As::Login };
         let line = remote::kill_line(runs_as, process);
+        let _permit = self.connection.kills.acquire().await;
         let mut command = Arc::clone(&self.connection.session).arc_raw_command(line);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         // A program that ended by itself cannot be killed, and that is as well.
@@ -137,7 +138,7 @@ async fn unmarked(whose: &Whose, connection: &Connection, said: &str, started: b
     tokio::time::sleep(Duration::from_millis(50)).await;
     let reason = if connection.is_alive() {
         let said = if said.is_empty() { said.to_owned() } else { format!(": {said}") };
-        format!("the session ended before the program did{said}")
+        format!("{CUT_OFF}{said}")
     } else {
         connection.last_words()
     };

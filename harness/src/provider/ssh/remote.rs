@@ -2,6 +2,8 @@
 //!
 //! The exit status of `ssh` cannot tell a command's 255 from a lost connection, and ending `ssh` leaves the command
 //! running. So the program's standard error carries [marks](super::marks), and the program has a watcher beside it.
+//! The last mark stands on standard output, too: the two streams come each at its own pace, and neither need close at
+//! the program's end, for what it started in the background may hold them.
 //! The script itself travels on standard input, ahead of what the program reads: the login shell, whatever it is,
 //! sees no word of it and the length of a line is no limit.
 
@@ -70,17 +72,18 @@ pub(super) fn script(argv: &[String], token: &str, limit: Option<Duration>) -> S
     let (seconds, rest) = limit.map_or((u64::MAX >> 2, 0), |limit| (limit.as_secs(), limit.subsec_millis()));
     format!(
         r#"say() {{ printf '\000%s %s\n' {token} "$*" >&4; }}
-exec 3<&0 4>&2 </dev/null 2>/dev/null
+end() {{ say "$@"; say "$@" 4>&5; }}
+exec 3<&0 4>&2 5>&1 </dev/null 2>/dev/null
 umask 022
 cd /
 export PATH={PATH} LC_ALL=C.UTF-8
 set --{words}
 case $1 in
-*/*) [ -e "$1" ] || {{ say refused no such file; exit 0; }}
-    if [ -d "$1" ] || [ ! -x "$1" ]; then say refused it may not be executed; exit 0; fi ;;
-*) command -v "$1" >/dev/null || {{ say refused no such program in the search path; exit 0; }} ;;
+*/*) [ -e "$1" ] || {{ end refused no such file; exit 0; }}
+    if [ -d "$1" ] || [ ! -x "$1" ]; then end refused it may not be executed; exit 0; fi ;;
+*) command -v "$1" >/dev/null || {{ end refused no such program in the search path; exit 0; }} ;;
 esac
-setsid -- "$@" <&3 2>&4 3<&- 4>&- &
+setsid -- "$@" <&3 2>&4 3<&- 4>&- 5>&- &
 p=$!
 exec 3<&- >/dev/null
 (
@@ -90,14 +93,14 @@ exec 3<&- >/dev/null
     trap '' TERM
     kill -KILL -$p || kill -KILL $p
     exit {OVERDUE}
-) 4>&- &
+) 4>&- 5>&- &
 w=$!
 say started $p
 wait $p
 s=$?
 kill $w
 wait $w
-if [ $? = {OVERDUE} ]; then say overdue; else say ended $s; fi"#
+if [ $? = {OVERDUE} ]; then end overdue; else end ended $s; fi"#
     )
 }
 
