@@ -1,6 +1,6 @@
 //! MicroK8s as a [`Cluster`]: machines that become nodes, whatever made the machines.
 
-use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
 use async_trait::async_trait;
 use tokio::{sync::Mutex, time::Instant};
@@ -34,9 +34,6 @@ const RULES: &str = r#"for save in iptables-save iptables-legacy-save iptables-n
     if "$save" --table nat 2>/dev/null | grep -q -e '-A KUBE-SERVICES '; then exit 0; fi
 done
 exit 1"#;
-
-/// kube-proxy looks every 30 seconds.
-const RESYNC: Duration = Duration::from_secs(60);
 
 /// A program that runs beside the cluster, and the vantage of an agent of a pod.
 pub(super) type Kept = (Option<Vantage>, Box<dyn Running>);
@@ -148,7 +145,7 @@ impl MicroK8s {
 
     async fn wait_for_rules(&self) -> Result<(), MicroK8sError> {
         let began = Instant::now();
-        let waiting = self.node(0).waiting("kube-proxy to write its rules again", RESYNC);
+        let waiting = self.node(0).waiting("kube-proxy to write its rules again", self.options.limits.rules);
         while !self.has_rules().await? {
             waiting.again(format!("a node has none after {:?}", began.elapsed())).await?;
         }

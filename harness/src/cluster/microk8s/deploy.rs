@@ -3,7 +3,6 @@
 use std::{
     net::{IpAddr, Ipv4Addr},
     sync::Arc,
-    time::Duration,
 };
 
 use jiff::Timestamp;
@@ -19,6 +18,7 @@ use super::{
     cluster::MicroK8s,
     error::MicroK8sError,
     kubeconfig::API_PORT,
+    limits::Limits,
     start::AGENT,
 };
 use crate::{
@@ -40,10 +40,6 @@ const CTR: [&str; 2] = ["microk8s", "ctr"];
 /// Namespace of the ingress addon.
 const INGRESS: &str = "ingress";
 
-/// How long an ingress controller may take to notice what the API says: ingress-nginx writes its configuration every 3.3
-/// seconds at the most (`--sync-rate-limit`, 0.3 a second).
-const INGRESS_LAG: Duration = Duration::from_secs(4);
-
 /// Whether there are ingress controllers, whoever enabled them.
 #[derive(Clone, Copy)]
 enum Ingress {
@@ -53,9 +49,9 @@ enum Ingress {
 
 impl Ingress {
     /// Lets the ingress controllers notice which pods there are: nothing tells when they have.
-    async fn follows(self) {
+    async fn follows(self, limits: &Limits) {
         if let Self::Runs = self {
-            sleep(INGRESS_LAG).await;
+            sleep(limits.ingress_lag).await;
         }
     }
 }
@@ -72,7 +68,7 @@ impl MicroK8s {
         for index in 0..self.members.len() {
             self.node_agent(index).await?;
         }
-        ingress.follows().await;
+        ingress.follows(&self.options.limits).await;
         self.aim(&probers).await
     }
 
@@ -87,7 +83,7 @@ impl MicroK8s {
         if self.workload.addresses == before {
             return Ok(());
         }
-        ingress.follows().await;
+        ingress.follows(&self.options.limits).await;
         let probers = self.probers();
         self.aim(&probers).await
     }
@@ -115,7 +111,7 @@ impl MicroK8s {
         for index in 0..self.members.len() {
             self.node_agent(index).await?;
         }
-        ingress.follows().await;
+        ingress.follows(&self.options.limits).await;
         let probers = self.probers();
         self.aim(&probers).await
     }
@@ -241,11 +237,9 @@ impl MicroK8s {
     /// The pods of a namespace that stay and have an address, each on one of this cluster's nodes.
     async fn pod_ips(&self, namespace: &str) -> Result<Vec<PodAddress>, MicroK8sError> {
         let names = self.names();
-        let pods: Api<Pod> = Api::namespaced(self.api()?.client().clone(), namespace);
-        let list = pods.list(&ListParams::default()).await.map_err(|error| KubeError::Request {
-            what: format!("list the pods of {namespace}"),
-            reason: error.to_string(),
-        })?;
+        let api = self.api()?;
+        let (pods, all): (Api<Pod>, _) = (Api::namespaced(api.client().clone(), namespace), ListParams::default());
+        let list = api.patiently(format!("list the pods of {namespace}"), || pods.list(&all)).await?;
         let address = |pod: Pod| {
             let node = pod.spec?.node_name?;
             Some(PodAddress {

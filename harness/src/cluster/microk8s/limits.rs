@@ -23,6 +23,12 @@ pub struct Limits {
     pub join: Duration,
     /// Importing an image.
     pub import: Duration,
+    /// Until kube-proxy has written its rules again; it looks every 30 seconds.
+    pub rules: Duration,
+    /// What an ingress controller may take to notice what the API says. This is not a limit: it is always waited, for
+    /// nothing tells when it has. ingress-nginx writes its configuration every 3.3 seconds at the most
+    /// (`--sync-rate-limit`, 0.3 a second).
+    pub ingress_lag: Duration,
     /// Between two looks.
     pub pause: Duration,
 }
@@ -38,6 +44,8 @@ impl Limits {
             ready: self.ready * patience,
             addon: self.addon * patience,
             join: self.join * patience,
+            rules: self.rules * patience,
+            ingress_lag: self.ingress_lag * patience,
             ..self
         }
     }
@@ -56,6 +64,8 @@ impl Default for Limits {
             addon: minutes(8),
             join: minutes(8),
             import: minutes(3),
+            rules: minutes(1),
+            ingress_lag: Duration::from_secs(4),
             pause: Duration::from_secs(2),
         }
     }

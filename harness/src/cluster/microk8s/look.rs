@@ -7,14 +7,15 @@ use super::{
     error::MicroK8sError,
     image_list,
     join::nodes,
-    node::{Node, said},
+    node::Node,
+    ready::status,
     snap_list::{self, InstalledSnap},
-    status::{self, Status},
+    status::Status,
 };
 use crate::{cluster::image::Image, provider::MachineError};
 
-/// How long the status may take: it asks the API server, and waits for nothing.
-const STATUS: Duration = Duration::from_secs(90);
+/// How long a node may be away, of which somebody may just have restarted the kubelet or the whole machine.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A MicroK8s that is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,8 +56,7 @@ pub async fn look(node: Node<'_>) -> Result<Option<Found>, MicroK8sError> {
     let understood = snap_list::parse(&listed.text());
     let snaps = understood.map_err(|reason| node.not_understood(&["snap", "list"], reason))?;
     let Some(snap) = snaps.into_iter().find(|snap| snap.name == MICROK8S) else { return Ok(None) };
-    let output = node.run(&["microk8s", "status", "--format", "yaml"], STATUS).await?;
-    let state = match status::parse(&output.text()) {
+    let state = match status(node, PATIENCE).await? {
         Ok(Status::Running(running)) => FoundState::Runs {
             addons: running.addons.iter().filter(|addon| addon.enabled).map(|addon| addon.name.clone()).collect(),
             nodes: nodes(node).await?,
@@ -64,10 +64,7 @@ pub async fn look(node: Node<'_>) -> Result<Option<Found>, MicroK8sError> {
         Ok(Status::Worker) => FoundState::Worker,
         Ok(Status::Stopped) => FoundState::Unusable("MicroK8s is stopped there; `microk8s start` starts it".to_owned()),
         Ok(Status::NotReady(message)) => FoundState::Unusable(format!("MicroK8s is not ready there: {message}")),
-        Err(reason) => {
-            let said = said(&output);
-            FoundState::Unusable(format!("`microk8s status` there is not understood: {reason} ({said})"))
-        }
+        Err(reason) => FoundState::Unusable(format!("`microk8s status` there says nothing of use: {reason}")),
     };
     let has_image = match state {
         FoundState::Unusable(_) => false,

@@ -19,7 +19,7 @@ const AT_A_TIME: Duration = Duration::from_secs(60);
 const BESIDES: Duration = Duration::from_secs(30);
 
 /// What the status says, asked with a wait of at most `wait`.
-async fn status(node: Node<'_>, wait: Duration) -> Result<Result<Status, String>, MicroK8sError> {
+pub(super) async fn status(node: Node<'_>, wait: Duration) -> Result<Result<Status, String>, MicroK8sError> {
     let seconds = wait.as_secs().to_string();
     let argv = ["microk8s", "status", "--format", "yaml", "--wait-ready", "--timeout", &seconds];
     match node.run(&argv, wait + BESIDES).await {
