@@ -88,6 +88,17 @@ fn a_microk8s_that_was_there_stays_and_so_does_a_remedy() {
         let fixed = ["2 fixed", "not as its distro is installed", "zone trusted: sources is 10.1.0.0/16, not nothing"];
         lab.run(&["--host", "rhel=customer", "--yes"]).said(1, &fixed);
         same(&before, &host.sh(THEIRS).await);
+
+        // Nor is any other part of firewalld, in force or not yet.
+        host.sh("firewall-cmd --direct --add-rule ipv4 filter FORWARD 0 -s 10.1.0.0/16 -j ACCEPT").await;
+        host.sh("firewall-cmd --direct --add-passthrough ipv4 -A FORWARD -d 10.1.0.0/16 -j ACCEPT").await;
+        host.sh("firewall-cmd --permanent --zone=public --add-port=8080/tcp").await;
+        let also = [
+            "direct rules is ipv4 filter FORWARD 0 -s 10.1.0.0/16 -j ACCEPT, not nothing",
+            "direct passthroughs is ipv4 -A FORWARD -d 10.1.0.0/16 -j ACCEPT, not nothing",
+            "zone public: ports is nothing, and 8080/tcp after a reload",
+        ];
+        lab.run(&["--host", "rhel=customer"]).said(2, &also);
     });
 }
 

@@ -6,7 +6,12 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Listing<'a>(BTreeMap<&'a str, Vec<&'a str>>);
 
-impl Listing<'_> {
+impl<'a> Listing<'a> {
+    /// The keys, whether they have something or not.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &'a str> {
+        self.0.keys().copied()
+    }
+
     /// What a key has; nothing where the zone has no such key.
     pub(super) fn get(&self, key: &str) -> &[&str] {
         self.0.get(key).map_or(&[], Vec::as_slice)
