@@ -48,20 +48,20 @@ impl KubeApi {
     pub async fn connect(access: KubeAccess, limit: Duration) -> Result<Self, KubeError> {
         let client = transport::client(&access.config, access.dial)
             .map_err(|error| KubeError::Kubeconfig { reason: said(&error) })?;
-        let version = ready_within(&client, limit).await?;
+        let version = ready_within(&client, ANSWER, limit).await?;
         Self::with_client(client, version)
     }
 
     /// Waits until the server, which somebody may have restarted, says that it is ready.
     pub async fn ready_again(&self, limit: Duration) -> Result<(), KubeError> {
-        ready_within(&self.client, limit).await.map(drop)
+        ready_within(&self.client, self.answer, limit).await.map(drop)
     }
 
     pub(super) fn with_client(client: Client, version: ServerVersion) -> Result<Self, KubeError> {
         if version.minor < OLDEST_MINOR {
             return Err(KubeError::Missing(format!("the cluster is {version}; 1.{OLDEST_MINOR} or later is needed")));
         }
-        let kinds = Arc::new(Kinds::new(client.clone(), version.clone()));
+        let kinds = Arc::new(Kinds::new(client.clone()));
         Ok(Self { client, version, kinds, answer: ANSWER })
     }
 
@@ -85,11 +85,11 @@ impl KubeApi {
     }
 }
 
-/// The version of a server, once it is ready.
-async fn ready_within(client: &Client, limit: Duration) -> Result<ServerVersion, KubeError> {
+/// The version of a server, once it is ready. One answer may take `answer`.
+async fn ready_within(client: &Client, answer: Duration, limit: Duration) -> Result<ServerVersion, KubeError> {
     let end = Instant::now() + limit;
     loop {
-        let last = match timeout(ANSWER, ready(client)).await {
+        let last = match timeout(answer, ready(client)).await {
             Ok(Ok(version)) => return Ok(version),
             Ok(Err(last)) => last,
             Err(_) => "it takes connections, but does not answer".to_owned(),

@@ -1,6 +1,6 @@
 //! Server-side apply of the manifests' own bytes.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use kube::{
     Api,
@@ -51,16 +51,19 @@ impl KubeApi {
     /// What is done is noted in `applied` as it is done, so that it can be deleted after an error, too. An object that
     /// is not the lab's stays its owner's: a field that it has otherwise is an error.
     pub async fn apply(&self, manifests: &[Manifest], applied: &mut Applied) -> Result<(), KubeError> {
-        for object in in_order(manifests)? {
-            let done = self.apply_one(&object).await?;
+        let objects = in_order(manifests)?;
+        let defined: BTreeSet<&str> = objects.iter().filter_map(defined_kind).collect();
+        for object in &objects {
+            let done = self.apply_one(object, &defined).await?;
             tracing::debug!(object = %done, own = done.own, "applied");
             applied.objects.push(done);
         }
         Ok(())
     }
 
-    async fn apply_one(&self, object: &Object) -> Result<AppliedObject, KubeError> {
-        let end = Instant::now() + MENDING;
+    /// `defined` are the kinds that these manifests define.
+    async fn apply_one(&self, object: &Object, defined: &BTreeSet<&str>) -> Result<AppliedObject, KubeError> {
+        let mut end = None;
         loop {
             let error = match timeout(self.answer, self.try_apply(object)).await {
                 Ok(Ok(done)) => return Ok(done),
@@ -70,7 +73,12 @@ impl KubeApi {
                     return Err(KubeError::Request { what, reason: format!("no answer within {:?}", self.answer) });
                 }
             };
-            if Instant::now() >= end || !mends(&error) {
+            let may_pass = match &error {
+                Refused::NoKind => defined.contains(object.kind.as_str()),
+                other => mends(other),
+            };
+            let now = Instant::now();
+            if now >= *end.get_or_insert(now + MENDING) || !may_pass {
                 return Err(self.refused(object, error).await);
             }
             sleep(PAUSE).await;
@@ -127,7 +135,7 @@ impl KubeApi {
     async fn refused(&self, object: &Object, refused: Refused) -> KubeError {
         let Object { origin, api_version, kind, name, .. } = object;
         let errors = match refused {
-            Refused::NoKind => vec![origin.error(self.kinds.absent(api_version, kind).await)],
+            Refused::NoKind => vec![origin.error(self.absent(api_version, kind).await)],
             Refused::Other(error) => return error,
             Refused::Server(error) => {
                 let message = format!("the API server ({}) refused {kind} {name}: {}", self.version(), said(&error));
@@ -181,7 +189,15 @@ pub(super) fn in_order(manifests: &[Manifest]) -> Result<Vec<Object>, ManifestEr
     Ok(objects)
 }
 
-/// Whether asking again may help: the server is busy or starts, a kind or service account is still being made.
+/// The kind that an object defines. The server has it a moment later.
+fn defined_kind(object: &Object) -> Option<&str> {
+    if object.kind != "CustomResourceDefinition" {
+        return None;
+    }
+    object.value.pointer("/spec/names/kind")?.as_str()
+}
+
+/// Whether asking again may help: the server is busy or starts, a service account is still being made.
 fn mends(refused: &Refused) -> bool {
     match refused {
         Refused::NoKind | Refused::Other(_) => false,

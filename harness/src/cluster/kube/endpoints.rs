@@ -39,7 +39,7 @@ impl KubeApi {
             return Ok(slices.items.iter().flat_map(|slice| of_slice(&slice.data)).collect());
         }
         let Some(kind) = self.kind("v1", "Endpoints").await? else {
-            return Err(KubeError::Missing(self.kinds.absent("v1", "Endpoints").await));
+            return Err(KubeError::Missing(self.absent("v1", "Endpoints").await));
         };
         let all = self.dynamic(&kind, Some(namespace));
         let found = self.patiently(what, || all.get_opt(service)).await?;

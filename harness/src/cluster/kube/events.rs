@@ -2,6 +2,7 @@
 
 use k8s_openapi::api::core::v1::Event;
 use kube::{Api, api::ListParams};
+use tokio::time::timeout;
 
 use super::{api::KubeApi, applied::AppliedObject};
 
@@ -15,7 +16,7 @@ impl KubeApi {
         let Some(namespace) = &object.namespace else { return Vec::new() };
         let events: Api<Event> = Api::namespaced(self.client.clone(), namespace);
         let warnings = ListParams::default().fields("type=Warning");
-        let Ok(found) = events.list(&warnings).await else { return Vec::new() };
+        let Ok(Ok(found)) = timeout(self.answer, events.list(&warnings)).await else { return Vec::new() };
         quoted(found.items, object, pods)
     }
 }

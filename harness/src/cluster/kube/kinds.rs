@@ -9,7 +9,7 @@ use kube::{
 };
 
 use super::{
-    api::{KubeApi, ServerVersion},
+    api::KubeApi,
     error::{KubeError, is_absent},
 };
 
@@ -36,18 +36,29 @@ impl KubeApi {
         }
         Ok(None)
     }
+
+    /// Why a kind is not there: what the server has instead.
+    pub(super) async fn absent(&self, api_version: &str, kind: &str) -> String {
+        let what = format!("ask for the versions of {api_version}");
+        let instead = self.patiently(what, || self.kinds.elsewhere(api_version, kind)).await;
+        let instead = match instead.as_deref() {
+            Ok([]) => ", nor of another version".to_owned(),
+            Ok(versions) => format!("; it has it as {}", versions.join(", ")),
+            Err(_) => String::new(),
+        };
+        format!("the API server ({}) has no {kind} of {api_version}{instead}", self.version)
+    }
 }
 
 /// The kinds that were asked for so far.
 pub(super) struct Kinds {
     client: Client,
-    version: ServerVersion,
     known: Mutex<BTreeMap<(String, String), Kind>>,
 }
 
 impl Kinds {
-    pub(super) const fn new(client: Client, version: ServerVersion) -> Self {
-        Self { client, version, known: Mutex::new(BTreeMap::new()) }
+    pub(super) const fn new(client: Client) -> Self {
+        Self { client, known: Mutex::new(BTreeMap::new()) }
     }
 
     async fn find(&self, api_version: &str, kind: &str) -> Result<Option<Kind>, kube::Error> {
@@ -67,22 +78,17 @@ impl Kinds {
         Ok(Some(found))
     }
 
-    /// Why a kind is not there: what the server has instead.
-    pub(super) async fn absent(&self, api_version: &str, kind: &str) -> String {
-        let server = &self.version;
+    /// The other versions of a kind's group in which the server has it.
+    async fn elsewhere(&self, api_version: &str, kind: &str) -> Result<Vec<String>, kube::Error> {
         let group = api_version.split_once('/').map_or("", |(group, _)| group);
-        let mut instead = Vec::new();
-        if let Ok(found) = discovery::group(&self.client, group).await {
-            for version in found.versions() {
-                let has = found.versioned_resources(version).into_iter().any(|(resource, _)| resource.kind == kind);
-                if has {
-                    instead.push(if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") });
-                }
-            }
-        }
-        if instead.is_empty() {
-            return format!("the API server ({server}) has no {kind} of {api_version}, nor of another version");
-        }
-        format!("the API server ({server}) has no {kind} of {api_version}; it has it as {}", instead.join(", "))
+        let found = match discovery::group(&self.client, group).await {
+            Ok(found) => found,
+            Err(kube::Error::Discovery(_)) => return Ok(Vec::new()),
+            Err(error) if is_absent(&error) => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let has = |version: &&str| found.versioned_resources(version).iter().any(|(resource, _)| resource.kind == kind);
+        let named = |version: &str| if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
+        Ok(found.versions().filter(has).map(named).collect())
     }
 }

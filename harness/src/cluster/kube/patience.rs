@@ -9,7 +9,7 @@ use super::{
     error::{KubeError, said},
 };
 
-/// How long a server may be away before that is an error.
+/// How long a server may go on being away, after it was first seen to be, before that is an error.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long one answer may take, of a server on a real processor.
@@ -25,15 +25,20 @@ impl KubeApi {
     where
         F: Future<Output = Result<T, kube::Error>>,
     {
-        patiently(self.answer, what, ask).await
+        patiently(self.answer, PATIENCE, what, ask).await
     }
 }
 
-async fn patiently<T, F>(limit: Duration, what: impl Display, ask: impl Fn() -> F) -> Result<T, KubeError>
+async fn patiently<T, F>(
+    limit: Duration,
+    patience: Duration,
+    what: impl Display,
+    ask: impl Fn() -> F,
+) -> Result<T, KubeError>
 where
     F: Future<Output = Result<T, kube::Error>>,
 {
-    let end = Instant::now() + PATIENCE;
+    let mut end = None;
     loop {
         let failed = |reason| KubeError::Request { what: what.to_string(), reason };
         let error = match timeout(limit, ask()).await {
@@ -41,7 +46,9 @@ where
             Ok(Err(error)) => error,
             Err(_) => return Err(failed(format!("no answer within {limit:?}"))),
         };
-        if Instant::now() >= end || !may_pass(&error) {
+        // An answer that says no may itself be long in coming.
+        let now = Instant::now();
+        if now >= *end.get_or_insert(now + patience) || !may_pass(&error) {
             return Err(failed(said(&error)));
         }
         sleep(PAUSE).await;
@@ -62,8 +69,9 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use kube::core::Status;
+    use tokio::time::sleep;
 
-    use super::{ANSWER, patiently};
+    use super::{ANSWER, PATIENCE, patiently};
 
     fn error(code: u16) -> kube::Error {
         kube::Error::Api(Status::failure("no", "").with_code(code).boxed())
@@ -72,16 +80,30 @@ mod tests {
     #[tokio::test]
     async fn a_server_that_comes_back_is_asked_again() {
         let asked = AtomicU32::new(0);
-        let answer = patiently(ANSWER, "ask", || async {
+        let answer = patiently(ANSWER, PATIENCE, "ask", || async {
             if asked.fetch_add(1, Ordering::Relaxed) == 0 { Err(error(503)) } else { Ok(7) }
         });
         assert_eq!((answer.await.expect("the second answer"), asked.load(Ordering::Relaxed)), (7, 2));
     }
 
     #[tokio::test]
+    async fn a_server_that_is_slow_to_say_that_it_is_busy_is_asked_again() {
+        let asked = AtomicU32::new(0);
+        let patience = std::time::Duration::from_millis(20);
+        let answer = patiently(ANSWER, patience, "ask", || async {
+            if asked.fetch_add(1, Ordering::Relaxed) == 0 {
+                sleep(patience * 3).await;
+                return Err(error(504));
+            }
+            Ok(7)
+        });
+        assert_eq!(answer.await.expect("the second answer"), 7);
+    }
+
+    #[tokio::test]
     async fn no_is_an_answer() {
         let asked = AtomicU32::new(0);
-        let answer = patiently(ANSWER, "read the stars", || async {
+        let answer = patiently(ANSWER, PATIENCE, "read the stars", || async {
             asked.fetch_add(1, Ordering::Relaxed);
             Err::<(), _>(error(403))
         });

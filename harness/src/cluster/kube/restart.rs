@@ -12,7 +12,7 @@ impl KubeApi {
     /// Has a `Deployment` or `DaemonSet` make its pods anew; does not wait for them.
     pub async fn restart(&self, kind: &str, namespace: &str, name: &str) -> Result<(), KubeError> {
         let Some(found) = self.kind("apps/v1", kind).await? else {
-            return Err(KubeError::Missing(self.kinds.absent("apps/v1", kind).await));
+            return Err(KubeError::Missing(self.absent("apps/v1", kind).await));
         };
         let now = jiff::Timestamp::now().to_string();
         let patch = json!({"spec": {"template": {"metadata": {"annotations": {RESTARTED_AT: now}}}}});
