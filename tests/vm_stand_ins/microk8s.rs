@@ -7,7 +7,9 @@ use pathlab::{
     catalog::distro::Family,
     cluster::{
         image::Image,
-        microk8s::{self, Added, Addon, LaunchConfig, Limits, Node, Role, SnapFiles, Source, ingress::Flavour},
+        microk8s::{
+            self, Added, Addon, FoundState, LaunchConfig, Limits, Node, Role, SnapFiles, Source, ingress::Flavour,
+        },
     },
     provider::Machine as _,
 };
@@ -18,6 +20,7 @@ pub fn trials() -> Vec<Trial> {
     crate::trials![
         from_nothing_on_enterprise_linux,
         a_second_time_changes_nothing,
+        a_node_that_is_not_ready_yet_is_waited_for,
         rhel_needs_to_be_told_where_epel_is,
         from_files_without_network,
         two_nodes_join,
@@ -105,6 +108,30 @@ fn a_second_time_changes_nothing() {
         host.sh("microk8s stop").await;
         microk8s::ready(node).await.expect("started again");
         assert_eq!(host.sh("ls /var/snap/microk8s/current/stopped 2>/dev/null || echo runs").await, "runs");
+    });
+}
+
+fn a_node_that_is_not_ready_yet_is_waited_for() {
+    run(async {
+        let host = Host::launch("looked-at").await;
+        let limits = limits();
+        let node = Node::new(&host.machine, &limits);
+        assert_eq!(microk8s::look(node).await.expect("answers"), None);
+        install(node, Family::Debian, &store(), &mut Vec::new()).await.expect("installed");
+        let state = || async { microk8s::look(node).await.expect("answers").expect("installed").state };
+        // To the stand-in a node with this file is ready when it has credentials; this one never will.
+        host.sh("touch /var/lib/stand-in/kube; setsid sh -c 'sleep 2; rm /var/lib/stand-in/kube' </dev/null >/dev/null 2>&1 &")
+            .await;
+        assert!(matches!(state().await, FoundState::Runs { addons, .. } if addons.contains(&"dns".to_owned())));
+        host.order("microk8s-status", &["not-ready"]).await;
+        let FoundState::Unusable(reason) = state().await else { panic!("it is ready") };
+        assert!(reason.contains("not ready there: microk8s is not running. Use microk8s inspect"), "{reason}");
+        host.order("microk8s-status", &["garbage"]).await;
+        let FoundState::Unusable(reason) = state().await else { panic!("it is ready") };
+        assert!(reason.contains("`microk8s status` there says nothing of use: "), "{reason}");
+        host.sh("microk8s stop").await;
+        let FoundState::Unusable(reason) = state().await else { panic!("it runs") };
+        assert!(reason.contains("`microk8s start` starts it"), "{reason}");
     });
 }
 

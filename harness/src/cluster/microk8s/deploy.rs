@@ -158,7 +158,7 @@ impl MicroK8s {
         let names = self.names();
         let (backend, applied) = (&self.scenario.backend, &self.applied);
         let sought = Sought { backend, nodes: &names, applied, api_port: API_PORT };
-        let addresses = self.api()?.addresses(&sought, self.options.limits.question).await?;
+        let addresses = self.api()?.addresses(&sought, self.options.limits.appear).await?;
         self.workload.addresses = addresses;
         Ok(())
     }

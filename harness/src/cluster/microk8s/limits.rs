@@ -23,6 +23,8 @@ pub struct Limits {
     pub join: Duration,
     /// Importing an image.
     pub import: Duration,
+    /// Until what was started listens, and what was applied has its addresses.
+    pub appear: Duration,
     /// Until kube-proxy has written its rules again; it looks every 30 seconds.
     pub rules: Duration,
     /// What an ingress controller may take to notice what the API says. This is not a limit: it is always waited, for
@@ -44,6 +46,7 @@ impl Limits {
             ready: self.ready * patience,
             addon: self.addon * patience,
             join: self.join * patience,
+            appear: self.appear * patience,
             rules: self.rules * patience,
             ingress_lag: self.ingress_lag * patience,
             ..self
@@ -64,6 +67,7 @@ impl Default for Limits {
             addon: minutes(8),
             join: minutes(8),
             import: minutes(3),
+            appear: minutes(1),
             rules: minutes(1),
             ingress_lag: Duration::from_secs(4),
             pause: Duration::from_secs(2),

@@ -15,7 +15,7 @@ use super::{
 use crate::{cluster::image::Image, provider::MachineError};
 
 /// How long a node may be away, of which somebody may just have restarted the kubelet or the whole machine.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A MicroK8s that is there.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -126,7 +126,7 @@ impl MicroK8s {
             }
         }
         let mut running = self.members[index].machine.start(command).await?;
-        running.wait_for(RELAY_READY, self.options.limits.question).await?;
+        running.wait_for(RELAY_READY, self.options.limits.appear).await?;
         self.running.lock().await.push((vantage, running));
         Ok(())
     }
