@@ -151,6 +151,23 @@ pub async fn a_program_that_is_not_waited_for_is_killed() -> Result<(), Failed> 
     ensure(gone(&mark).await?, || "it goes on".to_owned())
 }
 
+/// With those that kill them they are more than sshd lets in.
+pub async fn many_that_are_not_waited_for_are_all_killed() -> Result<(), Failed> {
+    let server = Server::start()?;
+    let machine = server.connected("may").await?;
+    let marks: Vec<String> = (0..7).map(|number| format!("37{number}{}", std::process::id())).collect();
+    let commands: Vec<_> = marks.iter().map(|mark| Command::shell(&format!("echo runs; sleep {mark}"))).collect();
+    let mut running = try_join_all(commands.iter().map(|command| machine.start(command))).await?;
+    for one in &mut running {
+        one.wait_for("runs", Duration::from_secs(30)).await?;
+    }
+    drop(running);
+    for mark in &marks {
+        ensure(gone(mark).await?, || format!("sleep {mark} goes on"))?;
+    }
+    Ok(())
+}
+
 pub async fn a_program_goes_on_until_it_is_stopped() -> Result<(), Failed> {
     let server = Server::start()?;
     let machine = server.connected("may").await?;

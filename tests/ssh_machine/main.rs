@@ -49,6 +49,7 @@ fn trials() -> Vec<(&'static str, Test)> {
         commands::the_time_limit_ends_all_of_the_program,
         commands::nobody_waits_for_what_a_program_leaves_running,
         commands::a_program_that_is_not_waited_for_is_killed,
+        commands::many_that_are_not_waited_for_are_all_killed,
         commands::a_program_goes_on_until_it_is_stopped,
         commands::many_at_the_same_time,
         commands::root_is_root_for_every_login_user,

@@ -1,7 +1,7 @@
 //! A program under way in an instance, through `multipass exec`.
 //!
 //! The exit status of that command says nothing for certain: 1, 2 and 3 are the program's, or Multipass's own. So the
-//! program runs in the same script as over SSH, whose marks on standard error tell how it started and ended.
+//! program runs in the same script as over SSH, whose marks on its streams tell how it started and ended.
 
 use std::{process::Stdio, time::Duration};
 
@@ -78,11 +78,13 @@ impl Process {
     /// Waits for the program's end.
     pub(super) async fn finish(mut self, limit: Duration) -> Result<Output, MachineError> {
         let Some(under_way) = &mut self.under_way else { return Err(self.whose.lost("it has ended")) };
-        if timeout(limit.saturating_add(GRACE), under_way.heard.until_end()).await.is_err() {
+        if timeout(limit.saturating_add(GRACE), under_way.heard.until_complete()).await.is_err() {
+            let ended = under_way.heard.has_ended();
             under_way.kill(&self.whose.instance).await;
             self.under_way = None;
-            return Err(self.whose.timed_out(limit));
+            return Err(if ended { self.whose.lost(CUT_OFF) } else { self.whose.timed_out(limit) });
         }
+        under_way.heard.until_silent().await;
         match self.under_way.take() {
             Some(under_way) => under_way.conclude(&self.whose).await,
             None => Err(self.whose.lost("it has ended")),
@@ -127,7 +129,7 @@ async fn unmarked(whose: &Whose, child: &mut Child, said: &str, started: bool) -
         None => "multipass was killed".to_owned(),
     };
     let reason = if said.is_empty() { how } else { format!("{how}: {said}") };
-    if said.contains("sudo:") { whose.not_started(reason) } else { whose.lost(reason) }
+    if !started && said.contains("sudo:") { whose.not_started(reason) } else { whose.lost(reason) }
 }
 
 impl Whose {

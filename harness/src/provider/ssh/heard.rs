@@ -10,12 +10,12 @@ use tokio::{
 
 use super::marks::{Mark, Marked};
 
-/// Once the program has ended and its output is complete, how long nothing may come from what it left running, which
-/// may hold the streams open.
+/// Once a program's output is complete, how long nothing may come from what it left running, which may hold the streams
+/// open.
 const SILENCE: Duration = Duration::from_secs(2);
 
 /// How long what a program left running may go on printing before nobody listens any more.
-const AFTERWARDS: Duration = Duration::from_secs(60);
+const AFTERWARDS: Duration = Duration::from_secs(10);
 
 /// Why a program that was heard has no end, when nothing better is known.
 pub(in crate::provider) const CUT_OFF: &str = "the session ended before the program did, or before all its output came";
@@ -107,22 +107,28 @@ impl Heard {
         while self.end.is_none() && self.started.is_none() && self.next().await {}
     }
 
-    /// Listens until the program has ended and its output is complete.
-    pub(in crate::provider) async fn until_end(&mut self) {
-        self.until_complete().await;
-        let end = Instant::now() + AFTERWARDS;
-        while Instant::now() < end && timeout(SILENCE, self.next()).await.unwrap_or(false) {}
+    /// Listens until all has come that the program itself wrote, or nothing comes any more.
+    pub(in crate::provider) async fn until_complete(&mut self) {
+        while !self.is_complete() && self.next().await {}
     }
 
-    /// Listens until all has come that the program itself wrote.
-    async fn until_complete(&mut self) {
-        while !(self.end.is_some() && self.complete) && self.next().await {}
+    const fn is_complete(&self) -> bool {
+        self.end.is_some() && self.complete
+    }
+
+    /// Listens to what the program left running, for a while.
+    pub(in crate::provider) async fn until_silent(&mut self) {
+        let end = Instant::now() + AFTERWARDS;
+        while Instant::now() < end && timeout(SILENCE, self.next()).await.unwrap_or(false) {}
     }
 
     /// Listens until standard output holds `text`.
     pub(in crate::provider) async fn wait_for(&mut self, text: &str, limit: Duration) -> Waited {
         let end = Instant::now() + limit;
         while !String::from_utf8_lossy(self.stdout.said()).contains(text) {
+            if self.is_complete() {
+                return Waited::Ended;
+            }
             match timeout_at(end, self.next()).await {
                 Ok(true) => {}
                 Ok(false) => return if self.end.is_some() { Waited::Ended } else { Waited::Cut },
@@ -169,8 +175,8 @@ mod tests {
         assert_eq!(heard.started(), Some(7));
         assert_eq!(heard.wait_for("two", Duration::from_secs(5)).await, Waited::Printed);
         assert_eq!(heard.wait_for("three", Duration::from_secs(5)).await, Waited::Ended);
-        heard.until_end().await;
-        assert!(heard.has_ended());
+        heard.until_complete().await;
+        heard.until_silent().await;
         let whole = heard.into_whole();
         assert_eq!((&*whole.stdout, &*whole.said), (&b"one\ntwo\n"[..], &b"so\n"[..]));
         assert_eq!(whole.end, Some(Mark::Ended(3)));
@@ -202,7 +208,7 @@ mod tests {
         heard.until_started().await;
         assert!(heard.started().is_none() && !heard.has_ended());
         let mut heard = Heard::listen("t", &b"on"[..], &b"\0t started 7\n\0t ended 0\n"[..]);
-        heard.until_end().await;
+        heard.until_complete().await;
         assert_eq!(heard.into_whole().end, None);
     }
 }

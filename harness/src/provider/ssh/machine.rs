@@ -9,7 +9,7 @@ use tokio::{sync::Mutex, time::sleep};
 use super::{
     connection::Connection,
     forward,
-    process::{Process, Whose},
+    process::{Process, SESSION_PAUSE, SESSION_TRIES, Whose},
     reach::Reach,
     session,
 };
@@ -17,13 +17,6 @@ use crate::provider::{Command, Machine, MachineError, Output, Running, Stream, s
 
 /// How long connecting may take.
 const CONNECTING: Duration = Duration::from_secs(30);
-
-/// What OpenSSH says when a command was not even looked at, as sshd still counts sessions that have ended.
-const NO_SESSION: &str = "Session open refused by peer";
-
-/// How often, and after which pause, a session is asked for again.
-const TRIES: u32 = 50;
-const PAUSE: Duration = Duration::from_millis(100);
 
 /// What a transfer of files reaches at least, in bytes per second.
 const SLOWEST_TRANSFER: u64 = 256 << 10;
@@ -81,23 +74,22 @@ impl SshMachine {
     }
 
     async fn launch(&self, command: &Command, as_root: bool, limit: Option<Duration>) -> Result<Process, MachineError> {
-        let connection = self.connection(CONNECTING).await?;
-        let whose = Whose { machine: self.name.clone(), user: self.reach.user().to_owned(), command: command.clone() };
-        Process::launch(connection, whose, as_root, limit).await
+        let mut tries = 0;
+        loop {
+            let connection = self.connection(CONNECTING).await?;
+            let (machine, user) = (self.name.clone(), self.reach.user().to_owned());
+            let whose = Whose { machine, user, command: command.clone() };
+            let mut process = Process::launch(connection, whose, as_root, limit).await?;
+            tries += 1;
+            if process.has_session(limit).await || tries == SESSION_TRIES {
+                return Ok(process);
+            }
+            sleep(SESSION_PAUSE).await;
+        }
     }
 
     async fn finish(&self, command: &Command, as_root: bool) -> Result<Output, MachineError> {
-        let mut tries = 0;
-        let ended = loop {
-            let ended = self.launch(command, as_root, Some(command.limit)).await?.finish(command.limit).await;
-            tries += 1;
-            match &ended {
-                Err(MachineError::Lost { reason, .. }) if reason.contains(NO_SESSION) && tries < TRIES => {
-                    sleep(PAUSE).await;
-                }
-                _ => break ended,
-            }
-        };
+        let ended = self.launch(command, as_root, Some(command.limit)).await?.finish(command.limit).await;
         match &ended {
             Ok(output) => tracing::debug!(machine = self.name, command = command.display(), status = output.status),
             Err(error) => tracing::debug!(machine = self.name, command = command.display(), %error),

@@ -4,7 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use openssh::{Child, Session, Stdio};
-use tokio::{io::AsyncWriteExt as _, sync::OwnedSemaphorePermit, time::timeout};
+use tokio::{
+    io::AsyncWriteExt as _,
+    sync::OwnedSemaphorePermit,
+    time::{sleep, timeout},
+};
 
 use super::{
     connection::Connection,
@@ -20,6 +24,16 @@ const GRACE: Duration = Duration::from_secs(45);
 
 /// How long killing may take.
 const KILLING: Duration = Duration::from_secs(10);
+
+/// How long a program may take to start that is given up before it has.
+const STARTING: Duration = Duration::from_secs(60);
+
+/// What OpenSSH says when a command was not even looked at, as sshd still counts sessions that have ended.
+const NO_SESSION: &str = "Session open refused by peer";
+
+/// How often, and after which pause, a session is asked for again.
+pub(super) const SESSION_TRIES: u32 = 50;
+pub(super) const SESSION_PAUSE: Duration = Duration::from_millis(100);
 
 /// Whose program this is, for messages.
 #[derive(Clone)]
@@ -84,13 +98,25 @@ impl Process {
         Ok(Self { whose, under_way: Some(UnderWay { connection, child, heard, as_root, _permit: permit }) })
     }
 
+    /// Waits until the program has started or never will, but not longer than it may run; false when sshd had no session
+    /// for it.
+    pub(super) async fn has_session(&mut self, limit: Option<Duration>) -> bool {
+        let Some(under_way) = &mut self.under_way else { return true };
+        let limit = limit.map_or(STARTING, |limit| limit.min(STARTING));
+        drop(timeout(limit, under_way.heard.until_started()).await);
+        let heard = &under_way.heard;
+        heard.started().is_some() || heard.has_ended() || !heard.said().contains(NO_SESSION)
+    }
+
     /// Waits for the program's end.
     pub(super) async fn finish(mut self, limit: Duration) -> Result<Output, MachineError> {
         let Some(under_way) = &mut self.under_way else { return Err(self.whose.lost("it has ended".to_owned())) };
-        if timeout(limit + GRACE, under_way.heard.until_end()).await.is_err() {
-            // Dropping it kills the program.
-            return Err(self.whose.timed_out(limit));
+        if timeout(limit + GRACE, under_way.heard.until_complete()).await.is_err() {
+            // Dropping it kills the program, unless that has ended.
+            let ended = under_way.heard.has_ended();
+            return Err(if ended { self.whose.lost(CUT_OFF.to_owned()) } else { self.whose.timed_out(limit) });
         }
+        under_way.heard.until_silent().await;
         match self.under_way.take() {
             Some(under_way) => under_way.conclude(&self.whose).await,
             None => Err(self.whose.lost("it has ended".to_owned())),
@@ -122,10 +148,20 @@ impl UnderWay {
         let runs_as = if self.as_root { As::Root(user) } else { As::Login };
         let line = remote::kill_line(runs_as, process);
         let _permit = self.connection.kills.acquire().await;
-        let mut command = Arc::clone(&self.connection.session).arc_raw_command(line);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        // A program that ended by itself cannot be killed, and that is as well.
-        drop(timeout(KILLING, command.status()).await);
+        for _ in 0..SESSION_TRIES {
+            let mut command = Arc::clone(&self.connection.session).arc_raw_command(line.clone());
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+            match timeout(KILLING, command.status()).await {
+                // A program that ended by itself cannot be killed, and that is as well.
+                Ok(Ok(_)) => return,
+                // No session was free.
+                Ok(Err(openssh::Error::RemoteProcessTerminated)) if self.connection.is_alive() => {
+                    sleep(SESSION_PAUSE).await;
+                }
+                Ok(Err(_)) | Err(_) => break,
+            }
+        }
+        tracing::debug!(process, "it could not be killed; it ends when its time is over, or with its connection");
     }
 }
 
@@ -174,7 +210,7 @@ impl Drop for Process {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         let user = self.whose.user.clone();
         runtime.spawn(async move {
-            drop(timeout(KILLING, under_way.heard.until_started()).await);
+            drop(timeout(STARTING, under_way.heard.until_started()).await);
             under_way.kill(&user).await;
         });
     }

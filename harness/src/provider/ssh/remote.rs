@@ -70,8 +70,15 @@ pub(super) fn script(argv: &[String], token: &str, limit: Option<Duration>) -> S
         words
     });
     let (seconds, rest) = limit.map_or((u64::MAX >> 2, 0), |limit| (limit.as_secs(), limit.subsec_millis()));
+    // A stream may be full for a moment: a program can have made it non-blocking, for all that write to it.
     format!(
-        r#"say() {{ printf '\000%s %s\n' {token} "$*" >&4; }}
+        r#"say() {{
+    tries=0
+    until printf '\000%s %s\n' {token} "$*" >&4 || [ $tries -ge 50 ]; do
+        tries=$((tries + 1))
+        sleep 0.1
+    done
+}}
 end() {{ say "$@"; say "$@" 4>&5; }}
 exec 3<&0 4>&2 5>&1 </dev/null 2>/dev/null
 umask 022
