@@ -1,9 +1,9 @@
 //! Becoming the sandbox: fresh namespaces, an identity without power outside of them, a first process.
 //!
-//! The harness starts itself again with [`ARGUMENT`] and the control socket as descriptor [`CONTROL_FD`].
-//! That process has one thread, gives up root if it has it, enters fresh user, mount, network, PID, UTS, IPC
-//! and cgroup namespaces, and forks: the child is PID 1 of the lab. PID 1 only waits: it reaps orphans and
-//! ends when the supervisor, its first child, ends. Whatever of these dies, the kernel ends all the rest.
+//! The harness starts itself again with [`ARGUMENT`] and the control socket as descriptor [`CONTROL_FD`], in a session of
+//! its own. That process has one thread, gives up root if it has it, enters fresh user, mount, network, PID, UTS, IPC and
+//! cgroup namespaces, and forks: the child is PID 1 of the lab. PID 1 only waits: it reaps orphans and ends when the
+//! supervisor, its first child, ends. Whatever of these dies, the kernel ends all the rest.
 
 use std::{
     convert::Infallible,
@@ -21,7 +21,7 @@ use nix::{
         signal::Signal,
         wait::{WaitStatus, wait, waitpid},
     },
-    unistd::{ForkResult, Gid, Uid, fork, setgroups, setresgid, setresuid, setsid},
+    unistd::{ForkResult, Gid, Uid, fork, setgroups, setresgid, setresuid},
 };
 
 use super::{
@@ -70,12 +70,11 @@ pub fn enter_if_asked() {
     exit(1);
 }
 
-/// The control socket, in a session of our own: Ctrl-C is for the harness, which then takes the lab down in order.
+/// The control socket.
 fn own_control() -> Result<OwnedFd, EnterError> {
     // SAFETY: the harness put the control socket there, and nothing else in this process owns it.
     let control = unsafe { OwnedFd::from_raw_fd(CONTROL_FD) };
     step("keep the control socket from children", fcntl(&control, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)))?;
-    step("start a session", setsid())?;
     Ok(control)
 }
 

@@ -17,6 +17,7 @@ use std::{
 use nix::{
     fcntl::{FcntlArg, FdFlag, fcntl},
     sys::socket::{AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, sendmsg, socketpair},
+    unistd::setsid,
 };
 use tokio::{net::UnixStream, task::spawn_blocking, time::timeout};
 
@@ -84,6 +85,8 @@ impl Sandbox {
         // SAFETY: only system calls between fork and exec.
         unsafe {
             command.pre_exec(move || {
+                // Ctrl-C is for the harness, which then takes the lab down in order.
+                setsid()?;
                 if control == enter::CONTROL_FD {
                     let control = std::os::fd::BorrowedFd::borrow_raw(control);
                     fcntl(control, FcntlArg::F_SETFD(FdFlag::empty()))?;
