@@ -2,6 +2,7 @@
 //!
 //! Everything is done with the distro's own programs through [`Machine`], the same way on every provider.
 
+mod existing;
 mod files;
 mod firewalld;
 mod lasting;
@@ -16,7 +17,10 @@ use crate::{
 };
 
 use self::files::Files;
-pub use self::verify::{Verified, verify};
+pub use self::{
+    existing::verify_existing,
+    verify::{Verified, verify},
+};
 
 /// What kind of host a policy is applied to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// What `firewall-cmd` ends with when it does not know an option: policies came with firewalld 0.9.
-const UNKNOWN_OPTION: i32 = 2;
+pub(super) const UNKNOWN_OPTION: i32 = 2;
 
 /// What a machine's policy was found to be.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,7 +36,8 @@ impl Verified {
     }
 }
 
-fn shown(words: &str) -> &str {
+/// Words as they are shown, were there any.
+pub(super) const fn shown(words: &str) -> &str {
     if words.is_empty() { "nothing" } else { words }
 }
 
@@ -66,22 +67,19 @@ pub async fn verify(machine: &dyn Machine, policy: &Policy) -> Result<Verified, 
     Ok(found)
 }
 
-/// All of what lets packets through or keeps them: a zone, policy or direct rule that somebody added counts as much as a
-/// zone that was changed, and so does what is written and comes into force with the next reload.
+/// All of what lets packets through or keeps them: a zone or policy that somebody added counts as much as one that was
+/// changed.
 async fn firewalld_as_declared(
     machine: &dyn Machine,
     default_zone: &str,
     declared: &BTreeMap<String, Zone>,
     found: &mut Verified,
 ) -> Result<(), MachineError> {
-    let (at_boot, zone, printed, written, policies, rules, passed) = tokio::try_join!(
+    let (at_boot, zone, printed, policies) = tokio::try_join!(
         unit(machine, "is-enabled", "firewalld"),
         firewall_cmd(machine, &["--get-default-zone"]),
         firewall_cmd(machine, &["--list-all-zones"]),
-        firewall_cmd(machine, &["--permanent", "--list-all-zones"]),
         policies(machine),
-        firewall_cmd(machine, &["--direct", "--get-all-rules"]),
-        firewall_cmd(machine, &["--direct", "--get-all-passthroughs"]),
     )?;
     found.compare("firewalld at boot", &at_boot, "enabled");
     found.compare("firewalld's default zone", zone.trim(), default_zone);
@@ -97,29 +95,7 @@ async fn firewalld_as_declared(
         }
     }
     found.expect("firewalld's policies", &policies, "");
-    for (what, rules) in [("rules", rules), ("passthroughs", passed)] {
-        let rules: Vec<&str> = rules.lines().map(str::trim).filter(|rule| !rule.is_empty()).collect();
-        found.expect(&format!("firewalld's direct {what}"), &rules.join(", "), "");
-    }
-    found.drift.extend(not_loaded(&zones::zones(&written), &listed));
     Ok(())
-}
-
-/// What is written of zones and not in force, or the other way round: a reload changes it. Interfaces come from others
-/// than firewalld's files.
-fn not_loaded(written: &BTreeMap<&str, Listing<'_>>, loaded: &BTreeMap<&str, Listing<'_>>) -> Vec<String> {
-    let none = Listing::default();
-    let of_zone = |(name, written): (&&str, &Listing<'_>)| {
-        let is = loaded.get(name).unwrap_or(&none);
-        let keys: BTreeSet<&str> = written.keys().chain(is.keys()).filter(|key| *key != "interfaces").collect();
-        let differs = keys.into_iter().filter_map(|key| {
-            let (is, then) = (sorted(is.get(key)), sorted(written.get(key)));
-            let line = || format!("zone {name}: {key} is {}, and {} after a reload", shown(&is), shown(&then));
-            (is != then).then(line)
-        });
-        differs.collect::<Vec<_>>()
-    };
-    written.iter().flat_map(of_zone).collect()
 }
 
 fn zone_as_declared(name: &str, zone: &Zone, is: &Listing<'_>, found: &mut Verified) {
@@ -193,7 +169,7 @@ async fn firewall_cmd(machine: &dyn Machine, words: &[&str]) -> Result<String, M
     Ok(machine.run(&command).await?.success(machine.name(), &command)?.text())
 }
 
-fn sorted(words: &[&str]) -> String {
+pub(super) fn sorted(words: &[&str]) -> String {
     words.iter().copied().collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join(" ")
 }
 
@@ -202,33 +178,5 @@ const fn name(mode: Selinux) -> &'static str {
         Selinux::Disabled => "disabled",
         Selinux::Permissive => "permissive",
         Selinux::Enforcing => "enforcing",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::not_loaded;
-    use crate::policy::zones::zones;
-
-    #[test]
-    fn what_a_reload_would_change_is_told() {
-        let loaded = zones(
-            "public (active)\n  target: default\n  interfaces: eth0\n  services: ssh cockpit\n  rich rules: \n\
-             trusted\n  target: ACCEPT\n  sources: \n",
-        );
-        let written = zones(
-            "public\n  target: default\n  interfaces: \n  services: cockpit ssh\n  rich rules: \n\
-             \trule protocol value=\"esp\" accept\ntrusted\n  target: ACCEPT\n  sources: 10.1.0.0/16\n\
-             pods\n  target: DROP\n",
-        );
-        assert_eq!(not_loaded(&loaded, &loaded), [""; 0]);
-        assert_eq!(
-            not_loaded(&written, &loaded),
-            [
-                "zone pods: target is nothing, and DROP after a reload",
-                "zone public: rich rules is nothing, and rule protocol value=\"esp\" accept after a reload",
-                "zone trusted: sources is nothing, and 10.1.0.0/16 after a reload",
-            ]
-        );
     }
 }

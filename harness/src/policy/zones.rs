@@ -1,4 +1,4 @@
-//! What `firewall-cmd` prints of zones.
+//! What `firewall-cmd` prints of zones and policies.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ impl<'a> Listing<'a> {
     }
 }
 
-/// The zones of `firewall-cmd --list-all-zones`, by name.
+/// The zones of `firewall-cmd --list-all-zones`, by name, or the policies of `--list-all-policies`.
 ///
 /// A zone begins at the left, with its name and perhaps more (`public (default, active)`). Its keys are indented. A value
 /// that has spaces of its own, as a rich rule, is in a line of its own that begins with a tab.

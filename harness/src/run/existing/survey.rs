@@ -160,7 +160,8 @@ async fn one(
 ) -> Result<Surveyed, SurveyError> {
     let host = find(destination, Some(distro), log).await?;
     let limits = Limits::default();
-    let (found, verified) = tokio::join!(look(Node::new(&host, &limits)), policy::verify(&host, &distro.policy));
+    let (found, verified) =
+        tokio::join!(look(Node::new(&host, &limits)), policy::verify_existing(&host, &distro.policy));
     let policy::Verified { holds, mut drift } = verified?;
     let os = &host.facts().os;
     if os.likeness(distro) == Likeness::OtherMinor {
