@@ -12,7 +12,7 @@ use super::{
     api::{KubeApi, PAUSE},
     applied::{Applied, AppliedObject},
     document::{self, Object},
-    error::{KubeError, is_absent, said},
+    error::{KubeError, said},
     kinds::Kind,
     patience::may_pass,
     protocol,
@@ -65,13 +65,9 @@ impl KubeApi {
     async fn apply_one(&self, object: &Object, defined: &BTreeSet<&str>) -> Result<AppliedObject, KubeError> {
         let mut end = None;
         loop {
-            let error = match timeout(self.answer, self.try_apply(object)).await {
-                Ok(Ok(done)) => return Ok(done),
-                Ok(Err(error)) => error,
-                Err(_) => {
-                    let what = format!("apply {} {}", object.kind, object.name);
-                    return Err(KubeError::Request { what, reason: format!("no answer within {:?}", self.answer) });
-                }
+            let error = match self.try_apply(object).await {
+                Ok(done) => return Ok(done),
+                Err(error) => error,
             };
             let may_pass = match &error {
                 Refused::NoKind => defined.contains(object.kind.as_str()),
@@ -89,15 +85,12 @@ impl KubeApi {
         let kind = self.kind(&object.api_version, &object.kind).await?.ok_or(Refused::NoKind)?;
         let namespace = kind.namespaced.then(|| object.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE));
         let api = self.dynamic(&kind, namespace);
-        let before = match api.get(&object.name).await {
-            Ok(found) => Some(found),
-            Err(error) if is_absent(&error) => None,
-            Err(error) => return Err(error.into()),
-        };
+        let before = self.answered(object, api.get_opt(&object.name)).await?;
         let uri = format!("{}/{}?fieldManager={FIELD_MANAGER}", api.resource_url(), object.name);
-        let now = match self.send(&uri, object.body.clone()).await {
-            Err(kube::Error::Api(status)) if lacks_protocol(&status) => {
-                self.send(&uri, protocol::completed(&object.value).to_string().into_bytes()).await?
+        let now = match self.answered(object, self.send(&uri, object.body.clone())).await {
+            Err(Refused::Server(kube::Error::Api(status))) if lacks_protocol(&status) => {
+                let completed = protocol::completed(&object.value).to_string().into_bytes();
+                self.answered(object, self.send(&uri, completed)).await?
             }
             answer => answer?,
         };
@@ -112,6 +105,19 @@ impl KubeApi {
             file: object.origin.file().clone(),
             document: object.origin.number(),
         })
+    }
+
+    /// One answer in its time.
+    async fn answered<T>(
+        &self,
+        object: &Object,
+        request: impl Future<Output = Result<T, kube::Error>>,
+    ) -> Result<T, Refused> {
+        let answer = timeout(self.answer, request).await.map_err(|_| KubeError::Request {
+            what: format!("apply {} {}", object.kind, object.name),
+            reason: format!("no answer within {:?}", self.answer),
+        })?;
+        Ok(answer?)
     }
 
     async fn send(&self, uri: &str, body: Vec<u8>) -> Result<DynamicObject, kube::Error> {
