@@ -87,10 +87,22 @@ impl Heard {
 
     /// Takes the next thing that came; false when nothing will come any more.
     async fn next(&mut self) -> bool {
-        match self.parts.recv().await {
-            None => return false,
-            Some(Part::Stdout(bytes)) => self.complete |= !self.stdout.push(&bytes).is_empty(),
-            Some(Part::Stderr(bytes)) => {
+        let Some(part) = self.parts.recv().await else { return false };
+        self.take(part);
+        true
+    }
+
+    /// Takes what has come already, without a wait.
+    pub(in crate::provider) fn catch_up(&mut self) {
+        while let Ok(part) = self.parts.try_recv() {
+            self.take(part);
+        }
+    }
+
+    fn take(&mut self, part: Part) {
+        match part {
+            Part::Stdout(bytes) => self.complete |= !self.stdout.push(&bytes).is_empty(),
+            Part::Stderr(bytes) => {
                 for mark in self.stderr.push(&bytes) {
                     match mark {
                         Mark::Started(process) => self.started = Some(process),
@@ -99,12 +111,26 @@ impl Heard {
                 }
             }
         }
-        true
     }
 
     /// Listens until the program has started, or it is certain that it will not.
     pub(in crate::provider) async fn until_started(&mut self) {
         while self.end.is_none() && self.started.is_none() && self.next().await {}
+    }
+
+    /// Listens until that, or until `text` is said instead; tells whether it was.
+    pub(in crate::provider) async fn until_started_or(&mut self, text: &str) -> bool {
+        loop {
+            if self.end.is_some() || self.started.is_some() {
+                return false;
+            }
+            if self.said().contains(text) {
+                return true;
+            }
+            if !self.next().await {
+                return false;
+            }
+        }
     }
 
     /// Listens until all has come that the program itself wrote, or nothing comes any more.

@@ -80,9 +80,12 @@ impl SshMachine {
             let (machine, user) = (self.name.clone(), self.reach.user().to_owned());
             let whose = Whose { machine, user, command: command.clone() };
             let mut process = Process::launch(connection, whose, as_root, limit).await?;
-            tries += 1;
-            if process.has_session(limit).await || tries == SESSION_TRIES {
+            if process.has_session(limit).await {
                 return Ok(process);
+            }
+            tries += 1;
+            if tries == SESSION_TRIES {
+                return Err(process.no_session());
             }
             sleep(SESSION_PAUSE).await;
         }

@@ -7,7 +7,7 @@ use openssh::{Child, Session, Stdio};
 use tokio::{
     io::AsyncWriteExt as _,
     sync::OwnedSemaphorePermit,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 use super::{
@@ -24,6 +24,9 @@ const GRACE: Duration = Duration::from_secs(45);
 
 /// How long killing may take.
 const KILLING: Duration = Duration::from_secs(10);
+
+/// How long it is tried where sshd has no session for it.
+const KILLING_ANYWAY: Duration = Duration::from_secs(60);
 
 /// How long a program may take to start that is given up before it has.
 const STARTING: Duration = Duration::from_secs(60);
@@ -103,9 +106,17 @@ impl Process {
     pub(super) async fn has_session(&mut self, limit: Option<Duration>) -> bool {
         let Some(under_way) = &mut self.under_way else { return true };
         let limit = limit.map_or(STARTING, |limit| limit.min(STARTING));
-        drop(timeout(limit, under_way.heard.until_started()).await);
-        let heard = &under_way.heard;
-        heard.started().is_some() || heard.has_ended() || !heard.said().contains(NO_SESSION)
+        // What OpenSSH does after it has said so, a connection of its own, is not waited for: it may take long to fail.
+        !timeout(limit, under_way.heard.until_started_or(NO_SESSION)).await.unwrap_or(false)
+    }
+
+    /// The error of a program for which sshd had no session however often it was asked.
+    pub(super) fn no_session(&self) -> MachineError {
+        self.whose.lost(
+            "sshd there lets in fewer sessions on one connection than are needed at the same time; its `MaxSessions` \
+             should be 10, as it is where nothing is said"
+                .to_owned(),
+        )
     }
 
     /// Waits for the program's end.
@@ -143,25 +154,29 @@ impl UnderWay {
         }
     }
 
-    async fn kill(&self, user: &str) {
-        let (false, Some(process)) = (self.heard.has_ended(), self.heard.started()) else { return };
+    async fn kill(&mut self, user: &str) {
         let runs_as = if self.as_root { As::Root(user) } else { As::Login };
-        let line = remote::kill_line(runs_as, process);
         let _permit = self.connection.kills.acquire().await;
-        for _ in 0..SESSION_TRIES {
-            let mut command = Arc::clone(&self.connection.session).arc_raw_command(line.clone());
+        let end = Instant::now() + KILLING_ANYWAY;
+        loop {
+            // The number of one that has ended may be another's.
+            self.heard.catch_up();
+            let (false, Some(process)) = (self.heard.has_ended(), self.heard.started()) else { return };
+            let line = remote::kill_line(runs_as, process);
+            let mut command = Arc::clone(&self.connection.session).arc_raw_command(line);
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
             match timeout(KILLING, command.status()).await {
-                // A program that ended by itself cannot be killed, and that is as well.
                 Ok(Ok(_)) => return,
-                // No session was free.
-                Ok(Err(openssh::Error::RemoteProcessTerminated)) if self.connection.is_alive() => {
-                    sleep(SESSION_PAUSE).await;
-                }
-                Ok(Err(_)) | Err(_) => break,
+                // No session was free, which OpenSSH may take long to say.
+                Ok(Err(openssh::Error::RemoteProcessTerminated)) | Err(_) => {}
+                Ok(Err(_)) => break,
             }
+            if !self.connection.is_alive() || Instant::now() >= end {
+                break;
+            }
+            sleep(SESSION_PAUSE).await;
         }
-        tracing::debug!(process, "it could not be killed; it ends when its time is over, or with its connection");
+        tracing::warn!("a program could not be killed; it ends when its time is over, or with the connection");
     }
 }
 
