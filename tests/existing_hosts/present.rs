@@ -98,9 +98,10 @@ fn a_microk8s_that_was_there_stays_and_so_does_a_remedy() {
         let also = [
             "direct rules is ipv4 filter FORWARD 0 -s 10.1.0.0/16 -j ACCEPT, not nothing",
             "direct passthroughs is ipv4 -A FORWARD -d 10.1.0.0/16 -j ACCEPT, not nothing",
-            "zone public: ports is nothing, and 8080/tcp after a reload",
+            "zone public: ports is 8080/tcp after a reload",
             "policy pods is not there, and comes with a reload",
-            "direct rules will be ipv4 filter INPUT 0 -s 10.1.0.0/16 -j ACCEPT after a reload",
+            "direct rules is ipv4 filter FORWARD 0 -s 10.1.0.0/16 -j ACCEPT until a reload",
+            "direct rules is ipv4 filter INPUT 0 -s 10.1.0.0/16 -j ACCEPT after a reload",
         ];
         lab.run(&["--host", "rhel=customer"]).said(2, &also);
     });

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    verify::{UNKNOWN_OPTION, Verified, shown, sorted, verify},
+    verify::{UNKNOWN_OPTION, Verified, few, unit, verify},
     zones::{self, Listing},
 };
 use crate::{
@@ -15,33 +15,31 @@ use crate::{
 /// What `firewall-cmd` ends with when firewalld does not run.
 const NOT_RUNNING: i32 = 252;
 
-/// How many direct rules are shown; tools like fail2ban add them by the hundred.
-const SHOWN: usize = 3;
-
 /// Asks the programs of a host that somebody else looks after what holds now, and what a reload would change.
 pub async fn verify_existing(machine: &dyn Machine, policy: &Policy) -> Result<Verified, MachineError> {
-    let (mut found, more) = tokio::try_join!(verify(machine, policy), firewalld(machine))?;
-    found.drift.extend(more);
+    let (mut found, active) = tokio::try_join!(verify(machine, policy), unit(machine, "is-active", "firewalld"))?;
+    if active == "active" {
+        match firewalld(machine).await {
+            Ok(more) => found.drift.extend(more),
+            Err(error) if error.is_transport() => return Err(error),
+            // That explains verdicts, and is no reason to have none.
+            Err(error) => found.drift.push(format!("what a reload of firewalld would change is not known: {error}")),
+        }
+    }
     Ok(found)
 }
 
-/// One line for each difference.
+/// One line for each difference. The questions come one after the other: sshd lets in so many sessions.
 async fn firewalld(machine: &dyn Machine) -> Result<Vec<String>, MachineError> {
-    let (zones, policies, rules, passthroughs) = tokio::try_join!(
-        both(machine, &["--list-all-zones"]),
-        both(machine, &["--list-all-policies"]),
-        both(machine, &["--direct", "--get-all-rules"]),
-        both(machine, &["--direct", "--get-all-passthroughs"]),
-    )?;
     let mut drift = Vec::new();
-    for (what, answers) in [("zone", zones), ("policy", policies)] {
-        if let Some((loaded, written)) = answers {
+    for (what, question) in [("zone", "--list-all-zones"), ("policy", "--list-all-policies")] {
+        if let Some((loaded, written)) = both(machine, &[question]).await? {
             drift.extend(not_loaded(what, &zones::zones(&loaded), &zones::zones(&written)));
         }
     }
-    for (what, answers) in [("rules", rules), ("passthroughs", passthroughs)] {
-        if let Some((loaded, written)) = answers {
-            drift.extend(direct(what, &loaded, &written));
+    for (what, question) in [("rules", "--get-all-rules"), ("passthroughs", "--get-all-passthroughs")] {
+        if let Some((loaded, written)) = both(machine, &["--direct", question]).await? {
+            drift.extend(direct(&format!("firewalld's direct {what}"), &rules(&loaded), &rules(&written)));
         }
     }
     Ok(drift)
@@ -79,11 +77,7 @@ fn not_loaded(what: &str, loaded: &Listings<'_>, written: &Listings<'_>) -> Vec<
             (Some(is), Some(then)) => {
                 let keys: BTreeSet<&str> = is.keys().chain(then.keys()).filter(|key| *key != "interfaces").collect();
                 for key in keys {
-                    let (is, then) = (sorted(is.get(key)), sorted(then.get(key)));
-                    if is != then {
-                        let (is, then) = (shown(&is), shown(&then));
-                        lines.push(format!("{what} {name}: {key} is {is}, and {then} after a reload"));
-                    }
+                    lines.extend(moves(&format!("{what} {name}: {key}"), is.get(key), then.get(key)));
                 }
             }
         }
@@ -93,28 +87,29 @@ fn not_loaded(what: &str, loaded: &Listings<'_>, written: &Listings<'_>) -> Vec<
 
 type Listings<'a> = BTreeMap<&'a str, Listing<'a>>;
 
-/// Direct rules: those in force, and those that a reload brings.
-fn direct(what: &str, loaded: &str, written: &str) -> Vec<String> {
-    let rules = |printed| str::lines(printed).map(str::trim).filter(|rule| !rule.is_empty()).collect::<Vec<_>>();
-    let is = rules(loaded);
-    let more: Vec<&str> = rules(written).into_iter().filter(|rule| !is.contains(rule)).collect();
-    [(is, "is", ", not nothing"), (more, "will be", " after a reload")]
+/// What a reload takes away, and what it brings.
+fn moves(what: &str, is: &[&str], then: &[&str]) -> Vec<String> {
+    let without = |all: &[&str], those: &[&str]| few(all.iter().copied().filter(|one| !those.contains(one)));
+    [(without(is, then), "until a reload"), (without(then, is), "after a reload")]
         .into_iter()
-        .filter(|(rules, ..)| !rules.is_empty())
-        .map(|(rules, verb, end)| format!("firewalld's direct {what} {verb} {}{end}", few(&rules)))
+        .filter(|(words, _)| !words.is_empty())
+        .map(|(words, when)| format!("{what} is {words} {when}"))
         .collect()
 }
 
-/// The first of them, and how many there are beside.
-fn few(rules: &[&str]) -> String {
-    let (first, rest) = rules.split_at(rules.len().min(SHOWN));
-    let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
-    first.join(", ") + &more
+fn rules(printed: &str) -> Vec<&str> {
+    printed.lines().map(str::trim).filter(|rule| !rule.is_empty()).collect()
+}
+
+/// Direct rules: those in force, and what a reload does to them.
+fn direct(what: &str, is: &[&str], then: &[&str]) -> Vec<String> {
+    let there = (!is.is_empty()).then(|| format!("{what} is {}, not nothing", few(is.iter().copied())));
+    there.into_iter().chain(moves(what, is, then)).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{direct, not_loaded};
+    use super::{direct, not_loaded, rules};
     use crate::policy::zones::zones;
 
     #[test]
@@ -131,8 +126,8 @@ mod tests {
             [
                 "zone old is there, and goes with a reload",
                 "zone pods is not there, and comes with a reload",
-                "zone public: rich rules is nothing, and rule protocol value=\"esp\" accept after a reload",
-                "zone trusted: sources is nothing, and 10.1.0.0/16 after a reload",
+                "zone public: rich rules is rule protocol value=\"esp\" accept after a reload",
+                "zone trusted: sources is 10.1.0.0/16 after a reload",
             ]
         );
     }
@@ -146,13 +141,14 @@ mod tests {
 
     #[test]
     fn direct_rules_are_told_with_what_comes() {
-        assert_eq!(direct("rules", "\n", ""), [""; 0]);
-        let (one, all) = ("ipv4 filter FORWARD 0 -j ACCEPT\n", "a\nb\nipv4 filter FORWARD 0 -j ACCEPT\nc\nd\ne\n");
+        assert_eq!(direct("rules", &rules("\n"), &[]), [""; 0]);
+        let is = rules("ipv4 filter FORWARD 0 -j ACCEPT\nipv4 filter INPUT 0 -j DROP\n");
         assert_eq!(
-            direct("rules", one, all),
+            direct("rules", &is, &["a", "b", is[0], "c", "d", "e"]),
             [
-                "firewalld's direct rules is ipv4 filter FORWARD 0 -j ACCEPT, not nothing",
-                "firewalld's direct rules will be a, b, c and 2 more after a reload",
+                "rules is ipv4 filter FORWARD 0 -j ACCEPT, ipv4 filter INPUT 0 -j DROP, not nothing",
+                "rules is ipv4 filter INPUT 0 -j DROP until a reload",
+                "rules is a, b, c and 2 more after a reload",
             ]
         );
     }

@@ -11,6 +11,9 @@ use crate::{
 /// What `firewall-cmd` ends with when it does not know an option: policies came with firewalld 0.9.
 pub(super) const UNKNOWN_OPTION: i32 = 2;
 
+/// How many rules of a kind are shown.
+const SHOWN: usize = 3;
+
 /// What a machine's policy was found to be.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verified {
@@ -37,8 +40,16 @@ impl Verified {
 }
 
 /// Words as they are shown, were there any.
-pub(super) const fn shown(words: &str) -> &str {
+const fn shown(words: &str) -> &str {
     if words.is_empty() { "nothing" } else { words }
+}
+
+/// The first of several rules, and how many there are beside: tools like fail2ban add them by the hundred.
+pub(super) fn few<'a>(rules: impl Iterator<Item = &'a str>) -> String {
+    let rules: Vec<&str> = rules.collect();
+    let (first, rest) = rules.split_at(rules.len().min(SHOWN));
+    let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
+    first.join(", ") + &more
 }
 
 /// Asks the machine's own programs what holds now.
@@ -107,9 +118,10 @@ fn zone_as_declared(name: &str, zone: &Zone, is: &Listing<'_>, found: &mut Verif
         found.compare(&format!("zone {name}: {key}"), &sorted(is.get(key)), if declared { "yes" } else { "no" });
     }
     found.expect(&format!("zone {name}: target"), &sorted(is.get("target")), "default");
-    for key in ["protocols", "forward-ports", "source-ports", "icmp-blocks", "rich rules"] {
+    for key in ["protocols", "forward-ports", "source-ports", "icmp-blocks"] {
         found.expect(&format!("zone {name}: {key}"), &sorted(is.get(key)), "");
     }
+    found.expect(&format!("zone {name}: rich rules"), &few(is.get("rich rules").iter().copied()), "");
 }
 
 /// Policies in force that are not of firewalld's package.
@@ -139,7 +151,7 @@ fn value(printed: &str, key: &str) -> String {
     is.map(|(_, value)| value.split_whitespace().collect::<Vec<_>>().join(" ")).unwrap_or_default()
 }
 
-async fn unit(machine: &dyn Machine, question: &str, unit: &str) -> Result<String, MachineError> {
+pub(super) async fn unit(machine: &dyn Machine, question: &str, unit: &str) -> Result<String, MachineError> {
     let output = machine.run(&Command::new(["systemctl", question, unit])).await?;
     Ok(output.text().trim().to_owned())
 }
@@ -169,7 +181,7 @@ async fn firewall_cmd(machine: &dyn Machine, words: &[&str]) -> Result<String, M
     Ok(machine.run(&command).await?.success(machine.name(), &command)?.text())
 }
 
-pub(super) fn sorted(words: &[&str]) -> String {
+fn sorted(words: &[&str]) -> String {
     words.iter().copied().collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join(" ")
 }
 
