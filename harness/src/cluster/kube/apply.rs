@@ -6,7 +6,7 @@ use kube::{
     Api,
     core::{DynamicObject, Status},
 };
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 
 use super::{
     api::{KubeApi, PAUSE},
@@ -14,7 +14,7 @@ use super::{
     document::{self, Object},
     error::{KubeError, said},
     kinds::Kind,
-    patience::may_pass,
+    patience::{Patience, may_pass, unanswered},
     protocol,
 };
 use crate::{
@@ -63,7 +63,7 @@ impl KubeApi {
 
     /// `defined` are the kinds that these manifests define.
     async fn apply_one(&self, object: &Object, defined: &BTreeSet<&str>) -> Result<AppliedObject, KubeError> {
-        let mut end = None;
+        let mut patience = Patience::of(MENDING);
         loop {
             let error = match self.try_apply(object).await {
                 Ok(done) => return Ok(done),
@@ -73,8 +73,7 @@ impl KubeApi {
                 Refused::NoKind => defined.contains(object.kind.as_str()),
                 other => mends(other),
             };
-            let now = Instant::now();
-            if now >= *end.get_or_insert(now + MENDING) || !may_pass {
+            if patience.is_over() || !may_pass {
                 return Err(self.refused(object, error).await);
             }
             sleep(PAUSE).await;
@@ -113,11 +112,10 @@ impl KubeApi {
         object: &Object,
         request: impl Future<Output = Result<T, kube::Error>>,
     ) -> Result<T, Refused> {
-        let answer = timeout(self.answer, request).await.map_err(|_| KubeError::Request {
-            what: format!("apply {} {}", object.kind, object.name),
-            reason: format!("no answer within {:?}", self.answer),
-        })?;
-        Ok(answer?)
+        match timeout(self.answer, request).await {
+            Ok(answer) => Ok(answer?),
+            Err(_) => Err(unanswered(format!("apply {} {}", object.kind, object.name), self.answer).into()),
+        }
     }
 
     async fn send(&self, uri: &str, body: Vec<u8>) -> Result<DynamicObject, kube::Error> {

@@ -29,6 +29,29 @@ impl KubeApi {
     }
 }
 
+/// Time for what may pass, from when it is first seen: an answer that says no may itself be long in coming.
+pub(super) struct Patience {
+    length: Duration,
+    end: Option<Instant>,
+}
+
+impl Patience {
+    pub(super) const fn of(length: Duration) -> Self {
+        Self { length, end: None }
+    }
+
+    /// Whether it is over. It begins when this is asked first.
+    pub(super) fn is_over(&mut self) -> bool {
+        let now = Instant::now();
+        now >= *self.end.get_or_insert(now + self.length)
+    }
+}
+
+/// That there was no answer in its time.
+pub(super) fn unanswered(what: impl Display, limit: Duration) -> KubeError {
+    KubeError::Request { what: what.to_string(), reason: format!("no answer within {limit:?}") }
+}
+
 async fn patiently<T, F>(
     limit: Duration,
     patience: Duration,
@@ -38,18 +61,15 @@ async fn patiently<T, F>(
 where
     F: Future<Output = Result<T, kube::Error>>,
 {
-    let mut end = None;
+    let mut patience = Patience::of(patience);
     loop {
-        let failed = |reason| KubeError::Request { what: what.to_string(), reason };
         let error = match timeout(limit, ask()).await {
             Ok(Ok(answer)) => return Ok(answer),
             Ok(Err(error)) => error,
-            Err(_) => return Err(failed(format!("no answer within {limit:?}"))),
+            Err(_) => return Err(unanswered(what, limit)),
         };
-        // An answer that says no may itself be long in coming.
-        let now = Instant::now();
-        if now >= *end.get_or_insert(now + patience) || !may_pass(&error) {
-            return Err(failed(said(&error)));
+        if patience.is_over() || !may_pass(&error) {
+            return Err(KubeError::Request { what: what.to_string(), reason: said(&error) });
         }
         sleep(PAUSE).await;
     }
