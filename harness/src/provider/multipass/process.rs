@@ -109,9 +109,7 @@ impl UnderWay {
     }
 
     async fn kill(&mut self, instance: &Instance) {
-        self.heard.catch_up();
-        // The number of one that has ended may be another's.
-        let (false, Some(process)) = (self.heard.has_ended(), self.heard.started()) else { return };
+        let Some(process) = self.heard.killable() else { return };
         let line = kill_as_root(process);
         // A program that ended by itself cannot be killed, and that is as well.
         drop(instance.multipass.ended(&exec(&instance.id, &line), &[], KILLING).await);

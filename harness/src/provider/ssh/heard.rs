@@ -71,7 +71,7 @@ impl Heard {
         let (sender, parts) = mpsc::unbounded_channel();
         tokio::spawn(read(stdout, sender.clone(), Part::Stdout));
         tokio::spawn(read(stderr, sender, Part::Stderr));
-        let [stdout, stderr] = [(); 2].map(|()| Marked::new(token));
+        let (stdout, stderr) = (Marked::new(token), Marked::new(token));
         Self { parts, stdout, stderr, started: None, end: None, complete: false }
     }
 
@@ -92,11 +92,13 @@ impl Heard {
         true
     }
 
-    /// Takes what has come already, without a wait.
-    pub(in crate::provider) fn catch_up(&mut self) {
+    /// The process that a kill may go to: none where it has not started, or has ended by what came up to now, for then its
+    /// number may be another's.
+    pub(in crate::provider) fn killable(&mut self) -> Option<u32> {
         while let Ok(part) = self.parts.try_recv() {
             self.take(part);
         }
+        self.started.filter(|_| self.end.is_none())
     }
 
     fn take(&mut self, part: Part) {
@@ -115,22 +117,17 @@ impl Heard {
 
     /// Listens until the program has started, or it is certain that it will not.
     pub(in crate::provider) async fn until_started(&mut self) {
-        while self.end.is_none() && self.started.is_none() && self.next().await {}
+        while !self.start_is_known() && self.next().await {}
+    }
+
+    const fn start_is_known(&self) -> bool {
+        self.started.is_some() || self.end.is_some()
     }
 
     /// Listens until that, or until `text` is said instead; tells whether it was.
     pub(in crate::provider) async fn until_started_or(&mut self, text: &str) -> bool {
-        loop {
-            if self.end.is_some() || self.started.is_some() {
-                return false;
-            }
-            if self.said().contains(text) {
-                return true;
-            }
-            if !self.next().await {
-                return false;
-            }
-        }
+        while !self.start_is_known() && !self.said().contains(text) && self.next().await {}
+        !self.start_is_known() && self.said().contains(text)
     }
 
     /// Listens until all has come that the program itself wrote, or nothing comes any more.

@@ -102,12 +102,16 @@ impl Process {
     }
 
     /// Waits until the program has started or never will, but not longer than it may run; false when sshd had no session
-    /// for it.
+    /// for it, and then it holds none of this connection's either.
     pub(super) async fn has_session(&mut self, limit: Option<Duration>) -> bool {
         let Some(under_way) = &mut self.under_way else { return true };
         let limit = limit.map_or(STARTING, |limit| limit.min(STARTING));
-        // What OpenSSH does after it has said so, a connection of its own, is not waited for: it may take long to fail.
-        !timeout(limit, under_way.heard.until_started_or(NO_SESSION)).await.unwrap_or(false)
+        let refused = timeout(limit, under_way.heard.until_started_or(NO_SESSION)).await.unwrap_or(false);
+        if refused {
+            // What OpenSSH does after it has said so, a connection of its own, is not waited for: it may take long to fail.
+            self.under_way = None;
+        }
+        !refused
     }
 
     /// The error of a program for which sshd had no session however often it was asked.
@@ -159,9 +163,7 @@ impl UnderWay {
         let _permit = self.connection.kills.acquire().await;
         let end = Instant::now() + KILLING_ANYWAY;
         loop {
-            // The number of one that has ended may be another's.
-            self.heard.catch_up();
-            let (false, Some(process)) = (self.heard.has_ended(), self.heard.started()) else { return };
+            let Some(process) = self.heard.killable() else { return };
             let line = remote::kill_line(runs_as, process);
             let mut command = Arc::clone(&self.connection.session).arc_raw_command(line);
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
