@@ -4,21 +4,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    verify::{UNKNOWN_OPTION, Verified, few, unit, verify},
+    verify::{Verified, few, firewall_cmd_if_known, verify},
     zones::{self, Listing},
 };
 use crate::{
     catalog::distro::Policy,
-    provider::{Command, Machine, MachineError},
+    provider::{Machine, MachineError},
 };
-
-/// What `firewall-cmd` ends with when firewalld does not run.
-const NOT_RUNNING: i32 = 252;
 
 /// Asks the programs of a host that somebody else looks after what holds now, and what a reload would change.
 pub async fn verify_existing(machine: &dyn Machine, policy: &Policy) -> Result<Verified, MachineError> {
-    let (mut found, active) = tokio::try_join!(verify(machine, policy), unit(machine, "is-active", "firewalld"))?;
-    if active == "active" {
+    let mut found = verify(machine, policy).await?;
+    if found.firewalld_runs {
         match firewalld(machine).await {
             Ok(more) => found.drift.extend(more),
             Err(error) if error.is_transport() => return Err(error),
@@ -45,23 +42,12 @@ async fn firewalld(machine: &dyn Machine) -> Result<Vec<String>, MachineError> {
     Ok(drift)
 }
 
-/// What firewalld answers of what is in force, and of what is written; none where it does not run, or knows no such
-/// question.
+/// What firewalld answers of what is in force, and of what is written; none where it knows no such question.
 async fn both(machine: &dyn Machine, question: &[&str]) -> Result<Option<(String, String)>, MachineError> {
-    let (loaded, written) = tokio::try_join!(ask(machine, &[], question), ask(machine, &["--permanent"], question))?;
+    let permanent = [&["--permanent"], question].concat();
+    let (loaded, written) =
+        tokio::try_join!(firewall_cmd_if_known(machine, question), firewall_cmd_if_known(machine, &permanent))?;
     Ok(loaded.zip(written))
-}
-
-async fn ask(machine: &dyn Machine, of: &[&str], question: &[&str]) -> Result<Option<String>, MachineError> {
-    let command = Command::new(["firewall-cmd"].iter().chain(of).chain(question).copied());
-    let output = match machine.run(&command).await {
-        Err(MachineError::NotStarted { .. }) => return Ok(None),
-        answer => answer?,
-    };
-    if [UNKNOWN_OPTION, NOT_RUNNING].contains(&output.status) {
-        return Ok(None);
-    }
-    Ok(Some(output.success(machine.name(), &command)?.text()))
 }
 
 /// What a reload changes of zones or policies. Interfaces come from others than firewalld's files.

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// What `firewall-cmd` ends with when it does not know an option: policies came with firewalld 0.9.
-pub(super) const UNKNOWN_OPTION: i32 = 2;
+const UNKNOWN_OPTION: i32 = 2;
 
 /// How many rules of a kind are shown.
 const SHOWN: usize = 3;
@@ -21,6 +21,8 @@ pub struct Verified {
     pub holds: Vec<String>,
     /// What is not: the machine is not what the distro's file says.
     pub drift: Vec<String>,
+    /// Whether firewalld runs.
+    pub firewalld_runs: bool,
 }
 
 impl Verified {
@@ -66,9 +68,10 @@ pub async fn verify(machine: &dyn Machine, policy: &Policy) -> Result<Verified, 
         selinux(machine),
         sysctls(machine, &policy.sysctls)
     )?;
-    found.compare("firewalld", if runs == "active" { "active" } else { "inactive" }, firewalld);
+    found.firewalld_runs = runs == "active";
+    found.compare("firewalld", if found.firewalld_runs { "active" } else { "inactive" }, firewalld);
     found.compare("ufw", runs_ufw, ufw);
-    if let (Firewall::Firewalld { default_zone, zones, .. }, "active") = (&policy.firewall, runs.as_str()) {
+    if let (Firewall::Firewalld { default_zone, zones, .. }, true) = (&policy.firewall, found.firewalld_runs) {
         firewalld_as_declared(machine, default_zone, zones, &mut found).await?;
     }
     found.compare("SELinux", mode, name(policy.selinux));
@@ -126,13 +129,11 @@ fn zone_as_declared(name: &str, zone: &Zone, is: &Listing<'_>, found: &mut Verif
 
 /// Policies in force that are not of firewalld's package.
 async fn policies(machine: &dyn Machine) -> Result<String, MachineError> {
-    let active = machine.run(&Command::new(["firewall-cmd", "--get-active-policies"])).await?;
-    if active.status == UNKNOWN_OPTION {
+    let Some(active) = firewall_cmd_if_known(machine, &["--get-active-policies"]).await? else {
         return Ok(String::new());
-    }
+    };
     let packaged = machine.run(&Command::shell("ls /usr/lib/firewalld/policies 2>/dev/null || :")).await?.text();
     let packaged: BTreeSet<&str> = packaged.split_whitespace().filter_map(|file| file.strip_suffix(".xml")).collect();
-    let active = active.text();
     Ok(sorted(&zones::names(&active).filter(|name| !packaged.contains(name)).collect::<Vec<_>>()))
 }
 
@@ -151,7 +152,7 @@ fn value(printed: &str, key: &str) -> String {
     is.map(|(_, value)| value.split_whitespace().collect::<Vec<_>>().join(" ")).unwrap_or_default()
 }
 
-pub(super) async fn unit(machine: &dyn Machine, question: &str, unit: &str) -> Result<String, MachineError> {
+async fn unit(machine: &dyn Machine, question: &str, unit: &str) -> Result<String, MachineError> {
     let output = machine.run(&Command::new(["systemctl", question, unit])).await?;
     Ok(output.text().trim().to_owned())
 }
@@ -179,6 +180,19 @@ async fn selinux(machine: &dyn Machine) -> Result<&'static str, MachineError> {
 async fn firewall_cmd(machine: &dyn Machine, words: &[&str]) -> Result<String, MachineError> {
     let command = Command::new(["firewall-cmd"].iter().chain(words).copied());
     Ok(machine.run(&command).await?.success(machine.name(), &command)?.text())
+}
+
+/// The same for a question that older versions do not know: none there.
+pub(super) async fn firewall_cmd_if_known(
+    machine: &dyn Machine,
+    words: &[&str],
+) -> Result<Option<String>, MachineError> {
+    let command = Command::new(["firewall-cmd"].iter().chain(words).copied());
+    let output = machine.run(&command).await?;
+    if output.status == UNKNOWN_OPTION {
+        return Ok(None);
+    }
+    Ok(Some(output.success(machine.name(), &command)?.text()))
 }
 
 fn sorted(words: &[&str]) -> String {

@@ -162,7 +162,7 @@ async fn one(
     let limits = Limits::default();
     let (found, verified) =
         tokio::join!(look(Node::new(&host, &limits)), policy::verify_existing(&host, &distro.policy));
-    let policy::Verified { holds, mut drift } = verified?;
+    let policy::Verified { holds, mut drift, .. } = verified?;
     let os = &host.facts().os;
     if os.likeness(distro) == Likeness::OtherMinor {
         drift.insert(0, format!("the release is {}, not {}", os.title, distro.title));
