@@ -7,6 +7,7 @@
 mod tiers;
 
 use std::{
+    os::unix::fs::MetadataExt as _,
     path::Path,
     process::{Command, ExitCode, Output, Stdio},
     thread,
@@ -33,14 +34,21 @@ power_state: { mode: poweroff }
 ";
 
 fn main() -> ExitCode {
-    let trials = trials![the_image_is_built_once_and_boots];
-    tiers::run(vec![Tier { name: "libvirt", lacking: lacking(), trials }])
+    let by_root = lacking().or_else(|| not_root().then(|| "not root".to_owned()));
+    tiers::run(vec![
+        Tier { name: "libvirt", lacking: lacking(), trials: trials![the_image_is_built_once_and_boots] },
+        Tier { name: "libvirt", lacking: by_root, trials: trials![a_killed_build_leaves_nothing_running_or_mounted] },
+    ])
 }
 
 /// Why the image cannot be built here.
 fn lacking() -> Option<String> {
     let programs: Vec<&str> = PROGRAMS.into_iter().filter(|program| find_program(program).is_none()).collect();
     (!programs.is_empty()).then(|| format!("these programs are not here: {}", programs.join(", ")))
+}
+
+fn not_root() -> bool {
+    !fs::metadata("/proc/self").is_ok_and(|meta| meta.uid() == 0)
 }
 
 fn lab(arguments: &[&str]) -> Output {
@@ -84,6 +92,49 @@ fn the_image_is_built_once_and_boots() {
         "all-is-said",
     ] {
         assert!(console.contains(line), "no `{line}` on the console:\n{console}");
+    }
+}
+
+/// Root's mmdebstrap mounts devices and `/dev/shm` in its tree. Whoever removed that tree with them still mounted would remove
+/// the machine's own: so this test does not before it knows.
+fn a_killed_build_leaves_nothing_running_or_mounted() {
+    let cache = tempfile::tempdir().expect("a folder").keep();
+    let path = cache.to_str().expect("UTF-8").to_owned();
+    let mut lab = Command::new(env!("CARGO_BIN_EXE_lab"));
+    lab.args(["image", "build", "debian-12"]).env("XDG_CACHE_HOME", &path).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut lab = lab.spawn().expect("lab starts");
+    until("its programs mount nothing", || {
+        assert_eq!(lab.try_wait().expect("lab can be waited for"), None, "the build ended");
+        programs("mountinfo", &path) > 0
+    });
+    let meanwhile = mounts();
+    lab.kill().expect("killed");
+    lab.wait().expect("ended");
+    // They inherited the name of the folder.
+    until("its programs go on", || programs("environ", &path) == 0);
+    let at_last = mounts();
+    assert!(!meanwhile.contains(&path), "seen from outside: {meanwhile}");
+    assert!(!at_last.contains(&path), "left: {at_last}");
+    fs::remove_dir_all(cache).expect("nothing holds the folder");
+}
+
+fn mounts() -> String {
+    fs::read_to_string("/proc/self/mountinfo").expect("mounts")
+}
+
+/// How many processes have these words in this file below `/proc`.
+fn programs(file: &str, words: &str) -> usize {
+    let processes = fs::read_dir("/proc").expect("processes").flatten();
+    // One that has ended since has nothing any more.
+    let texts = processes.filter_map(|process| fs::read(process.path().join(file)).ok());
+    texts.filter(|text| String::from_utf8_lossy(text).contains(words)).count()
+}
+
+fn until(otherwise: &str, mut is_so: impl FnMut() -> bool) {
+    let limit = Instant::now() + Duration::from_secs(600);
+    while !is_so() {
+        assert!(Instant::now() < limit, "{otherwise}");
+        thread::sleep(Duration::from_millis(50));
     }
 }
 

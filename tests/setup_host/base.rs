@@ -59,7 +59,9 @@ fn forget_others(folder: &Utf8Path) -> Result<(), Failed> {
 
 fn make(archive: &Utf8Path) -> Result<(), Failed> {
     let hook = format!("sh {HERE}/base.sh \"$1\" {}", packages());
-    let mut mmdebstrap = Command::new("mmdebstrap");
+    // In a mount namespace of its own: other tests compare what is mounted here.
+    let mut mmdebstrap = Command::new("unshare");
+    mmdebstrap.args(["--mount", "mmdebstrap"]);
     mmdebstrap.args(["--quiet", "--mode=root", "--variant=minbase", "--include=systemd,systemd-sysv"]);
     mmdebstrap.arg(format!("--customize-hook={hook}")).arg(codename()?).arg(archive).args(sources());
     let output = mmdebstrap.output()?;

@@ -1,7 +1,7 @@
 //! Builds the image of a distro from this machine's own package sources.
 //!
-//! mmdebstrap makes the system's tree, `disk.sh` a disk of it, qemu-img the image. Nothing is mounted and nothing of
-//! this machine is changed; root is not needed where mmdebstrap can do without.
+//! mmdebstrap makes the system's tree, `disk.sh` a disk of it, qemu-img the image. Nothing of this machine is changed:
+//! mmdebstrap mounts in a namespace of its own. Root is not needed where mmdebstrap can do without.
 
 mod step;
 mod tools;

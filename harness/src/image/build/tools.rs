@@ -25,11 +25,15 @@ const PROGRAMS: [(&str, &str); 8] = [
 const BOOT_SECTOR: (&str, &str) = ("/usr/lib/SYSLINUX/mbr.bin", "syslinux");
 /// Administrators' programs are not on everybody's `PATH`.
 const SYSTEM_FOLDERS: &str = "/usr/local/sbin:/usr/sbin:/sbin";
+/// Runs a program in namespaces of its own: nobody else sees what it mounts, and all that it started ends with it.
+const APART: [&str; 6] = ["unshare", "--mount", "--pid", "--mount-proc", "--fork", "--kill-child=KILL"];
 
 /// The programs are all here.
 pub(super) struct Tools {
     path: String,
     root: bool,
+    /// Root may make namespaces: not in every container.
+    apart: bool,
 }
 
 /// Looks for the programs and the release.
@@ -54,14 +58,19 @@ pub(super) fn find(distro: &str, build: &Build) -> Result<Tools, ImageError> {
         return Err(cannot(format!("this machine's package sources have no release {suite}"), help));
     }
     let root = fs::metadata("/proc/self").is_ok_and(|meta| meta.uid() == 0);
-    Ok(Tools { path, root })
+    let mut tools = Tools { path, root, apart: root };
+    tools.apart = root && tools.command("true").output().is_ok_and(|output| output.status.success());
+    Ok(tools)
 }
 
 impl Tools {
-    /// A program.
+    /// A program. Root's mmdebstrap mounts for all to see, and its children outlive it: so it runs apart. Without root it makes
+    /// namespaces by itself.
     pub(super) fn command(&self, program: &str) -> Command {
-        let mut command = Command::new(program);
-        command.env("PATH", &self.path);
+        let before: &[&str] = if self.apart { &APART } else { &[] };
+        let mut words = before.iter().copied().chain([program]);
+        let mut command = Command::new(words.next().unwrap_or(program));
+        command.args(words).env("PATH", &self.path);
         command
     }
 
