@@ -7,7 +7,8 @@
 mod tiers;
 
 use std::{
-    os::unix::fs::MetadataExt as _,
+    fs::Permissions,
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown},
     path::Path,
     process::{Command, ExitCode, Output, Stdio},
     thread,
@@ -20,7 +21,31 @@ use pathlab::provider::needs::find_program;
 use self::tiers::Tier;
 
 /// The programs of the build and of this test.
-const PROGRAMS: [&str; 7] = ["mmdebstrap", "mke2fs", "sfdisk", "mcopy", "syslinux", "qemu-img", "qemu-system-x86_64"];
+const PROGRAMS: [&str; 8] =
+    ["newuidmap", "mmdebstrap", "mke2fs", "sfdisk", "mcopy", "syslinux", "qemu-img", "qemu-system-x86_64"];
+/// Somebody with a name, and with users of a namespace. Only this process and what it starts know of them.
+const AS_SOMEBODY: &str = r#"
+    for file in passwd:somebody:x:4711:4711::/:/bin/sh subuid:somebody:4711000:65536 subgid:somebody:4711000:65536; do
+        name=${file%%:*}
+        { cat "/etc/$name"; echo "${file#*:}"; } >"$HOME/$name"
+        mount --bind "$HOME/$name" "/etc/$name"
+    done
+    exec setpriv --reuid=4711 --regid=4711 --clear-groups "$@"
+"#;
+/// As little as can be built.
+const SMALL: &str = "
+id: small
+title: Small
+family: debian
+image:
+  user: root
+  build:
+    suite: bookworm
+    disk_mib: 1024
+    packages: [linux-image-cloud-amd64, systemd-sysv, systemd-resolved, initramfs-tools, zstd, cloud-init]
+    disable: [apt-daily.timer]
+policy: { firewall: { kind: none } }
+";
 /// An emulated processor of a busy machine takes its time.
 const BOOT_LIMIT: Duration = Duration::from_secs(900);
 /// The settings of a machine: what it prints on its console is what this test waits for.
@@ -37,7 +62,14 @@ fn main() -> ExitCode {
     let by_root = lacking().or_else(|| not_root().then(|| "not root".to_owned()));
     tiers::run(vec![
         Tier { name: "libvirt", lacking: lacking(), trials: trials![the_image_is_built_once_and_boots] },
-        Tier { name: "libvirt", lacking: by_root, trials: trials![a_killed_build_leaves_nothing_running_or_mounted] },
+        Tier {
+            name: "libvirt",
+            lacking: by_root,
+            trials: trials![
+                a_killed_build_leaves_nothing_running_or_mounted,
+                without_root_the_next_build_waits_for_what_a_killed_one_left,
+            ],
+        },
     ])
 }
 
@@ -116,6 +148,59 @@ fn a_killed_build_leaves_nothing_running_or_mounted() {
     assert!(!meanwhile.contains(&path), "seen from outside: {meanwhile}");
     assert!(!at_last.contains(&path), "left: {at_last}");
     fs::remove_dir_all(cache).expect("nothing holds the folder");
+}
+
+/// Where root is not there to end the programs of a killed build they go on, and what is left belongs to users whom only a
+/// namespace has.
+fn without_root_the_next_build_waits_for_what_a_killed_one_left() {
+    let home = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| home.path().join(name);
+    for folder in ["vm-images", "scenarios", "cache"] {
+        fs::create_dir(at(folder)).expect(folder);
+    }
+    fs::write(at("vm-images/small.yaml"), SMALL).expect("a distro");
+    // Where the build has put it not everybody may go.
+    fs::copy(env!("CARGO_BIN_EXE_lab"), at("lab")).expect("a copy");
+    for (path, mode) in [(home.path().to_owned(), 0o755), (at("cache"), 0o777)] {
+        fs::set_permissions(path, Permissions::from_mode(mode)).expect("opened");
+    }
+    let build = || {
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "sh", "-euc", AS_SOMEBODY, "sh"]).arg(at("lab")).args(["image", "build", "small"]);
+        command.current_dir("/").env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("HOME", home.path());
+        command.env("PATHLAB_HOME", home.path()).env("XDG_CACHE_HOME", at("cache"));
+        command
+    };
+    let path = home.path().to_str().expect("UTF-8");
+
+    let log = fs::File::create(at("log")).expect("a file").into_parts().0;
+    let mut killed = build().stdout(Stdio::null()).stderr(log).spawn().expect("lab starts");
+    until("its programs mount nothing", || {
+        let ended = killed.try_wait().expect("lab can be waited for");
+        assert_eq!(ended, None, "the build ended: {}", fs::read_to_string(at("log")).expect("a log"));
+        programs("mountinfo", &format!("{path}/cache")) > 0
+    });
+    killed.kill().expect("killed");
+    killed.wait().expect("ended");
+    assert!(programs("environ", path) > 0, "nothing goes on: is there root's end to it?");
+    // As if the machine had lost its power then: no program cleaned this up.
+    let folder = fs::read_dir(at("cache/pathlab/images")).expect("images").flatten();
+    let mut folder = folder.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|end| end == "build"));
+    let tree = folder.next().expect("a folder of a build").join("tree.left");
+    fs::create_dir_all(tree.join("sub")).expect("a tree");
+    for path in [tree.join("sub"), tree] {
+        chown(path, Some(4_711_000), Some(4_711_000)).expect("another's");
+    }
+
+    let output = build().output().expect("lab starts");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("small: waiting for another process that is getting the image"), "{said}");
+    assert!(said.contains("small  built  sha256:"), "{said}");
+    assert_eq!(programs("environ", path), 0, "something still runs");
+    let left = fs::read_dir(at("cache/pathlab/images")).expect("images").flatten().map(|entry| entry.path());
+    let left: Vec<_> = left.filter(|path| path.extension().is_some_and(|end| end == "build")).collect();
+    assert!(left.is_empty(), "{left:?}");
 }
 
 fn mounts() -> String {

@@ -1,5 +1,7 @@
 //! One process at a time changes a file that is kept; the others wait and then use what it made.
 
+use std::os::fd::{AsRawFd, RawFd};
+
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 use nix::{
@@ -13,7 +15,14 @@ use super::{error::DownloadError, progress::Progress};
 /// The right to change one file; ends with the value, or the process.
 #[derive(Debug)]
 pub(crate) struct Turn {
-    _lock: Flock<std::fs::File>,
+    lock: Flock<std::fs::File>,
+}
+
+impl AsRawFd for Turn {
+    /// Programs that inherit it keep the turn for as long as they run.
+    fn as_raw_fd(&self) -> RawFd {
+        self.lock.as_raw_fd()
+    }
 }
 
 impl Turn {
@@ -24,11 +33,11 @@ impl Turn {
         let file = fs::File::create(&path).map_err(|error| DownloadError::io("write", &path, error))?;
         let failed = |errno: Errno| DownloadError::io("lock", &path, errno.into());
         match Flock::lock(file.into_parts().0, FlockArg::LockExclusiveNonblock) {
-            Ok(lock) => Ok(Self { _lock: lock }),
+            Ok(lock) => Ok(Self { lock }),
             Err((file, Errno::EWOULDBLOCK)) => {
                 progress.line(&format!("{label}: waiting for another process that is getting {what}"));
                 let lock = Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, errno)| failed(errno))?;
-                Ok(Self { _lock: lock })
+                Ok(Self { lock })
             }
             Err((_, errno)) => Err(failed(errno)),
         }

@@ -2,15 +2,15 @@
 # From the archive of a system on standard input to a raw disk that a PC's BIOS boots: disk.sh DISK MEBIBYTES
 #
 # Two partitions: FAT with syslinux, kernel and initramfs, and the ext4 root file system. Mounts nothing, so
-# that it runs in a user namespace too, where files of all users can be made.
+# that it runs in a user namespace too, where files of all users can be made, but no devices: those come at boot.
 set -eu
 disk=$1 size=$2
 boot_start=1 boot_size=64
 root_start=$((boot_start + boot_size))
-tree=$(mktemp -d "${TMPDIR:-/tmp}/pathlab-image.XXXXXX")
+tree=$(mktemp -d "$TMPDIR/tree.XXXXXX")
 trap 'rm -rf "$tree"' EXIT
 
-tar --extract --directory "$tree" --numeric-owner --xattrs --xattrs-include='*'
+tar --extract --directory "$tree" --exclude='./dev/*' --numeric-owner --xattrs --xattrs-include='*'
 
 truncate --size "${size}M" "$disk"
 mke2fs -q -F -t ext4 -L pathlab-root -E "offset=$((root_start * 1048576)),lazy_itable_init=1,lazy_journal_init=1,nodiscard" \

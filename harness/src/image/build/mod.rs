@@ -6,10 +6,15 @@
 mod step;
 mod tools;
 
+use std::io::ErrorKind;
+
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 
-use self::{step::Step, tools::package_sources};
+use self::{
+    step::Step,
+    tools::{Tools, package_sources},
+};
 use super::{
     error::ImageError,
     record::{Origin, Record},
@@ -49,7 +54,7 @@ pub fn build(store: &Store, distro: &Distro, anew: bool, progress: &Progress) ->
     };
     store.create()?;
     let image = store.path(distro);
-    let _turn = Turn::wait(&image, &distro.id, "the image", progress)?;
+    let turn = Turn::wait(&image, &distro.id, "the image", progress)?;
     if !anew {
         match store.checked(distro) {
             Ok(base) => return Ok(base),
@@ -57,10 +62,10 @@ pub fn build(store: &Store, distro: &Distro, anew: bool, progress: &Progress) ->
             Err(error) => return Err(error),
         }
     }
-    let tools = tools::find(&distro.id, build)?;
+    let tools = tools::find(&distro.id, build, turn)?;
     need_room(store.folder(), ROOM)?;
-    let work = Work::fresh(&image)?;
-    let made = make(&tools, build, distro, &work, progress);
+    let work = Work::fresh(&tools, &image)?;
+    let made = make(build, distro, &work, progress);
     progress.end();
     let packages = made?;
     let finished = work.file("image.qcow2");
@@ -74,13 +79,8 @@ pub fn build(store: &Store, distro: &Distro, anew: bool, progress: &Progress) ->
 }
 
 /// Makes `image.qcow2` in the working folder and returns the packages in it.
-fn make(
-    tools: &tools::Tools,
-    build: &Build,
-    distro: &Distro,
-    work: &Work,
-    progress: &Progress,
-) -> Result<Vec<String>, ImageError> {
+fn make(build: &Build, distro: &Distro, work: &Work<'_>, progress: &Progress) -> Result<Vec<String>, ImageError> {
+    let tools = work.tools;
     for (name, script) in [("initramfs.sh", INITRAMFS), ("guest.sh", GUEST), ("disk.sh", DISK)] {
         let path = work.file(name);
         fs::write(&path, script).map_err(|error| ImageError::io("write", &path, error))?;
@@ -89,10 +89,10 @@ fn make(
     let (archive, raw) = (work.file("system.tar"), work.file("disk.raw"));
 
     progress.start(&format!("{}: installing {} packages", distro.id, build.packages.len()), 0, None);
-    step("mmdebstrap").run(system(tools, build, work).arg(&archive).args(package_sources()))?;
+    step("mmdebstrap").run(system(build, work).arg(&archive).args(package_sources()))?;
     progress.start(&format!("{}: writing the disk", distro.id), 0, None);
-    let mut disk = tools.as_root_inside(work.file("disk.sh").as_str());
-    disk.arg(&raw).arg(build.disk_mib.to_string());
+    let mut disk = tools.as_root_inside("sh");
+    disk.env("TMPDIR", work.folder()).arg(work.file("disk.sh")).arg(&raw).arg(build.disk_mib.to_string());
     step("disk.sh").reading(&archive)?.run(&mut disk)?;
     let mut convert = tools.command("qemu-img");
     convert.args(["convert", "-c", "-f", "raw", "-O", "qcow2", "-o", "compression_type=zstd"]);
@@ -104,8 +104,8 @@ fn make(
     Ok(list.lines().map(str::to_owned).collect())
 }
 
-fn system(tools: &tools::Tools, build: &Build, work: &Work) -> std::process::Command {
-    let mut command = tools.command("mmdebstrap");
+fn system(build: &Build, work: &Work<'_>) -> std::process::Command {
+    let mut command = work.tools.command("mmdebstrap");
     command.args(["--variant=minbase", "--format=tar", "--aptopt=APT::Install-Recommends \"false\""]);
     command.args(["--dpkgopt=force-unsafe-io", "--dpkgopt=force-confold"]);
     command.args(LEFT_OUT.map(|pattern| format!("--dpkgopt=path-exclude={pattern}")));
@@ -123,28 +123,38 @@ fn quoted(path: &Utf8Path) -> String {
 }
 
 /// The folder of one build, removed at its end and, after a kill, by the next.
-struct Work(Utf8PathBuf);
+struct Work<'a> {
+    tools: &'a Tools,
+    folder: Utf8PathBuf,
+}
 
-impl Work {
-    fn fresh(image: &Utf8Path) -> Result<Self, ImageError> {
-        let work = Self(image.with_file_name(format!(".{}.build", image.file_stem().unwrap_or_default())));
+impl<'a> Work<'a> {
+    fn fresh(tools: &'a Tools, image: &Utf8Path) -> Result<Self, ImageError> {
+        let folder = image.with_file_name(format!(".{}.build", image.file_stem().unwrap_or_default()));
+        let work = Self { tools, folder };
         work.remove()?;
-        fs::create_dir(&work.0).map_err(|error| ImageError::io("create", &work.0, error))?;
-        tools::open_to_others(&work.0)?;
+        fs::create_dir(&work.folder).map_err(|error| ImageError::io("create", &work.folder, error))?;
+        tools::open_to_others(&work.folder)?;
         Ok(work)
     }
 
     fn folder(&self) -> &Utf8Path {
-        &self.0
+        &self.folder
     }
 
     fn file(&self, name: &str) -> Utf8PathBuf {
-        self.0.join(name)
+        self.folder.join(name)
     }
 
     fn remove(&self) -> Result<(), ImageError> {
-        match fs::remove_dir_all(&self.0) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(ImageError::io("remove", &self.0, error)),
+        let mut removed = fs::remove_dir_all(&self.folder);
+        if removed.as_ref().is_err_and(|error| error.kind() == ErrorKind::PermissionDenied) {
+            // Files of users whom only a namespace has. What else is in their way is told by the second attempt.
+            drop(self.tools.as_root_inside("rm").args(["-rf", "--"]).arg(&self.folder).output());
+            removed = fs::remove_dir_all(&self.folder);
+        }
+        match removed {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(ImageError::io("remove", &self.folder, error)),
             _ => Ok(()),
         }
     }

@@ -1,14 +1,9 @@
 //! One program of a build: what it says goes into the log, and into the error when it fails.
 
-use std::{
-    io,
-    os::unix::process::CommandExt,
-    process::{Command, Stdio},
-};
+use std::process::{Command, Stdio};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
-use nix::sys::{prctl, signal::Signal};
 
 use crate::image::error::ImageError;
 
@@ -52,12 +47,7 @@ impl<'a> Step<'a> {
             let (distro, program, tail) = (self.distro.to_owned(), self.program, tail(&log));
             ImageError::BuildStep { distro, program, status, tail, log }
         };
-        command.stdin(self.input).stderr(errors).env("LC_ALL", "C.UTF-8");
-        // SAFETY: one system call between fork and exec. What a killed harness has started ends with it.
-        unsafe {
-            command.pre_exec(|| prctl::set_pdeathsig(Signal::SIGKILL).map_err(io::Error::from));
-        }
-        let child = command.spawn();
+        let child = command.stdin(self.input).stderr(errors).env("LC_ALL", "C.UTF-8").spawn();
         let output = match child.and_then(std::process::Child::wait_with_output) {
             Ok(output) => output,
             Err(error) => return Err(failed(error.to_string(), self.log)),
