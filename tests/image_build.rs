@@ -8,7 +8,7 @@ mod tiers;
 
 use std::{
     fs::Permissions,
-    os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown},
+    os::unix::fs::{PermissionsExt as _, chown},
     path::Path,
     process::{Command, ExitCode, Output, Stdio},
     thread,
@@ -59,7 +59,7 @@ power_state: { mode: poweroff }
 ";
 
 fn main() -> ExitCode {
-    let by_root = lacking().or_else(|| not_root().then(|| "not root".to_owned()));
+    let by_root = lacking().or_else(|| (!nix::unistd::geteuid().is_root()).then(|| "not root".to_owned()));
     tiers::run(vec![
         Tier { name: "libvirt", lacking: lacking(), trials: trials![the_image_is_built_once_and_boots] },
         Tier {
@@ -77,10 +77,6 @@ fn main() -> ExitCode {
 fn lacking() -> Option<String> {
     let programs: Vec<&str> = PROGRAMS.into_iter().filter(|program| find_program(program).is_none()).collect();
     (!programs.is_empty()).then(|| format!("these programs are not here: {}", programs.join(", ")))
-}
-
-fn not_root() -> bool {
-    !fs::metadata("/proc/self").is_ok_and(|meta| meta.uid() == 0)
 }
 
 fn lab(arguments: &[&str]) -> Output {
@@ -171,6 +167,10 @@ fn without_root_the_next_build_waits_for_what_a_killed_one_left() {
         command.env("PATHLAB_HOME", home.path()).env("XDG_CACHE_HOME", at("cache"));
         command
     };
+    let builds = || -> Vec<_> {
+        let entries = fs::read_dir(at("cache/pathlab/images")).expect("images").flatten().map(|entry| entry.path());
+        entries.filter(|path| path.extension().is_some_and(|end| end == "build")).collect()
+    };
     let path = home.path().to_str().expect("UTF-8");
 
     let log = fs::File::create(at("log")).expect("a file").into_parts().0;
@@ -184,9 +184,7 @@ fn without_root_the_next_build_waits_for_what_a_killed_one_left() {
     killed.wait().expect("ended");
     assert!(programs("environ", path) > 0, "nothing goes on: is there root's end to it?");
     // As if the machine had lost its power then: no program cleaned this up.
-    let folder = fs::read_dir(at("cache/pathlab/images")).expect("images").flatten();
-    let mut folder = folder.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|end| end == "build"));
-    let tree = folder.next().expect("a folder of a build").join("tree.left");
+    let tree = builds().pop().expect("a folder of a build").join("tree.left");
     fs::create_dir_all(tree.join("sub")).expect("a tree");
     for path in [tree.join("sub"), tree] {
         chown(path, Some(4_711_000), Some(4_711_000)).expect("another's");
@@ -198,8 +196,7 @@ fn without_root_the_next_build_waits_for_what_a_killed_one_left() {
     assert!(said.contains("small: waiting for another process that is getting the image"), "{said}");
     assert!(said.contains("small  built  sha256:"), "{said}");
     assert_eq!(programs("environ", path), 0, "something still runs");
-    let left = fs::read_dir(at("cache/pathlab/images")).expect("images").flatten().map(|entry| entry.path());
-    let left: Vec<_> = left.filter(|path| path.extension().is_some_and(|end| end == "build")).collect();
+    let left = builds();
     assert!(left.is_empty(), "{left:?}");
 }
 

@@ -4,10 +4,7 @@ use std::{
     io,
     os::{
         fd::{AsRawFd, BorrowedFd},
-        unix::{
-            fs::{MetadataExt, PermissionsExt},
-            process::CommandExt,
-        },
+        unix::{fs::PermissionsExt, process::CommandExt},
     },
     process::Command,
 };
@@ -17,6 +14,7 @@ use fs_err as fs;
 use nix::{
     fcntl::{FcntlArg, FdFlag, fcntl},
     sys::{prctl, signal::Signal},
+    unistd::geteuid,
 };
 
 use crate::{catalog::image::Build, download::Turn, image::error::ImageError};
@@ -54,7 +52,7 @@ pub(super) struct Tools {
 pub(super) fn find(distro: &str, build: &Build, turn: Turn) -> Result<Tools, ImageError> {
     let path = format!("{}:{SYSTEM_FOLDERS}", std::env::var("PATH").unwrap_or_default());
     let is_here = |program: &str| path.split(':').any(|folder| Utf8Path::new(folder).join(program).is_file());
-    let root = fs::metadata("/proc/self").is_ok_and(|meta| meta.uid() == 0);
+    let root = geteuid().is_root();
     let programs = PROGRAMS.iter().chain((!root).then_some(&WITHOUT_ROOT));
     let mut lacking: Vec<&str> =
         programs.filter(|(program, _)| !is_here(program)).map(|(_, package)| *package).collect();
